@@ -1,0 +1,1 @@
+"""pgstudy: what does a policy-gradient estimate from N trajectories buy?"""

@@ -1,0 +1,1 @@
+"""Finished runs -> tables, intervals, figures and the report."""

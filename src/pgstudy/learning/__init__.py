@@ -1,0 +1,1 @@
+"""A run's specification -> numbers. Knows nothing of files, tracking or plots."""

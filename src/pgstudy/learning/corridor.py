@@ -1,0 +1,41 @@
+"""The short corridor with switched actions (Sutton & Barto 2018, Example 13.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+from gymnasium import spaces
+
+LEFT, RIGHT = 0, 1
+SWITCHED_STATE = 1
+GOAL_STATE = 3
+
+
+class ShortCorridor(gymnasium.Env[int, int]):
+    """Four states in a row, the last one terminal; every step pays -1.
+
+    Actions: 0 left, 1 right. Left in the first state stays there; in the second state
+    the two actions are swapped. All states look alike: the observation is always 0.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": []}
+
+    def __init__(self) -> None:
+        self.observation_space = spaces.Discrete(1)
+        self.action_space = spaces.Discrete(2)
+        self.state = 0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        """Start in the first state. Returns the observation 0 and an empty info."""
+        super().reset(seed=seed)
+        self.state = 0
+        return 0, {}
+
+    def step(self, action: int) -> tuple[int, float, bool, bool, dict[str, Any]]:
+        """Move one state; the reward is -1, on the last step too."""
+        forward = (action == RIGHT) != (self.state == SWITCHED_STATE)
+        self.state = self.state + 1 if forward else max(self.state - 1, 0)
+        return 0, -1.0, self.state == GOAL_STATE, False, {}
