@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 from gymnasium import spaces
@@ -12,14 +12,14 @@ SWITCHED_STATE = 1
 GOAL_STATE = 3
 
 
-class ShortCorridor(gymnasium.Env[int, int]):
+class ShortCorridor(gymnasium.Env[Any, Any]):
     """Four states in a row, the last one terminal; every step pays -1.
 
     Actions: 0 left, 1 right. Left in the first state stays there; in the second state
     the two actions are swapped. All states look alike: the observation is always 0.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
 
     def __init__(self) -> None:
         self.observation_space = spaces.Discrete(1)

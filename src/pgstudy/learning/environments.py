@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 import functools
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
 from gymnasium import spaces
-from gymnasium.envs.registration import EnvSpec
+from gymnasium.envs.registration import EnvSpec, find_highest_version
 
 from pgstudy.learning.specification import EnvironmentSpecification
 
@@ -39,13 +38,13 @@ class Facts:
 def registered(environment_id: str) -> EnvSpec:
     """The registry's entry. Errors: UnusableEnvironment if unknown or outdated."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", DeprecationWarning)
-            return gymnasium.spec(environment_id)
-    except DeprecationWarning as error:
-        raise UnusableEnvironment(str(error)) from None
+        spec = gymnasium.spec(environment_id)
     except gymnasium.error.Error as error:
         raise UnusableEnvironment(str(error)) from None
+    newest = find_highest_version(spec.namespace, spec.name)
+    if spec.version is not None and newest is not None and spec.version < newest:
+        raise UnusableEnvironment(f"it is outdated; use {spec.name}-v{newest}")
+    return spec
 
 
 @functools.cache

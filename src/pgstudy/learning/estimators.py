@@ -30,7 +30,8 @@ def leave_one_out(returns: Array) -> Array:
     n = len(returns)
     if n < 2:
         raise ValueError("leave-one-out needs N >= 2; at N = 1 use running-mean")
-    return (returns - returns.mean()) * (n / (n - 1))
+    weights: Array = (returns - returns.mean()) * (n / (n - 1))
+    return weights
 
 
 @dataclass

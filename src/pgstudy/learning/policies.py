@@ -6,6 +6,7 @@ through numpy, which is several times faster for one small layer at a time.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,9 +31,7 @@ class CategoricalPolicy:
     ) -> None:
         self.parameters: list[torch.Tensor] = []
         linear = len(sizes) == 2
-        for layer, (fan_in, fan_out) in enumerate(
-            zip(sizes[:-1], sizes[1:], strict=True)
-        ):
+        for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
             bound = 0.0 if linear else fan_in**-0.5
             if layer == len(sizes) - 2:
                 bound *= OUTPUT_SCALE

@@ -101,9 +101,7 @@ class _Trainer:
             specification.n, self.streams.environments, self.streams.actions
         )
         self.policy = self._make_policy()
-        self.optimizer = make_optimizer(
-            specification.optimizer, self.policy.parameters
-        )
+        self.optimizer = make_optimizer(specification.optimizer, self.policy.parameters)
         self.weights = TrajectoryWeights(specification.baseline)
         self.spent = {"env_steps": 0, "updates": 0, "episodes": 0}
         self.updates: list[dict[str, float]] = []

@@ -1,0 +1,33 @@
+"""What does a policy-gradient estimate from N trajectories buy?
+
+One config file is one study; results/<study>/report.html is what comes out.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+# A config file describes a whole study: the default one is read only if no other is
+# given, so that nothing of it slips into another study.
+if not workflow.overwrite_configfiles:
+
+    configfile: f"{workflow.basedir}/config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/track.smk"
+include: "workflow/rules/analyse.smk"
+include: "workflow/rules/report.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    input:
+        MANIFESTS,
+        f"results/{STUDY.name}/tracked.json",
+        f"results/{STUDY.name}/report.html",
+    default_target: True

@@ -1,0 +1,184 @@
+"""The study's figures, drawn from its tables; intervals are computed there, not here.
+
+PDF (TrueType fonts, for a paper) and PNG (for the report), byte-stable.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ["MPLBACKEND"] = "Agg"  # a server has no screen, whatever the shell says
+os.environ["SOURCE_DATE_EPOCH"] = "0"  # no dates inside files
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pgstudy.analysis.names import figure_names
+from pgstudy.analysis.tables import Tables
+from pgstudy.experiment.runs import write_atomically
+from pgstudy.experiment.study import Study
+
+PANEL = 3.2, 2.5  # inches, width and height of one panel
+DPI = 200
+FEW_RUNS = 5  # below this an interval says little: the seeds are drawn themselves
+STYLE = {
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "pgstudy",
+    "font.family": "DejaVu Sans",
+    "axes.titlesize": 9,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.title_fontsize": 7,
+}
+MARKERS = "osD^vPX*"
+Colours = dict[int, tuple[float, float, float]]
+
+
+def draw(study: Study, tables: Tables, folder: Path) -> None:
+    """Draw every figure of `figure_names(study)` into the folder, as PDF and PNG."""
+    sns.set_theme(style="ticks", rc=STYLE)
+    for name, environment in zip(figure_names(study), study.environments, strict=False):
+        _save(_learning_curves(study, tables, environment), folder / name)
+    _save(_final_returns(study, tables), folder / "final_return")
+
+
+def colours(study: Study) -> Colours:
+    """One colour per N, light to dark, the same in every figure of the study."""
+    counts = study.sample_counts
+    palette = sns.color_palette("viridis_r", len(counts) + 1)[1:]  # no pale yellow
+    return dict(zip(counts, palette, strict=True))
+
+
+def _save(figure: Figure, path: Path) -> None:
+    for ending in ("pdf", "png"):
+        write_atomically(
+            path.with_name(f"{path.name}.{ending}"),
+            lambda p, e=ending: figure.savefig(p, format=e, dpi=DPI),  # type: ignore[misc]
+        )
+    plt.close(figure)
+
+
+def _panels(count: int) -> tuple[Figure, list[Axes]]:
+    figure, axes = plt.subplots(
+        1,
+        count,
+        figsize=(PANEL[0] * max(count, 1.4), PANEL[1] + 0.4),
+        squeeze=False,
+        layout="constrained",
+    )
+    return figure, list(axes[0])
+
+
+def _learning_curves(study: Study, tables: Tables, environment: str) -> Figure:
+    """Return against environment steps, a panel per estimator, a colour per N."""
+    figure, panels = _panels(len(study.estimators))
+    for axes, estimator in zip(panels, study.estimators, strict=True):
+        axes.sharey(panels[0])
+        axes.set(title=estimator, xlabel="environment steps")
+        cell = tables.curves.query(
+            "environment == @environment and estimator == @estimator"
+        )
+        for n, curve in cell.groupby("n"):
+            colour = colours(study)[int(str(n))]
+            axes.plot(curve["env_steps"], curve["mean"], color=colour, lw=1.2)
+            band = curve[curve["runs"] >= FEW_RUNS]
+            axes.fill_between(
+                band["env_steps"],
+                band["low"],
+                band["high"],
+                color=colour,
+                alpha=0.2,
+                lw=0,
+            )
+        axes.xaxis.set_major_formatter(_thousands)
+    panels[0].set_ylabel("return of the training batches")
+    _finish(figure, study, f"{environment} (mean of {_count(tables, environment)})")
+    return figure
+
+
+def _thousands(value: float, _position: object) -> str:
+    return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
+
+
+def _count(tables: Tables, environment: str) -> str:
+    runs = tables.summary.query("environment == @environment")["finished"]
+    low, high = runs.min(), runs.max()
+    seeds = f"{high}" if low == high else f"{low} to {high}"
+    interval = ", 95 % bootstrap interval" if high >= FEW_RUNS else ", no interval"
+    return f"{seeds} seeds{interval}"
+
+
+def _final_returns(study: Study, tables: Tables) -> Figure:
+    """Final return against N: every seed, the mean and its interval."""
+    figure, panels = _panels(len(study.environments))
+    palette = sns.color_palette("colorblind", len(study.estimators))
+    width = 0.8 / len(study.estimators)
+    for axes, environment in zip(panels, study.environments, strict=True):
+        axes.set(title=environment, xlabel="N, trajectories per update")
+        for index, estimator in enumerate(study.estimators):
+            shift = (index - (len(study.estimators) - 1) / 2) * width
+            chosen = "environment == @environment and estimator == @estimator"
+            _draw_estimator(
+                axes,
+                study,
+                tables.summary.query(chosen),
+                tables.runs.query(chosen),
+                {"shift": shift, "index": index, "colour": palette[index]},
+            )
+        axes.set_xticks(range(len(study.sample_counts)), map(str, study.sample_counts))
+    panels[0].set_ylabel("return, last tenth of training")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    sns.despine(figure)
+    return figure
+
+
+def _draw_estimator(
+    axes: Axes,
+    study: Study,
+    summary: pd.DataFrame,
+    runs: pd.DataFrame,
+    look: dict[str, object],
+) -> None:
+    place = {
+        n: i + float(str(look["shift"])) for i, n in enumerate(study.sample_counts)
+    }
+    marker = MARKERS[int(str(look["index"])) % len(MARKERS)]
+    colour = look["colour"]
+    axes.plot(
+        runs["n"].map(place), runs["final_return"], ls="", marker=".", ms=3,
+        color=colour, alpha=0.35,
+    )  # fmt: skip
+    few = summary["finished"] < FEW_RUNS
+    errors = np.array(
+        [summary["final_return"] - summary["final_low"],
+         summary["final_high"] - summary["final_return"]],
+        dtype=float,
+    )  # fmt: skip
+    errors[:, few] = np.nan
+    axes.errorbar(
+        summary["n"].map(place), summary["final_return"], yerr=np.maximum(errors, 0),
+        ls="", marker=marker, ms=4.5, color=colour, capsize=2, lw=1,
+        label=summary["estimator"].iloc[0] if len(summary) else None,
+    )  # fmt: skip
+
+
+def _finish(figure: Figure, study: Study, title: str) -> None:
+    """Title above, one legend of the N below, no frame."""
+    lines = [
+        plt.Line2D([], [], color=colour, lw=2, label=str(n))
+        for n, colour in colours(study).items()
+    ]
+    figure.suptitle(title, fontsize=9)
+    figure.legend(
+        handles=lines, title="N, trajectories per update", loc="outside lower center",
+        ncols=8, frameon=False,
+    )  # fmt: skip
+    sns.despine(figure)

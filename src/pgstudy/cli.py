@@ -1,0 +1,161 @@
+"""The commands that the workflow's rules and a person by hand both call."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from pgstudy.experiment import study as studies
+from pgstudy.experiment.config import ConfigError
+from pgstudy.experiment.runs import Store, write_json
+from pgstudy.experiment.study import Block, Study
+
+app = typer.Typer(
+    help="What does a policy-gradient estimate from N trajectories buy?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+RESULTS = Path("results")
+StudyFile = Annotated[Path, typer.Argument(help="results/<study>/study.json")]
+
+
+class UserError(RuntimeError):
+    """A mistake or trouble that its message explains; no traceback is shown."""
+
+
+def main() -> None:
+    """Entry point: errors meant for the user are printed as one message, exit code 1."""
+    try:
+        app()
+    except (ConfigError, UserError) as error:
+        print(f"pgstudy: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _read(study_file: Path) -> Study:
+    try:
+        data = json.loads(study_file.read_text(encoding="utf-8"))
+        return studies.load(data["config"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise UserError(
+            f"{study_file} is not a study file ({error}); snakemake writes it to "
+            "results/<study>/study.json"
+        ) from None
+
+
+@app.command()
+def check(config: Annotated[Path, typer.Argument(help="a config file")]) -> None:
+    """Check a config file and say what it asks for, without running anything."""
+    try:
+        raw = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise UserError(f"{config} can't be read: {error}") from None
+    if not isinstance(raw, dict):
+        raise UserError(f"{config} holds no keys and values")
+    study = studies.load(raw)
+    runs = len(study.cells) * len(study.seeds)
+    print(
+        f"{study.name}: {len(study.cells)} cells x {len(study.seeds)} seeds, {runs} runs"
+    )
+    for cell in study.left_out:
+        print(
+            f"left out: {cell.environment}, {cell.estimator}, N = {cell.n}: {cell.reason}"
+        )
+
+
+@app.command()
+def plan(
+    config: Annotated[str, typer.Argument(help="a config as JSON")],
+    results: Path = RESULTS,
+) -> None:
+    """Write results/<study>/study.json, which the commands after training read."""
+    study = studies.load(json.loads(config))
+    write_json(
+        results / study.name / "study.json",
+        {"config": study.config, "left_out": [vars(c) for c in study.left_out]},
+    )
+
+
+@app.command()
+def train(
+    block: Annotated[str, typer.Argument(help="a block of runs as JSON")],
+    results: Path = RESULTS,
+) -> None:
+    """Train the runs of a block that are not complete, then write its manifest."""
+    store, wanted = Store(results), Block.from_dict(json.loads(block))
+    if store.missing(wanted):
+        from pgstudy.experiment.training import train_block  # imports torch
+
+        failed = train_block(store, wanted)
+        if failed:
+            raise UserError(
+                f"{len(failed)} of {len(wanted.seeds)} runs failed; the others are kept "
+                f"and these are tried again next time. Tracebacks: "
+                f"{', '.join(str(run.folder / 'run.json') for run in failed)}"
+            )
+    store.settle(wanted)
+
+
+@app.command()
+def track(study_file: StudyFile, results: Path = RESULTS) -> None:
+    """Mirror the study's complete runs into MLflow; a second sync uploads nothing."""
+    from pgstudy.experiment import tracking  # imports mlflow
+
+    study, store = _read(study_file), Store(results)
+    runs = [store.run(cell, seed) for cell in study.cells for seed in study.seeds]
+    try:
+        report = tracking.sync(results, study, [r for r in runs if r.is_complete()])
+    except tracking.TrackingError as error:
+        raise UserError(str(error)) from None
+    write_json(study_file.with_name("tracked.json"), vars(report))
+    print(
+        f"MLflow: {report.uploaded} uploaded, {report.unchanged} unchanged, "
+        f"{report.replaced} replaced"
+    )
+
+
+@app.command()
+def tables(study_file: StudyFile, results: Path = RESULTS) -> None:
+    """Write runs.csv, curves.csv and summary.csv beside the study file."""
+    from pgstudy.analysis.tables import build  # imports pandas
+
+    build(Store(results), _read(study_file)).write(study_file.parent / "tables")
+
+
+@app.command()
+def figures(study_file: StudyFile) -> None:
+    """Draw the figures from the tables."""
+    from pgstudy.analysis.figures import draw  # imports matplotlib
+    from pgstudy.analysis.tables import Tables
+
+    folder = study_file.parent
+    draw(_read(study_file), Tables.read(folder / "tables"), folder / "figures")
+
+
+@app.command()
+def report(study_file: StudyFile) -> None:
+    """Write report.html from the tables and figures."""
+    from pgstudy.analysis.report import write
+    from pgstudy.analysis.tables import Tables
+
+    folder = study_file.parent
+    parts = Tables.read(folder / "tables"), folder / "figures", folder / "report.html"
+    write(_read(study_file), *parts)
+
+
+@app.command()
+def ui(results: Path = RESULTS, port: int = 5000) -> None:
+    """Serve MLflow on loopback until interrupted, and print the link to open."""
+    from pgstudy.experiment import server  # imports mlflow
+
+    try:
+        server.serve(results, port)
+    except server.ServerError as error:
+        raise UserError(str(error)) from None

@@ -1,0 +1,165 @@
+"""A study's config file: one spelling of numbers, and every fault found at once."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import jsonschema
+import yaml
+
+ROOT = Path(__file__).parents[3]
+SCHEMA_FILE = ROOT / "workflow" / "schemas" / "config.schema.yaml"
+TEXT_KEYS = {"study", "id", "name", "baseline", "schedule"}
+FREE_KEYS = {"kwargs"}
+MAX_CHARACTERS = 100_000  # the config travels to jobs on one command line
+NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+
+
+class ConfigError(ValueError):
+    """Faults of a config, each a line that names the key, the fault and the cure."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        lines = "\n".join(f"  - {fault}" for fault in faults)
+        noun = "fault" if len(faults) == 1 else "faults"
+        super().__init__(f"{len(faults)} {noun} in the config:\n{lines}")
+
+
+@functools.cache
+def schema() -> dict[str, Any]:
+    """The schema that describes every setting."""
+    data: dict[str, Any] = yaml.safe_load(SCHEMA_FILE.read_text(encoding="utf-8"))
+    return data
+
+
+def canonical_json(data: object) -> str:
+    """Sorted keys, no spaces: equal data, equal text."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def normalise(value: Any, key: str = "") -> Any:
+    """Give every number one spelling: 1e-3, "0.001" and 0.001 become 0.001, 2.0 is 2.
+
+    YAML reads 1e-3 as text, and Snakemake's --config hands list items on as text.
+    Text stays text under keys that hold text, and within an environment's kwargs.
+    """
+    if isinstance(value, Mapping):
+        if key in FREE_KEYS:
+            return dict(value)
+        return {str(k): normalise(v, str(k)) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [normalise(item, key) for item in value]
+    if isinstance(value, str) and key not in TEXT_KEYS and NUMBER.fullmatch(value):
+        value = int(value) if re.fullmatch(r"[-+]?\d+", value) else float(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def checked(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The normalised config, if it follows the schema. Errors: ConfigError, all faults.
+
+    Defaults are not filled in here: a cell's settings come from several places.
+    """
+    config: dict[str, Any] = normalise(raw)
+    faults = [
+        f"{where}: {number} is not a finite number" for where, number in _odd(config)
+    ]
+    validator = jsonschema.Draft202012Validator(schema())
+    for error in sorted(
+        validator.iter_errors(config), key=lambda e: list(map(str, e.path))
+    ):
+        faults += _messages(error)
+    if not faults and len(canonical_json(config)) > MAX_CHARACTERS:
+        faults.append(
+            f"the config is over {MAX_CHARACTERS} characters; give seeds as a count"
+        )
+    if faults:
+        raise ConfigError(list(dict.fromkeys(faults)))
+    return config
+
+
+def _odd(value: Any, where: str = "") -> Iterator[tuple[str, float]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _odd(item, f"{where}.{key}" if where else str(key))
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from _odd(item, f"{where}[{i}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield where, value
+
+
+def _where(error: jsonschema.ValidationError) -> str:
+    text = ""
+    for part in error.absolute_path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.lstrip(".") or "the config"
+
+
+def _messages(error: jsonschema.ValidationError) -> list[str]:
+    """One readable line per fault."""
+    where, value, rule = _where(error), cast(Any, error.instance), _rule(error)
+    if error.validator == "additionalProperties":
+        known = list(cast(Mapping[str, Any], error.schema)["properties"])
+        unknown = [key for key in value if key not in known]
+        return [
+            f"{where}: unknown key '{key}'; {_suggest(key, known)}" for key in unknown
+        ]
+    if error.validator == "required":
+        missing = [key for key in rule if key not in value]
+        return [f"{where}: the key '{key}' is missing" for key in missing]
+    return [f"{where}: {_phrase(error, where)}"]
+
+
+def _rule(error: jsonschema.ValidationError) -> Any:
+    return error.validator_value
+
+
+def _phrase(error: jsonschema.ValidationError, where: str) -> str:
+    shown, limit = _show(error.instance), _rule(error)
+    match error.validator:
+        case "type":
+            cure = "; write seeds=5 for a count, seeds='[0,1]' for a list"
+            return f"{shown} is not {_types(limit)}{cure if where == 'seeds' else ''}"
+        case "minimum":
+            return f"{shown} is too small; the least is {limit}"
+        case "exclusiveMinimum":
+            return f"{shown} is too small; it must be above {limit}"
+        case "maximum":
+            return f"{shown} is too large; the most is {limit}"
+        case "minItems" | "minProperties":
+            return "it is empty; give at least one entry"
+        case "enum":
+            return f"{shown} is not known; {_suggest(str(error.instance), limit)}"
+        case "pattern":
+            return f"{shown} is not a valid value here (pattern {limit})"
+    return str(error.message)
+
+
+def _show(value: Any) -> str:
+    return f"'{value}'" if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _types(kinds: str | list[str]) -> str:
+    words = {
+        "integer": "a whole number",
+        "number": "a number",
+        "array": "a list",
+        "object": "a table of keys and values",
+        "string": "text (put it in quotes)",
+    }
+    return " or ".join(words[k] for k in ([kinds] if isinstance(kinds, str) else kinds))
+
+
+def _suggest(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    choice = f"did you mean '{near[0]}'? " if near else ""
+    return f"{choice}known here: {', '.join(known)}"

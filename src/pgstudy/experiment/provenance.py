@@ -1,0 +1,78 @@
+"""What made a run: code, versions, machine."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).parents[1]
+NUMERIC_LIBRARIES = ("gymnasium", "numpy", "torch")
+
+
+def code_digest(*places: str) -> str:
+    """SHA-256 over package files, given as files or folders below src/pgstudy."""
+    files: list[Path] = []
+    for place in places:
+        path = PACKAGE / place
+        files += [p for p in path.rglob("*.*") if "__pycache__" not in p.parts] or [
+            path
+        ]
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(f"{file.relative_to(PACKAGE)} {file.stat().st_size} ".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def numeric_identity() -> dict[str, str]:
+    """The learning code and the versions of the numeric libraries: part of every key."""
+    versions = {name: metadata.version(name) for name in NUMERIC_LIBRARIES}
+    return {"learning": code_digest("learning"), **versions}
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        return subprocess.run(
+            ["git", "-C", str(PACKAGE), *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+@functools.cache
+def git_state() -> dict[str, Any]:
+    """`commit` (None outside a checkout) and `dirty`: whether tracked files differ."""
+    commit = _git("rev-parse", "HEAD")
+    status = _git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "dirty": bool(status)}
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    models = [line.partition(":")[2] for line in lines if line.startswith("model name")]
+    return models[0].strip() if models else platform.processor()
+
+
+def describe() -> dict[str, Any]:
+    """Everything about this process that may explain a difference between two runs."""
+    return {
+        "git": git_state(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": _cpu_model(),
+        "command": sys.argv[:2],
+        **numeric_identity(),
+    }

@@ -1,0 +1,48 @@
+"""The MLflow UI on this machine only, opened in the view that shows the runs."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from pgstudy.experiment import tracking
+
+HOST = "127.0.0.1"
+
+
+class ServerError(RuntimeError):
+    """The UI can't be started; the message says why."""
+
+
+def links(results: Path, base: str) -> list[str]:
+    """One link per experiment. Without the query MLflow opens its view for GenAI."""
+    client = tracking.MlflowClient(tracking.tracking_uri(results))
+    return [
+        f"{base}/#/experiments/{e.experiment_id}?workflowType=machine_learning"
+        for e in client.search_experiments()
+        if e.name != "Default"
+    ]
+
+
+def serve(results: Path, port: int) -> None:
+    """Run `mlflow server` until it ends. Errors: ServerError."""
+    uri = tracking.tracking_uri(results)
+    if uri.startswith("http"):
+        print("\n".join(links(results, uri)), flush=True)
+        return
+    if uri.startswith("sqlite:") and not (results / "mlflow.db").exists():
+        raise ServerError(f"nothing is tracked in {results} yet; run snakemake first")
+    with socket.socket() as probe:
+        if probe.connect_ex((HOST, port)) == 0:
+            raise ServerError(f"port {port} is taken; choose another with --port")
+    for link in links(results, f"http://{HOST}:{port}"):
+        print(link, flush=True)
+    artifacts = (results.resolve() / "mlartifacts").as_uri()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST]
+    command += ["--port", str(port), "--backend-store-uri", uri, "--workers", "1"]
+    try:
+        subprocess.run([*command, "--default-artifact-root", artifacts], check=False)
+    except KeyboardInterrupt:
+        print("stopped")

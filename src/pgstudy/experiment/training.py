@@ -1,0 +1,103 @@
+"""Train a block of runs and write each into the store, one after the other."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import safetensors.torch
+
+from pgstudy.experiment import provenance
+from pgstudy.experiment.runs import (
+    EPISODES,
+    POLICY,
+    UPDATES,
+    Run,
+    Store,
+    write_atomically,
+    write_json,
+)
+from pgstudy.experiment.study import Block
+from pgstudy.learning.reinforce import THREADS, Column, Training, train
+
+
+def train_block(store: Store, block: Block) -> list[Run]:
+    """Train the runs of a block that are not complete. Returns those that failed."""
+    failed = []
+    for run in store.missing(block):
+        started = time.time()
+        try:
+            training = train(run.cell.specification, run.seed)
+        except Exception as error:  # an environment may raise anything
+            save_failure(run, traceback.format_exc(), _made(started))
+            print(f"failed: {run.name}: {error}", file=sys.stderr)
+            failed.append(run)
+            continue
+        save(run, training, _made(started))
+        if training.status == "diverged":
+            print(_divergence(run, training), file=sys.stderr)
+    return failed
+
+
+def _divergence(run: Run, training: Training) -> str:
+    rate = run.cell.specification.optimizer.learning_rate
+    return (
+        f"diverged: {run.name}: the gradient or the weights were not finite at update "
+        f"{training.diverged_at} (learning_rate {rate:g}); its curve ends there"
+    )
+
+
+def _made(started: float) -> dict[str, Any]:
+    return {
+        "made_by": provenance.describe() | {"threads": THREADS},
+        "started": started,
+        "seconds": time.time() - started,
+    }
+
+
+def save(run: Run, training: Training, made: Mapping[str, Any]) -> None:
+    """Write a run's files, `run.json` last; from then on the run is complete."""
+    _write_table(run.folder / UPDATES, training.updates)
+    _write_table(run.folder / EPISODES, training.episodes)
+    write_atomically(
+        run.folder / POLICY,
+        lambda p: safetensors.torch.save_file(dict(training.policy), p),
+    )
+    summary = {
+        "status": training.status,
+        "diverged_at": training.diverged_at,
+        "updates": len(training.updates["update"]),
+        "env_steps": int(training.updates["env_steps"][-1]),
+        "episodes": int(training.updates["episodes"][-1]),
+        "evaluation": {k: v.tolist() for k, v in training.evaluation.items()},
+        "digest": training.digest(),
+    }
+    write_json(run.folder / "run.json", _identity(run) | summary | dict(made))
+
+
+def save_failure(run: Run, traceback: str, made: Mapping[str, Any]) -> None:
+    """Keep a run that raised, with its traceback; it will be tried again."""
+    failure = {"status": "failed", "traceback": traceback}
+    write_json(run.folder / "run.json", _identity(run) | failure | dict(made))
+
+
+def _identity(run: Run) -> dict[str, Any]:
+    return {
+        "environment": run.cell.environment,
+        "estimator": run.cell.estimator,
+        "n": run.cell.n,
+        "seed": run.seed,
+        "key": run.cell.key(run.seed),
+        "specification": run.cell.specification.to_dict(),
+    }
+
+
+def _write_table(path: Path, columns: Mapping[str, Column]) -> None:
+    table = pa.table({name: pa.array(column) for name, column in columns.items()})
+    write_atomically(path, lambda p: pq.write_table(table, p))

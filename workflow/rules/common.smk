@@ -1,0 +1,31 @@
+"""The study that the config describes, and what is already there of it."""
+
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from pgstudy.analysis.names import figure_names
+from pgstudy.experiment import study as studies
+from pgstudy.experiment.config import ConfigError, canonical_json
+from pgstudy.experiment.provenance import code_digest
+from pgstudy.experiment.runs import Store
+
+STORE = Store(Path("results"))
+
+try:
+    STUDY = studies.load(config)
+except ConfigError as error:
+    raise WorkflowError(str(error))
+
+BLOCKS = {block.manifest: block for block in STUDY.blocks()}
+
+# Before the graph is built, each manifest is made true to the run store: a deleted run
+# is trained again, and runs that are there already need no job.
+for block in BLOCKS.values():
+    STORE.settle(block)
+
+MANIFESTS = [f"results/manifests/{name}.json" for name in BLOCKS]
+
+
+wildcard_constraints:
+    study=r"[^/]+",

@@ -1,0 +1,16 @@
+"""The report: one self-contained HTML file."""
+
+
+rule report:
+    input:
+        study="results/{study}/study.json",
+        tables=rules.tables.output,
+        figures=rules.figures.output,
+    output:
+        "results/{study}/report.html",
+    log:
+        "results/logs/{study}/report.log",
+    params:
+        code=code_digest("analysis/report.py", "analysis/templates"),
+    shell:
+        "pgstudy report {input.study:q} 2>&1 | tee {log:q}"

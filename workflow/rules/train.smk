@@ -1,0 +1,13 @@
+"""Train blocks of seeds; each run goes to the run store, the manifest names them."""
+
+
+rule train:
+    output:
+        "results/manifests/{block}.json",
+    log:
+        "results/logs/train/{block}.log",
+    params:
+        block=lambda wildcards: BLOCKS[wildcards.block].to_json(),
+    threads: 1
+    shell:
+        "pgstudy train {params.block:q} 2>&1 | tee {log:q}"
