@@ -26,8 +26,8 @@ localrules:
 
 
 rule all:
+    default_target: True
     input:
         MANIFESTS,
         f"results/{STUDY.name}/tracked.json",
         f"results/{STUDY.name}/report.html",
-    default_target: True

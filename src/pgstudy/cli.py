@@ -29,7 +29,7 @@ class UserError(RuntimeError):
 
 
 def main() -> None:
-    """Entry point: errors meant for the user are printed as one message, exit code 1."""
+    """Entry point: an error meant for the user is one message and exit code 1."""
     try:
         app()
     except (ConfigError, UserError) as error:
@@ -61,13 +61,10 @@ def check(config: Annotated[Path, typer.Argument(help="a config file")]) -> None
         raise UserError(f"{config} holds no keys and values")
     study = studies.load(raw)
     runs = len(study.cells) * len(study.seeds)
-    print(
-        f"{study.name}: {len(study.cells)} cells x {len(study.seeds)} seeds, {runs} runs"
-    )
+    print(f"{study.name}: {len(study.cells)} cells, {runs} runs")
     for cell in study.left_out:
-        print(
-            f"left out: {cell.environment}, {cell.estimator}, N = {cell.n}: {cell.reason}"
-        )
+        where = f"{cell.environment}, {cell.estimator}, N = {cell.n}"
+        print(f"left out: {where}: {cell.reason}")
 
 
 @app.command()
@@ -95,10 +92,10 @@ def train(
 
         failed = train_block(store, wanted)
         if failed:
+            places = ", ".join(str(run.folder / "run.json") for run in failed)
             raise UserError(
-                f"{len(failed)} of {len(wanted.seeds)} runs failed; the others are kept "
-                f"and these are tried again next time. Tracebacks: "
-                f"{', '.join(str(run.folder / 'run.json') for run in failed)}"
+                f"{len(failed)} of {len(wanted.seeds)} runs failed; the others are "
+                f"kept, these are tried again next time. Tracebacks: {places}"
             )
     store.settle(wanted)
 

@@ -6,8 +6,8 @@ rule train:
         "results/manifests/{block}.json",
     log:
         "results/logs/train/{block}.log",
+    threads: 1
     params:
         block=lambda wildcards: BLOCKS[wildcards.block].to_json(),
-    threads: 1
     shell:
         "pgstudy train {params.block:q} 2>&1 | tee {log:q}"

@@ -13,10 +13,12 @@ os.environ["SOURCE_DATE_EPOCH"] = "0"  # no dates inside files
 
 import matplotlib.pyplot as plt
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from pgstudy.analysis.names import figure_names
 from pgstudy.analysis.tables import Tables
@@ -52,7 +54,7 @@ def draw(study: Study, tables: Tables, folder: Path) -> None:
 def colours(study: Study) -> Colours:
     """One colour per N, light to dark, the same in every figure of the study."""
     counts = study.sample_counts
-    palette = sns.color_palette("viridis_r", len(counts) + 1)[1:]  # no pale yellow
+    palette = sns.color_palette("plasma_r", len(counts) + 1)[1:]  # no pale yellow
     return dict(zip(counts, palette, strict=True))
 
 
@@ -82,25 +84,23 @@ def _learning_curves(study: Study, tables: Tables, environment: str) -> Figure:
     for axes, estimator in zip(panels, study.estimators, strict=True):
         axes.sharey(panels[0])
         axes.set(title=estimator, xlabel="environment steps")
-        cell = tables.curves.query(
-            "environment == @environment and estimator == @estimator"
-        )
-        for n, curve in cell.groupby("n"):
-            colour = colours(study)[int(str(n))]
-            axes.plot(curve["env_steps"], curve["mean"], color=colour, lw=1.2)
-            band = curve[curve["runs"] >= FEW_RUNS]
-            axes.fill_between(
-                band["env_steps"],
-                band["low"],
-                band["high"],
-                color=colour,
-                alpha=0.2,
-                lw=0,
-            )
         axes.xaxis.set_major_formatter(_thousands)
+        curves = _of(tables.curves, environment, estimator)
+        for n, colour in colours(study).items():
+            curve = curves[curves["n"] == n]
+            band = curve[curve["runs"] >= FEW_RUNS]
+            steps, low, high = band["env_steps"], band["low"], band["high"]
+            axes.plot(curve["env_steps"], curve["mean"], color=colour, lw=1.2)
+            axes.fill_between(steps, low, high, color=colour, alpha=0.2, lw=0)
+        axes.tick_params(labelleft=axes is panels[0])
     panels[0].set_ylabel("return of the training batches")
     _finish(figure, study, f"{environment} (mean of {_count(tables, environment)})")
     return figure
+
+
+def _of(table: pd.DataFrame, environment: str, estimator: str) -> pd.DataFrame:
+    chosen = (table["environment"] == environment) & (table["estimator"] == estimator)
+    return table[chosen]
 
 
 def _thousands(value: float, _position: object) -> str:
@@ -108,7 +108,8 @@ def _thousands(value: float, _position: object) -> str:
 
 
 def _count(tables: Tables, environment: str) -> str:
-    runs = tables.summary.query("environment == @environment")["finished"]
+    summary = tables.summary
+    runs = summary.loc[summary["environment"] == environment, "finished"]
     low, high = runs.min(), runs.max()
     seeds = f"{high}" if low == high else f"{low} to {high}"
     interval = ", 95 % bootstrap interval" if high >= FEW_RUNS else ", no interval"
@@ -122,17 +123,22 @@ def _final_returns(study: Study, tables: Tables) -> Figure:
     width = 0.8 / len(study.estimators)
     for axes, environment in zip(panels, study.environments, strict=True):
         axes.set(title=environment, xlabel="N, trajectories per update")
+        axes.set_xticks(range(len(study.sample_counts)), map(str, study.sample_counts))
         for index, estimator in enumerate(study.estimators):
             shift = (index - (len(study.estimators) - 1) / 2) * width
-            chosen = "environment == @environment and estimator == @estimator"
-            _draw_estimator(
-                axes,
-                study,
-                tables.summary.query(chosen),
-                tables.runs.query(chosen),
-                {"shift": shift, "index": index, "colour": palette[index]},
-            )
-        axes.set_xticks(range(len(study.sample_counts)), map(str, study.sample_counts))
+            place = {n: i + shift for i, n in enumerate(study.sample_counts)}
+            runs = _of(tables.runs, environment, estimator)
+            summary = _of(tables.summary, environment, estimator)
+            look = {"color": palette[index], "ls": ""}
+            axes.plot(
+                runs["n"].map(place), runs["final_return"],
+                marker=".", ms=3, alpha=0.35, **look,
+            )  # fmt: skip
+            axes.errorbar(
+                summary["n"].map(place), summary["final_return"], yerr=_errors(summary),
+                marker=MARKERS[index % len(MARKERS)], ms=4.5, capsize=2, lw=1,
+                label=estimator, **look,
+            )  # fmt: skip
     panels[0].set_ylabel("return, last tenth of training")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
@@ -140,40 +146,20 @@ def _final_returns(study: Study, tables: Tables) -> Figure:
     return figure
 
 
-def _draw_estimator(
-    axes: Axes,
-    study: Study,
-    summary: pd.DataFrame,
-    runs: pd.DataFrame,
-    look: dict[str, object],
-) -> None:
-    place = {
-        n: i + float(str(look["shift"])) for i, n in enumerate(study.sample_counts)
-    }
-    marker = MARKERS[int(str(look["index"])) % len(MARKERS)]
-    colour = look["colour"]
-    axes.plot(
-        runs["n"].map(place), runs["final_return"], ls="", marker=".", ms=3,
-        color=colour, alpha=0.35,
-    )  # fmt: skip
-    few = summary["finished"] < FEW_RUNS
-    errors = np.array(
-        [summary["final_return"] - summary["final_low"],
-         summary["final_high"] - summary["final_return"]],
-        dtype=float,
-    )  # fmt: skip
-    errors[:, few] = np.nan
-    axes.errorbar(
-        summary["n"].map(place), summary["final_return"], yerr=np.maximum(errors, 0),
-        ls="", marker=marker, ms=4.5, color=colour, capsize=2, lw=1,
-        label=summary["estimator"].iloc[0] if len(summary) else None,
-    )  # fmt: skip
+def _errors(summary: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Lengths of the error bars, [2, cells]; none where there are few seeds."""
+    mean = summary["final_return"].to_numpy(float)
+    low = mean - summary["final_low"].to_numpy(float)
+    high = summary["final_high"].to_numpy(float) - mean
+    errors = np.maximum([low, high], 0)
+    errors[:, summary["finished"] < FEW_RUNS] = np.nan
+    return errors
 
 
 def _finish(figure: Figure, study: Study, title: str) -> None:
     """Title above, one legend of the N below, no frame."""
     lines = [
-        plt.Line2D([], [], color=colour, lw=2, label=str(n))
+        Line2D([], [], color=colour, lw=2, label=str(n))
         for n, colour in colours(study).items()
     ]
     figure.suptitle(title, fontsize=9)

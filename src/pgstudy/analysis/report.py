@@ -35,8 +35,8 @@ def write(study: Study, tables: Tables, figure_folder: Path, path: Path) -> None
     html = environment.get_template("report.html.j2").render(
         study=study,
         counts={s: int((tables.runs["status"] == s).sum()) for s in STATES},
-        summary=tables.summary.to_dict("records"),
-        runs=tables.runs.to_dict("records"),
+        summary=_records(tables.summary),
+        runs=_records(tables.runs),
         pictures=_pictures(study, figure_folder),
         learned=_learned(tables.summary),
         git=provenance.git_state(),
@@ -48,8 +48,8 @@ def write(study: Study, tables: Tables, figure_folder: Path, path: Path) -> None
 
 def _pictures(study: Study, folder: Path) -> list[dict[str, str]]:
     captions = [
-        f"{environment}: mean return of the training batches against environment steps, "
-        "one panel per estimator, one colour per N"
+        f"{environment}: mean return of the training batches against environment "
+        "steps, one panel per estimator, one colour per N"
         for environment in study.environments
     ]
     captions.append(
@@ -70,8 +70,12 @@ def _learned(summary: pd.DataFrame) -> list[dict[str, Any]]:
     """Per environment and estimator: the N with the best final return."""
     known = summary.dropna(subset=["final_return"])
     groups = known.groupby(["environment", "estimator"], sort=False)
-    best = [group.loc[group["final_return"].idxmax()] for _, group in groups]
-    return [dict(row) for row in best]
+    best = [group.nlargest(1, "final_return") for _, group in groups]
+    return _records(pd.concat(best)) if best else []
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
 
 
 def number(value: Any, digits: int = 1) -> str:

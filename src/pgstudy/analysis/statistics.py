@@ -61,24 +61,25 @@ def column_aggregates(values: Array) -> dict[str, Array]:
 
 
 def binned_by_steps(ends: Array, returns: Array, edges: Array) -> Array:
-    """A run's return averaged over equal spans of environment steps.
+    """A run's mean return per trajectory, in spans of environment steps.
 
     ends: [U] environment steps after each update; returns: [U] mean return of its
-    batch, the policy in use from the end before (0 at first) to this end; edges:
-    [bins + 1]. Returns [bins], each the step-weighted mean over its span, NaN for a
-    span that the run does not cover whole.
+    batch, sampled from the end before (0 at first) to this end; edges: [bins + 1].
+    An update that reaches over an edge counts on each side by its share of steps.
+    Every trajectory weighs the same: weighing by steps would favour long episodes.
+    Returns [bins], NaN for a span that the run does not cover whole.
     """
-    starts = np.concatenate([[0.0], ends[:-1]])
-    cumulative = np.concatenate([[0.0], np.cumsum(returns * (ends - starts))])
     knots = np.concatenate([[0.0], ends])
-    area = np.interp(edges, knots, cumulative)
-    bins: Array = np.diff(area) / np.diff(edges)
+    total = np.interp(edges, knots, np.concatenate([[0.0], np.cumsum(returns)]))
+    updates = np.interp(edges, knots, np.arange(len(knots)))
+    with np.errstate(invalid="ignore"):  # 0 / 0 beyond the end of the run
+        bins: Array = np.diff(total) / np.diff(updates)
     bins[edges[1:] > ends[-1]] = np.nan
     return bins
 
 
 def median_or_never(values: Array) -> float:
-    """Median of steps to a threshold; inf stands for never. values: [n] -> inf or steps."""
+    """Median of steps to a threshold, [n]; inf, in and out, stands for never."""
     ordered = np.sort(values)
     middle = (len(ordered) - 1) // 2, len(ordered) // 2
     if np.isinf(ordered[middle[1]]):

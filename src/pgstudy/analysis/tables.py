@@ -124,7 +124,7 @@ def _mean(values: list[float]) -> float | None:
 
 
 def _final_return(run: Run) -> float:
-    """Step-weighted mean return over the last tenth of the run's environment steps."""
+    """Mean return per trajectory over the last tenth of the run's env steps."""
     table = pd.read_parquet(run.folder / UPDATES, columns=["env_steps", "mean_return"])
     ends = table["env_steps"].to_numpy(np.float64)
     span = np.array([(1 - FINAL_SHARE) * ends[-1], ends[-1]])
@@ -172,11 +172,11 @@ def _summary_row(cell: Cell, runs: pd.DataFrame) -> dict[str, Any]:
         "learning_rate": cell.specification.optimizer.learning_rate,
         "untrained_return": runs["untrained_return"].dropna().mean(),
         "final_return": final.mean() if len(final) else None,
-        "final_low": low,
-        "final_high": high,
-        "final_iqm": statistics.interquartile_mean(final) if len(final) else None,
-        "final_iqm_low": iqm_low,
-        "final_iqm_high": iqm_high,
+        "final_low": float(low),
+        "final_high": float(high),
+        "final_iqm": float(statistics.interquartile_mean(final)) if len(final) else None,
+        "final_iqm_low": float(iqm_low),
+        "final_iqm_high": float(iqm_high),
         "threshold": cell.threshold,
         "reached_threshold": len(reached),
         "median_steps_to_threshold": median if np.isfinite(median) else None,

@@ -32,7 +32,7 @@ def code_digest(*places: str) -> str:
 
 @functools.cache
 def numeric_identity() -> dict[str, str]:
-    """The learning code and the versions of the numeric libraries: part of every key."""
+    """The learning code and numeric libraries, by version: part of every key."""
     versions = {name: metadata.version(name) for name in NUMERIC_LIBRARIES}
     return {"learning": code_digest("learning"), **versions}
 

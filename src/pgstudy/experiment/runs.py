@@ -81,7 +81,7 @@ class Store:
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file, then rename it to `path` once it is on disk."""
+    """Let `write` fill a temporary file, then rename it once it is on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pgstudy.experiment import tracking
+from pgstudy.experiment import tracking  # before mlflow: it sets its bounds
+
+from mlflow import MlflowClient  # isort: skip
 
 HOST = "127.0.0.1"
 
@@ -18,7 +20,7 @@ class ServerError(RuntimeError):
 
 def links(results: Path, base: str) -> list[str]:
     """One link per experiment. Without the query MLflow opens its view for GenAI."""
-    client = tracking.MlflowClient(tracking.tracking_uri(results))
+    client = MlflowClient(tracking.tracking_uri(results))
     return [
         f"{base}/#/experiments/{e.experiment_id}?workflowType=machine_learning"
         for e in client.search_experiments()

@@ -28,6 +28,7 @@ from pgstudy.learning.specification import (
 )
 
 BUDGETS = get_args(BudgetUnit)
+RESERVED = ("runs", "manifests", "logs", "mlartifacts")  # folders of results/
 SETTINGS = (*BUDGETS, "policy", "optimizer", "evaluation_episodes")
 
 
@@ -152,8 +153,13 @@ def load(raw: Mapping[str, Any]) -> Study:
     """The study that a config describes. Errors: ConfigError, with all faults."""
     config = configs.checked(raw)
     faults: list[str] = []
+    if config["study"] in RESERVED:
+        faults.append(f"study: '{config['study']}' is a folder of results/; rename it")
     seeds = config["seeds"]
-    seeds = list(range(seeds)) if isinstance(seeds, int) else seeds
+    seeds = list(range(seeds)) if isinstance(seeds, int) else sorted(seeds)
+    if seeds == list(range(len(seeds))):
+        config["seeds"] = len(seeds)  # one spelling: seeds=2 and [0, 1] are one study
+    config["sample_counts"].sort()
     faults += _duplicates("seeds", seeds)
     faults += _duplicates("sample_counts", config["sample_counts"])
     names = [e.get("name", e["id"]) for e in config["environments"]]
@@ -177,7 +183,7 @@ def load(raw: Mapping[str, Any]) -> Study:
         raise ConfigError(list(dict.fromkeys(faults)))
     return Study(
         name=config["study"],
-        seeds=tuple(sorted(seeds)),
+        seeds=tuple(seeds),
         seeds_per_job=config.get("seeds_per_job", _default("seeds_per_job")),
         bins=config.get("bins", _default("bins")),
         cells=tuple(cells),

@@ -66,7 +66,7 @@ def tracking_uri(results: Path) -> str:
 
 
 def sync(results: Path, study: Study, runs: Iterable[Run]) -> Report:
-    """Make MLflow show exactly these complete runs as current. Errors: TrackingError."""
+    """Make MLflow show just these runs as current. Errors: TrackingError."""
     results.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(results / ".mlflow.lock", timeout=LOCK_SECONDS):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 from gymnasium import spaces
@@ -18,8 +18,6 @@ class ShortCorridor(gymnasium.Env[Any, Any]):
     Actions: 0 left, 1 right. Left in the first state stays there; in the second state
     the two actions are swapped. All states look alike: the observation is always 0.
     """
-
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
 
     def __init__(self) -> None:
         self.observation_space = spaces.Discrete(1)

@@ -1,0 +1,177 @@
+"""Tables, figures and report of a small study, made from real runs."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from pgstudy.analysis import report
+from pgstudy.analysis.figures import colours, draw
+from pgstudy.analysis.tables import Tables, build
+from pgstudy.experiment import study as studies
+from pgstudy.experiment import training
+from pgstudy.experiment.runs import Store
+from tests.conftest import SMOKE
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """(study, results) with one run missing, one failed and one diverged."""
+    results = tmp_path_factory.mktemp("results")
+    config = json.loads(json.dumps(SMOKE)) | {"seeds": [0, 1, 2]}
+    config["environments"][0]["name"] = "corridor <script>alert(1)</script>"[:8]
+    study = studies.load(config)
+    store = Store(results)
+    for block in study.blocks():
+        training.train_block(store, block)
+    missing, failed, diverged = (store.run(study.cells[0], seed) for seed in range(3))
+    shutil.rmtree(missing.folder)
+    training.save_failure(failed, "Traceback: it fell over", {})
+    record = diverged.record() | {"status": "diverged", "diverged_at": 3}
+    (diverged.folder / "run.json").write_text(json.dumps(record))
+    return study, results
+
+
+@pytest.fixture(scope="module")
+def tables(made):
+    study, results = made
+    return build(Store(results), study)
+
+
+def test_every_run_asked_for_is_in_the_denominator(tables, made):
+    """Missing, failed and diverged runs are counted, and not averaged."""
+    study, _ = made
+    assert len(tables.runs) == len(study.cells) * 3
+    row = tables.summary.iloc[0]
+    assert (row.finished, row.diverged, row.failed, row.missing) == (0, 1, 1, 1)
+    assert pd.isna(row.final_return)
+    assert (tables.summary.finished.iloc[1:] == 3).all()
+
+
+def test_the_final_return_is_that_of_the_last_tenth(tables, made):
+    """Recomputed from the episodes, for a run whose window lies between updates."""
+    study, results = made
+    row = tables.runs[tables.runs.status == "finished"].iloc[-1]
+    cell = study.cells[-1]
+    run = Store(results).run(cell, int(row.seed))
+    updates = pd.read_parquet(run.folder / "updates.parquet")
+    start = 0.9 * updates.env_steps.iloc[-1]
+    inside = updates[updates.env_steps > start]
+    low, high = inside.mean_return.min(), inside.mean_return.max()
+    assert low <= row.final_return <= high
+
+
+def test_curves_hold_n_and_end_where_the_runs_end(tables, made):
+    """No point has more runs than seeds, none lies beyond the budget."""
+    assert tables.curves.runs.between(1, 3).all()
+    assert (tables.curves.groupby("environment").env_steps.max() <= 4000).all()
+
+
+def test_tables_survive_their_trip_through_csv(tables, tmp_path):
+    """Equal to the last bit, and written the same twice."""
+    tables.write(tmp_path)
+    again = Tables.read(tmp_path)
+    for name in ("runs", "curves", "summary"):
+        one, two = getattr(tables, name), getattr(again, name)
+        pd.testing.assert_frame_equal(
+            one.reset_index(drop=True), two, check_dtype=False, check_exact=True
+        )
+
+
+def test_figures_are_the_same_bytes_twice(tables, made, tmp_path):
+    """PDF and PNG; text in the PDFs is TrueType (cases 20 and 28)."""
+    study, _ = made
+    for folder in ("a", "b"):
+        draw(study, tables, tmp_path / folder)
+    files = sorted(p.name for p in (tmp_path / "a").iterdir())
+    assert len(files) == 6
+    for name in files:
+        content = (tmp_path / "a" / name).read_bytes()
+        assert content == (tmp_path / "b" / name).read_bytes()
+        if name.endswith(".pdf"):
+            assert b"/Type3" not in content
+            assert b"/FontFile2" in content
+
+
+def test_figures_need_no_screen():
+    """Whatever backend the shell asks for."""
+    code = (
+        "import pgstudy.analysis.figures, matplotlib; print(matplotlib.get_backend())"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "DISPLAY"}
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment | {"MPLBACKEND": "TkAgg"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip().lower() == "agg"
+
+
+def test_every_n_has_one_colour(made):
+    """N is a category (case 18)."""
+    study, _ = made
+    assert list(colours(study)) == [1, 4]
+    assert len(set(colours(study).values())) == 2
+
+
+@pytest.fixture(scope="module")
+def page(made, tables, tmp_path_factory):
+    study, _ = made
+    folder = tmp_path_factory.mktemp("report")
+    draw(study, tables, folder / "figures")
+    report.write(study, tables, folder / "figures", folder / "report.html")
+    return folder / "report.html"
+
+
+def test_the_report_says_how_many_runs_there_are(page, tables):
+    """Finished, diverged, failed, missing; and the cells left out."""
+    text = page.read_text()
+    assert f"<b>{len(tables.runs) - 3} of {len(tables.runs)}</b>runs finished" in text
+    for state in ("diverged", "failed", "missing"):
+        assert f"<b>1</b>{state}" in text
+    assert "leave-one-out is undefined at N = 1" in text
+
+
+def test_the_report_needs_no_network(page):
+    """Every picture is inline; nothing is loaded from elsewhere."""
+    text = page.read_text()
+    assert not re.findall(r"(?:src|href)=\"(?!data:)", text)
+    assert text.count("data:image/png;base64,") == 3
+    assert "nan" not in re.sub(r"data:[^\"]+", "", text)
+
+
+def test_names_from_a_config_are_escaped(made, tables, tmp_path):
+    """A hostile label stays text."""
+    study, _ = made
+    hostile = tables.runs.assign(environment="<script>alert(1)</script>")
+    draw(study, tables, tmp_path)
+    changed = Tables(hostile, tables.curves, tables.summary)
+    report.write(study, changed, tmp_path, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed")
+def test_the_report_opens_in_a_browser(page, tmp_path):
+    """A phone's width renders to a picture of its own."""
+    picture = tmp_path / "page.png"
+    subprocess.run(
+        [
+            "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update",
+            "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}",
+            "--window-size=500,1500", f"--screenshot={picture}", page.as_uri(),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )  # fmt: skip
+    assert picture.stat().st_size > 20_000

@@ -1,0 +1,117 @@
+"""Every fault of a config is found at once and named."""
+
+import pytest
+
+from pgstudy.experiment import study
+from pgstudy.experiment.config import ConfigError, canonical_json, normalise
+
+
+def faults(config):
+    with pytest.raises(ConfigError) as caught:
+        study.load(config)
+    return "\n".join(caught.value.faults)
+
+
+def nested(config, path, value):
+    *parents, last = path
+    for key in parents:
+        config = config[key]
+    config[last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (["gama"], 0.5, ["unknown key 'gama'"]),
+        (["seed"], 3, ["unknown key 'seed'", "did you mean 'seeds'"]),
+        (["defaults", "optimiser"], {}, ["'optimiser'", "did you mean 'optimizer'"]),
+        (["seeds"], "0,1", ["seeds:", "'0,1'", "seeds='[0,1]'"]),
+        (["seeds"], [], ["seeds: it is empty"]),
+        (["seeds"], [0, 0], ["seeds: 0 is listed more than once"]),
+        (["seeds"], [-1], ["seeds[0]: -1 is too small"]),
+        (["seeds"], True, ["seeds: true is not a whole number"]),
+        (["sample_counts"], [0], ["sample_counts[0]: 0 is too small"]),
+        (["sample_counts"], [2.5], ["sample_counts[0]: 2.5 is not a whole number"]),
+        (["sample_counts"], [1, "1.0"], ["1 is listed more than once"]),
+        (["sample_counts"], [1], ["leave-one-out"]),
+        (["study"], "../x", ["study:", "'../x'"]),
+        (["study"], "runs", ["study:", "rename"]),
+        (["study"], 7, ["study: 7 is not text"]),
+        (["environments"], [], ["environments: it is empty"]),
+        (["environments", 0, "id"], "NoSuch-v3", ["environments[0]", "NoSuch"]),
+        (["environments", 1, "id"], "ShortCorridor-v0", ["'name'"]),
+        (["environments", 0, "id"], "a;rm -rf-v0", ["environments[0].id"]),
+        (["environments", 0, "updates"], 3, ["exactly one budget", "env_steps and"]),
+        (["environments", 0, "optimizer"], {}, ["learning_rate is not set"]),
+        (
+            ["environments", 0, "optimizer"],
+            {"learning_rate": {"1": 0.1}},
+            ["no entry for N = 4"],
+        ),
+        (["environments", 0, "optimizer", "learning_rate"], -1, ["above 0"]),
+        (["environments", 0, "optimizer", "learning_rate"], "fast", ["'fast'"]),
+        (["environments", 0, "optimizer", "learning_rate"], float("inf"), ["finite"]),
+        (["environments", 0, "estimators"], {"totl": {}}, ["'totl'"]),
+        (["estimators", 0, "baseline"], "leave-one", ["did you mean 'leave-one-out'"]),
+        (["estimators", 1, "name"], "total-return", ["listed more than once"]),
+        (["estimators", 0, "sample_counts"], [8], ["8 is not among"]),
+    ],
+)
+def test_a_fault_names_the_key_and_the_cure(smoke, path, value, words):
+    """The message holds what its reader needs."""
+    if path == ["sample_counts"] and value == [1]:
+        smoke["estimators"] = smoke["estimators"][1:]
+    nested(smoke, path, value)
+    text = faults(smoke)
+    assert all(word in text for word in words), text
+
+
+def test_all_faults_are_reported_together(smoke):
+    """One look at the message is enough to mend the file."""
+    smoke |= {"gama": 1, "seeds": [], "sample_counts": [0]}
+    smoke["environments"][0]["polcy"] = {}
+    text = faults(smoke)
+    assert all(w in text for w in ("gama", "seeds", "sample_counts", "polcy"))
+
+
+def test_bad_environments_are_reported_together(smoke):
+    """Unknown, outdated, unlimited, unsupported: each with its reason."""
+    smoke["environments"] = [
+        {"id": i, "updates": 1}
+        for i in ("NoSuch-v1", "CartPole-v0", "CliffWalking-v1", "Pendulum-v1")
+    ]
+    text = faults(smoke)
+    assert "doesn't exist" in text
+    assert "outdated" in text
+    assert "max_episode_steps" in text
+    assert "Discrete actions" in text
+
+
+def test_missing_keys_are_named():
+    """An empty config lists what it needs."""
+    assert "'environments' is missing" in faults({})
+
+
+def test_numbers_have_one_spelling(smoke):
+    """1e-3, "0.001" and 0.001; 300_000 and 3e5 (case 11)."""
+    assert normalise({"a": ["1e-3", 0.001, "0.0010"]}) == {"a": [0.001] * 3}
+    assert normalise({"env_steps": "3e5"}) == {"env_steps": 300_000}
+    assert canonical_json(normalise({"n": [1.0, "10"]})) == '{"n":[1,10]}'
+    assert normalise({"name": "1e3", "kwargs": {"size": "4"}}) == {
+        "name": "1e3",
+        "kwargs": {"size": "4"},
+    }
+
+
+def test_values_from_the_command_line_mean_what_the_file_means(smoke):
+    """Snakemake hands list items on as text (case 2)."""
+    loaded = study.load(smoke)
+    texts = study.load(smoke | {"seeds": ["0", "1"], "sample_counts": ["1", "4"]})
+    assert [b.manifest for b in texts.blocks()] == [b.manifest for b in loaded.blocks()]
+    assert study.load(smoke | {"seeds": 5}).seeds == (0, 1, 2, 3, 4)
+
+
+def test_a_config_too_long_for_a_command_line_is_refused(smoke):
+    """Three thousand seeds are fine; what can't reach a job is said to be too long."""
+    assert len(study.load(smoke | {"seeds": list(range(3000))}).seeds) == 3000
+    assert "characters" in faults(smoke | {"seeds": list(range(10**6, 10**6 + 20000))})

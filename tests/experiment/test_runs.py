@@ -1,0 +1,96 @@
+"""The run store: atomic, and never wrong about what is complete."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from pgstudy.experiment import study as studies
+from pgstudy.experiment import training
+from pgstudy.experiment.runs import FILES, Store, write_atomically, write_json
+
+
+@pytest.fixture
+def block(smoke):
+    smoke["defaults"]["updates"] = 3
+    for entry in smoke["environments"]:
+        del entry["env_steps"]
+    return next(studies.load(smoke).blocks())
+
+
+def test_a_block_is_trained_once(tmp_path, block, monkeypatch):
+    """A second call trains nothing and the manifest names the runs."""
+    store = Store(tmp_path)
+    assert training.train_block(store, block) == []
+    store.settle(block)
+    named = json.loads(store.manifest(block).read_text())["runs"]
+    assert [(tmp_path / "runs" / f).is_dir() for f in named] == [True, True]
+    monkeypatch.setattr(training, "train", None)
+    assert training.train_block(store, block) == []
+
+
+def test_run_json_says_what_the_files_hold(tmp_path, block):
+    """Summary, digest, versions and threads."""
+    store = Store(tmp_path)
+    training.train_block(store, block)
+    run = store.run(block.cell, 0)
+    record = run.record()
+    assert record["status"] == "finished"
+    assert record["updates"] == pq.read_table(run.folder / "updates.parquet").num_rows
+    assert record["key"] == block.cell.key(0)
+    assert record["made_by"]["threads"] == 1
+    assert {"torch", "numpy", "gymnasium", "python", "cpu"} <= set(record["made_by"])
+
+
+@pytest.mark.parametrize("name", [*FILES, "run.json"])
+def test_a_missing_file_makes_a_run_incomplete(tmp_path, block, name):
+    """The manifest goes, and just that run is trained again."""
+    store = Store(tmp_path)
+    training.train_block(store, block)
+    store.settle(block)
+    run = store.run(block.cell, 1)
+    (run.folder / name).unlink()
+    assert [r.seed for r in store.missing(block)] == [1]
+    store.settle(block)
+    assert not store.manifest(block).exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"status": "failed"}'])
+def test_a_damaged_record_is_no_complete_run(tmp_path, block, text):
+    """Half a file, or a failure, is never taken for a result."""
+    store = Store(tmp_path)
+    training.train_block(store, block)
+    (store.run(block.cell, 0).folder / "run.json").write_text(text)
+    assert [r.seed for r in store.missing(block)] == [0]
+
+
+def test_a_failing_run_takes_no_other_with_it(tmp_path, block, monkeypatch, capsys):
+    """It is kept as failed with its traceback; the block's others are complete."""
+    real = training.train
+
+    def train(specification, seed):
+        if seed == 0:
+            raise RuntimeError("the environment fell over")
+        return real(specification, seed)
+
+    monkeypatch.setattr(training, "train", train)
+    store = Store(tmp_path)
+    (failed,) = training.train_block(store, block)
+    assert failed.record()["status"] == "failed"
+    assert "fell over" in failed.record()["traceback"]
+    assert "fell over" in capsys.readouterr().err
+    assert store.run(block.cell, 1).is_complete()
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path):
+    """And no temporary file."""
+    write_json(tmp_path / "x.json", {"a": 1})
+
+    def fail(path):
+        path.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(tmp_path / "x.json", fail)
+    assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
+    assert json.loads((tmp_path / "x.json").read_text()) == {"a": 1}

@@ -1,0 +1,96 @@
+"""Cells, precedence of settings, keys and blocks."""
+
+from pathlib import Path
+
+import gymnasium
+import pytest
+
+from pgstudy.experiment import study as studies
+from pgstudy.experiment.study import Block, folder_name
+from pgstudy.learning.corridor import ShortCorridor
+
+gymnasium.register("toy/Bandit-v0", ShortCorridor, max_episode_steps=9)
+
+
+def cell(config, environment="CartPole-v1", estimator="total-return", n=4):
+    study = studies.load(config)
+    (found,) = (
+        c
+        for c in study.cells
+        if (c.environment, c.estimator, c.n) == (environment, estimator, n)
+    )
+    return found
+
+
+def test_later_places_win_key_by_key(smoke):
+    """defaults < environment < estimator < the environment's estimators.<name>."""
+    smoke["defaults"]["optimizer"] = {"learning_rate": 1, "name": "adam"}
+    assert cell(smoke).specification.optimizer.learning_rate == 1e-3
+    assert cell(smoke).specification.optimizer.name == "adam"
+    smoke["estimators"][0]["optimizer"] = {"learning_rate": 3}
+    assert cell(smoke).specification.optimizer.learning_rate == 3
+    pair = {"total-return": {"optimizer": {"learning_rate": {1: 9, 4: 4}}}}
+    smoke["environments"][1]["estimators"] = pair
+    optimizer = cell(smoke).specification.optimizer
+    assert (optimizer.learning_rate, optimizer.schedule) == (4, "linear")
+    assert cell(smoke, n=1).specification.optimizer.learning_rate == 9
+
+
+def test_a_budget_replaces_one_of_another_unit(smoke):
+    """The environment says env_steps, the estimator updates: updates it is."""
+    smoke["estimators"][0]["updates"] = 12
+    budget = cell(smoke).specification.budget
+    assert (budget.unit, budget.amount) == ("updates", 12)
+
+
+def test_leave_one_out_at_n_1_is_left_out_with_the_reason(smoke):
+    """The cell is named, not silently dropped."""
+    left = studies.load(smoke).left_out
+    assert {(c.estimator, c.n) for c in left} == {("leave-one-out", 1)}
+    assert "running-mean" in left[0].reason
+
+
+def test_the_key_holds_all_that_decides_the_bits(smoke):
+    """Another seed, setting or step limit: another key; a label: the same."""
+    base = cell(smoke).key(0)
+    assert cell(smoke).key(1) != base
+    smoke["environments"][1]["max_episode_steps"] = 100
+    assert cell(smoke).key(0) != base
+    smoke["environments"][1]["max_episode_steps"] = 500
+    smoke["environments"][1]["name"] = "pole"
+    assert cell(smoke, "pole").key(0) == base
+
+
+def test_blocks_keep_a_seed_in_place_when_others_are_added(smoke):
+    """Seeds 0 .. 9 in fives; an eleventh makes a block of its own."""
+    smoke |= {"seeds": 10, "seeds_per_job": 5}
+    before = {b.manifest for b in studies.load(smoke).blocks()}
+    after = {b.manifest for b in studies.load(smoke | {"seeds": 11}).blocks()}
+    assert before < after
+
+
+def test_a_block_survives_its_trip_as_json(smoke):
+    """What the training process gets has the same keys."""
+    import json
+
+    for block in studies.load(smoke).blocks():
+        again = Block.from_dict(json.loads(block.to_json()))
+        assert again.manifest == block.manifest
+
+
+@pytest.mark.parametrize("label", ["toy/Bandit-v0", "a b%", "../x", "é"])
+def test_labels_become_one_folder_reversibly(label):
+    """A slash does not nest, and two labels never share a folder (case 17)."""
+    from urllib.parse import unquote
+
+    name = folder_name(label)
+    assert Path(name).name == name
+    assert unquote(name) == label
+
+
+def test_a_namespaced_environment_is_a_cell_like_others(smoke):
+    """toy/Bandit-v0 keeps its id in the cell and one flat folder in the store."""
+    entry = {"id": "toy/Bandit-v0", "updates": 1, "optimizer": {"learning_rate": 1}}
+    smoke["environments"].append(entry)
+    found = cell(smoke, "toy/Bandit-v0")
+    assert str(found.folder) == "toy%2FBandit-v0/total-return/N4"

@@ -1,0 +1,160 @@
+"""The mirror in a real SQLite store."""
+
+import multiprocessing
+import shutil
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from pgstudy.experiment import study as studies
+from pgstudy.experiment import tracking, training
+from pgstudy.experiment.runs import Store
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A tiny study, trained once for the module."""
+    results = tmp_path_factory.mktemp("trained")
+    config = {
+        "study": "tiny",
+        "seeds": 2,
+        "sample_counts": [1, 1000],
+        "environments": [{"id": "ShortCorridor-v0", "max_episode_steps": 20}],
+        "estimators": [{"name": "total-return"}],
+        "defaults": {"updates": 4, "optimizer": {"learning_rate": 1e-3}},
+    }
+    study = studies.load(config)
+    for block in study.blocks():
+        training.train_block(Store(results), block)
+    return results, study
+
+
+@pytest.fixture
+def store(trained, tmp_path, monkeypatch):
+    """A copy of the trained runs with no MLflow yet: (results, study, runs)."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    results = tmp_path / "results"
+    shutil.copytree(trained[0], results)
+    study = trained[1]
+    runs = [Store(results).run(c, seed) for c in study.cells for seed in study.seeds]
+    return results, study, runs
+
+
+def entries(results, study, query=""):
+    client = MlflowClient(tracking.tracking_uri(results))
+    experiment = client.get_experiment_by_name(study.name)
+    return client, list(client.search_runs([experiment.experiment_id], query))
+
+
+def test_mlflow_equals_the_files(store):
+    """Names, params, tags, every metric of every update, artifacts."""
+    results, study, runs = store
+    report = tracking.sync(results, study, runs)
+    assert (report.uploaded, report.unchanged, report.replaced) == (4, 0, 0)
+    client, found = entries(results, study, "tags.current = 'true'")
+    assert {e.info.status for e in found} == {"FINISHED"}
+    by_key = {e.data.tags["key"]: e for e in found}
+    for run in runs:
+        entry = by_key[run.cell.key(run.seed)]
+        assert entry.info.run_name == run.name
+        assert entry.data.params["n"] == str(run.cell.n)
+        assert entry.data.params["optimizer.learning_rate"] == "0.001"
+        table = pd.read_parquet(run.folder / "updates.parquet").set_index("update")
+        for name in table.columns:
+            history = client.get_metric_history(entry.info.run_id, name)
+            values = pd.Series({m.step: m.value for m in history})
+            assert values.sort_index().tolist() == table[name].astype(float).tolist()
+        artifacts = {a.path for a in client.list_artifacts(entry.info.run_id)}
+        assert {"run.json", "updates.parquet", "policy.safetensors"} <= artifacts
+
+
+def test_a_second_sync_adds_nothing(store):
+    """Same runs, same ids."""
+    results, study, runs = store
+    first = tracking.sync(results, study, runs)
+    second = tracking.sync(results, study, runs)
+    assert (second.uploaded, second.unchanged) == (0, 4)
+    assert second.runs == first.runs
+
+
+def test_a_changed_run_replaces_its_entry(store):
+    """One current entry per key, with the new content hash (case 7)."""
+    results, study, runs = store
+    tracking.sync(results, study, runs)
+    changed = runs[0].folder / "run.json"
+    changed.write_text(changed.read_text().replace(runs[0].record()["digest"], "new"))
+    report = tracking.sync(results, study, runs)
+    assert (report.uploaded, report.replaced) == (1, 1)
+    key = runs[0].cell.key(runs[0].seed)
+    (entry,) = entries(results, study, f"tags.key = '{key}'")[1]
+    assert entry.data.tags["content_hash"] == "new"
+
+
+def test_an_upload_that_a_kill_cut_short_is_made_again(store):
+    """No entry of the study stays RUNNING."""
+    results, study, runs = store
+    tracking.sync(results, study, runs[1:])
+    client, (experiment_id) = (
+        MlflowClient(tracking.tracking_uri(results)),
+        entries(results, study)[1][0].info.experiment_id,
+    )
+    for key in (runs[0].cell.key(runs[0].seed), "of-no-run"):
+        client.create_run(experiment_id, tags={"key": key})
+    tracking.sync(results, study, runs)
+    found = entries(results, study)[1]
+    assert len(found) == 4
+    assert {e.info.status for e in found} == {"FINISHED"}
+
+
+def test_a_run_no_longer_asked_for_is_not_current(store):
+    """And is current again, without an upload, when it is asked for again."""
+    results, study, runs = store
+    tracking.sync(results, study, runs)
+    tracking.sync(results, study, runs[1:])
+    assert len(entries(results, study, "tags.current = 'true'")[1]) == 3
+    assert tracking.sync(results, study, runs).uploaded == 0
+    assert len(entries(results, study, "tags.current = 'true'")[1]) == 4
+
+
+def test_a_deleted_experiment_is_one_clear_message(store):
+    """With the way out."""
+    results, study, runs = store
+    tracking.sync(results, study, runs[:1])
+    client, found = entries(results, study)
+    client.delete_experiment(found[0].info.experiment_id)
+    with pytest.raises(tracking.TrackingError, match="mlflow experiments restore"):
+        tracking.sync(results, study, runs)
+
+
+def test_a_dead_server_is_a_message_within_seconds(store, monkeypatch):
+    """The retries are bounded; MLflow's own default blocks for minutes."""
+    results, study, runs = store
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with pytest.raises(tracking.TrackingError, match=r"127\.0\.0\.1:9"):
+        tracking.sync(results, study, runs)
+
+
+def test_many_syncs_at_once_on_a_new_store(store):
+    """The lock lets one in at a time, and the store is whole (case 1)."""
+    results, study, runs = store
+    context = multiprocessing.get_context("spawn")
+    workers = [
+        context.Process(target=tracking.sync, args=(results, study, runs))
+        for _ in range(4)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0] * 4
+    assert len(entries(results, study)[1]) == 4
+
+
+def test_long_tables_are_thinned_with_both_ends():
+    """At most 500 points a metric."""
+    table = pd.DataFrame({"update": range(1, 10_001)})
+    thin = tracking.thinned(table)["update"]
+    assert len(thin) == 500
+    assert (thin.iloc[0], thin.iloc[-1]) == (1, 10_000)
+    assert thin.is_unique

@@ -1,0 +1,217 @@
+"""Real Snakemake calls on the smoke study, in a folder of their own."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from mlflow import MlflowClient
+
+from tests.conftest import ROOT, SMOKE
+
+NOTHING = "Nothing to be done"
+
+
+class Project:
+    """A working folder, its config and the calls in it."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.results = folder / "results"
+        self.config = folder / "study.yaml"
+        self.write(SMOKE)
+
+    def write(self, config):
+        self.config.write_text(yaml.safe_dump(config))
+
+    def snakemake(self, *arguments, config=True):
+        command = ["snakemake", "--cores", "2", "-s", str(ROOT / "Snakefile")]
+        command += ["-d", str(self.folder), *arguments]
+        if config:
+            command += ["--configfile", str(self.config)]
+        environment = {k: v for k, v in os.environ.items() if "MLFLOW" not in k}
+        result = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True
+        )
+        result.text = result.stdout + result.stderr
+        return result
+
+    def succeed(self, *arguments, **options):
+        result = self.snakemake(*arguments, **options)
+        assert result.returncode == 0, result.text
+        return result.text
+
+    def jobs(self, *arguments):
+        """Number of jobs by rule that a dry run plans."""
+        text = self.succeed("-n", *arguments)
+        if NOTHING in text:
+            return {}
+        lines = text.split("Job stats:")[1].splitlines()[3:]
+        pairs = [line.split() for line in lines]
+        stop = next(i for i, p in enumerate(pairs) if not p or p[0] == "total")
+        return {name: int(count) for name, count in pairs[:stop]}
+
+    def run_folders(self):
+        return {p.parent: p.stat().st_mtime_ns for p in self.results.rglob("run.json")
+                if "runs" in p.parts}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The smoke study, made once."""
+    project = Project(tmp_path_factory.mktemp("finished"))
+    project.log = project.succeed()
+    return project
+
+
+@pytest.fixture
+def project(finished, tmp_path):
+    """A copy of the finished study, to be changed; Snakemake's records come along."""
+    folder = tmp_path / "copy"
+    shutil.copytree(finished.folder, folder)
+    (folder / "results" / "mlflow.db").unlink()
+    return Project(folder)
+
+
+def test_one_call_leaves_everything(finished):
+    """Report, tables, figures, tracked runs; and no stray files elsewhere."""
+    made = finished.results / "smoke"
+    assert (made / "report.html").stat().st_size > 10_000
+    assert len(pd.read_csv(made / "tables" / "runs.csv")) == 12
+    assert len(list((made / "figures").iterdir())) == 6
+    assert {p.name for p in finished.folder.iterdir()} == {
+        ".snakemake", "results", "study.yaml",
+    }  # fmt: skip
+
+
+def test_mlflow_holds_what_the_files_hold(finished):
+    """One experiment, a FINISHED run per key, the same last numbers."""
+    client = MlflowClient(f"sqlite:///{finished.results / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("smoke")
+    entries = client.search_runs([experiment.experiment_id], "tags.current = 'true'")
+    runs = pd.read_csv(finished.results / "smoke" / "tables" / "runs.csv")
+    assert sorted(e.data.tags["key"] for e in entries) == sorted(runs["key"])
+    steps = {e.data.tags["key"]: e.data.metrics["env_steps"] for e in entries}
+    assert steps == dict(zip(runs["key"], runs["env_steps"], strict=True))
+    assert {e.info.status for e in entries} == {"FINISHED"}
+
+
+def test_a_second_call_has_nothing_to_do(finished):
+    """And a dry run, and one with keys in another order and other spellings."""
+    assert NOTHING in finished.succeed()
+    shuffled = dict(reversed(SMOKE.items()))
+    text = yaml.safe_dump(shuffled, sort_keys=False)
+    assert "learning_rate: 1e-3" in text
+    for other in (text, text.replace("1e-3", "0.001"), text.replace("2000", "2.0e+3")):
+        finished.config.write_text(other)
+        assert finished.jobs() == {}
+    (finished.config).touch()
+    (ROOT / "README.md").touch()
+    assert finished.jobs() == {}
+    finished.write(SMOKE)
+
+
+def test_values_on_the_command_line_are_those_of_the_file(finished):
+    """Lists arrive as text and mean numbers (case 2)."""
+    assert finished.jobs("--config", "seeds=[0,1]", "sample_counts=[1,4]") == {}
+    assert finished.jobs("--config", "seeds=2") == {}
+
+
+def test_a_seed_added_trains_just_that_seed(project):
+    """The runs that are there keep their files."""
+    before = project.run_folders()
+    project.write(SMOKE | {"seeds": [0, 1, 2]})
+    assert project.jobs()["train"] == 6
+    project.succeed()
+    after = project.run_folders()
+    assert {k: after[k] for k in before} == before
+    assert len(after) == len(before) + 6
+    assert all("seed2-" in k.name for k in set(after) - set(before))
+
+
+def test_a_seed_removed_trains_nothing_and_leaves_the_tables(project):
+    """Its results are gone from the tables though its folder is there (case 23)."""
+    project.write(SMOKE | {"seeds": [1]})
+    assert "train" not in project.jobs()
+    project.succeed()
+    runs = pd.read_csv(project.results / "smoke" / "tables" / "runs.csv")
+    assert set(runs["seed"]) == {1}
+    assert len(project.run_folders()) == 12
+
+
+def test_a_learning_rate_changed_and_changed_back(project):
+    """Just that environment's runs are trained; the earlier ones are found again."""
+    changed = json.loads(json.dumps(SMOKE))
+    changed["environments"][0]["optimizer"]["learning_rate"] = 0.01
+    project.write(changed)
+    assert project.jobs()["train"] == 3
+    project.succeed()
+    before = project.run_folders()
+    assert len(before) == 18
+    project.write(SMOKE)
+    assert "train" not in project.jobs()
+    project.succeed()
+    assert project.run_folders() == before
+
+
+def test_a_deleted_run_is_trained_again(project):
+    """Exactly that one, to the same bits."""
+    before = project.run_folders()
+    victim = sorted(before)[0]
+    digest = json.loads((victim / "run.json").read_text())["digest"]
+    shutil.rmtree(victim)
+    assert project.jobs()["train"] == 1
+    project.succeed()
+    after = project.run_folders()
+    assert json.loads((victim / "run.json").read_text())["digest"] == digest
+    assert {k for k in after if after[k] != before[k]} == {victim}
+
+
+def test_a_lost_mlflow_store_is_made_again(project):
+    """The mirror is made from the files; nothing is trained."""
+    assert project.jobs() == {"all": 1, "track": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["leraning_rate=0.1"], ["unknown key 'leraning_rate'"]),
+        (["seeds=0,1"], ["'0,1'", "seeds='[0,1]'"]),
+        (["sample_counts=[0]"], ["sample_counts[0]: 0 is too small"]),
+        (["study=../x"], ["study: '../x'"]),
+    ],
+)
+def test_a_mistake_is_a_message_and_nothing_is_written(tmp_path, arguments, words):
+    """Exit code not 0, no traceback, no file (case 19)."""
+    project = Project(tmp_path)
+    result = project.snakemake("--config", *arguments)
+    assert result.returncode != 0
+    assert all(word in result.text for word in words), result.text
+    assert "Traceback" not in result.text
+    assert not project.results.exists()
+
+
+def test_the_default_study_is_read_without_a_config_file(tmp_path):
+    """From any folder; a file given instead inherits nothing of it."""
+    project = Project(tmp_path)
+    text = project.succeed("-n", config=False)
+    assert "what-does-n-buy" in text
+    assert "what-does-n-buy" not in project.succeed("-n")
+
+
+def test_the_first_failure_does_not_stop_the_others(tmp_path):
+    """A job that can't write is named, the rest is done, the exit code is not 0."""
+    project = Project(tmp_path)
+    blocked = project.results / "runs" / "CartPole-v1" / "total-return" / "N1"
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("a file where a folder should be")
+    result = project.snakemake()
+    assert result.returncode != 0
+    assert len(project.run_folders()) == 10
+    blocked.unlink()
+    project.succeed()
+    assert len(project.run_folders()) == 12
