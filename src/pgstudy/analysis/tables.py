@@ -160,6 +160,7 @@ def _summary_row(cell: Cell, runs: pd.DataFrame) -> dict[str, Any]:
     reached = runs["steps_to_threshold"].dropna().to_numpy(np.float64)
     never = np.full(len(runs) - len(reached), np.inf)
     low, high = statistics.bootstrap_interval(final, "mean")
+    iqm = statistics.interquartile_mean(final)
     iqm_low, iqm_high = statistics.bootstrap_interval(final, "iqm")
     median = statistics.median_or_never(np.concatenate([reached, never]))
     return {
@@ -171,10 +172,10 @@ def _summary_row(cell: Cell, runs: pd.DataFrame) -> dict[str, Any]:
            for s in ("finished", "diverged", "failed", "missing")},
         "learning_rate": cell.specification.optimizer.learning_rate,
         "untrained_return": runs["untrained_return"].dropna().mean(),
-        "final_return": final.mean() if len(final) else None,
+        "final_return": float(final.mean()) if len(final) else None,
         "final_low": float(low),
         "final_high": float(high),
-        "final_iqm": float(statistics.interquartile_mean(final)) if len(final) else None,
+        "final_iqm": float(iqm) if len(final) else None,
         "final_iqm_low": float(iqm_low),
         "final_iqm_high": float(iqm_high),
         "threshold": cell.threshold,
