@@ -11,8 +11,9 @@ import typer
 import yaml
 
 from pgstudy.experiment import study as studies
-from pgstudy.experiment.config import ConfigError
+from pgstudy.experiment.config import ConfigError, schema
 from pgstudy.experiment.runs import Store, write_json
+from pgstudy.experiment.settings import settings_table
 from pgstudy.experiment.study import Block, Study
 
 app = typer.Typer(
@@ -65,6 +66,12 @@ def check(config: Annotated[Path, typer.Argument(help="a config file")]) -> None
     for cell in study.left_out:
         where = f"{cell.environment}, {cell.estimator}, N = {cell.n}"
         print(f"left out: {where}: {cell.reason}")
+
+
+@app.command()
+def settings() -> None:
+    """Print every setting of a config file as the table of config/README.md."""
+    print(settings_table(schema()))
 
 
 @app.command()

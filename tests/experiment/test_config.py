@@ -3,7 +3,9 @@
 import pytest
 
 from pgstudy.experiment import study
-from pgstudy.experiment.config import ConfigError, canonical_json, normalise
+from pgstudy.experiment.config import ConfigError, canonical_json, normalise, schema
+from pgstudy.experiment.settings import settings_table
+from tests.conftest import ROOT
 
 
 def faults(config):
@@ -115,3 +117,9 @@ def test_a_config_too_long_for_a_command_line_is_refused(smoke):
     """Three thousand seeds are fine; what can't reach a job is said to be too long."""
     assert len(study.load(smoke | {"seeds": list(range(3000))}).seeds) == 3000
     assert "characters" in faults(smoke | {"seeds": list(range(10**6, 10**6 + 20000))})
+
+
+def test_the_settings_table_of_the_docs_is_that_of_the_schema():
+    """config/README.md lists every key with range, default and meaning."""
+    text = (ROOT / "config" / "README.md").read_text()
+    assert settings_table(schema()) in text

@@ -1,14 +1,21 @@
 """The mirror in a real SQLite store."""
 
 import multiprocessing
+import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from pgstudy.experiment import server, tracking, training
 from pgstudy.experiment import study as studies
-from pgstudy.experiment import tracking, training
 from pgstudy.experiment.runs import Store
 
 
@@ -158,3 +165,67 @@ def test_long_tables_are_thinned_with_both_ends():
     assert len(thin) == 500
     assert (thin.iloc[0], thin.iloc[-1]) == (1, 10_000)
     assert thin.is_unique
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(url, process):
+    for _ in range(300):
+        assert process.poll() is None
+        try:
+            return urllib.request.urlopen(url, timeout=5).status
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"{url} did not answer")
+
+
+def test_a_server_is_used_where_the_variable_names_one(store, tmp_path, monkeypatch):
+    """MLFLOW_TRACKING_URI with a real server: runs, metrics and artifacts arrive."""
+    results, study, runs = store
+    address = f"http://127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
+    command += ["--port", address.rsplit(":", 1)[1], "--backend-store-uri"]
+    command += [f"sqlite:///{tmp_path}/server.db", "--artifacts-destination"]
+    with subprocess.Popen([*command, str(tmp_path / "kept")], cwd=tmp_path) as process:
+        try:
+            wait_for(f"{address}/health", process)
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+            assert tracking.sync(results, study, runs).uploaded == 4
+            assert tracking.sync(results, study, runs).unchanged == 4
+            client, found = entries(results, study, "tags.current = 'true'")
+            assert len(found) == 4
+            assert client.list_artifacts(found[0].info.run_id)
+        finally:
+            process.terminate()
+    assert not (results / "mlflow.db").exists()
+
+
+def test_the_ui_serves_the_runs_and_prints_their_link(store):
+    """The link opens the classic view; the server listens on loopback."""
+    results, study, runs = store
+    tracking.sync(results, study, runs)
+    port = str(free_port())
+    command = [sys.executable, "-c", "from pgstudy.cli import main; main()", "ui"]
+    with subprocess.Popen(
+        [*command, "--results", str(results), "--port", port],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as ui:
+        try:
+            link = ui.stdout.readline().strip()
+            assert link.startswith(f"http://127.0.0.1:{port}/#/experiments/")
+            assert link.endswith("?workflowType=machine_learning")
+            assert wait_for(f"http://127.0.0.1:{port}/health", ui) == 200
+        finally:
+            os.killpg(ui.pid, signal.SIGTERM)
+
+
+def test_the_ui_says_when_there_is_nothing_to_show(tmp_path):
+    """Before the first study."""
+    with pytest.raises(server.ServerError, match="run snakemake first"):
+        server.serve(tmp_path, 5000)

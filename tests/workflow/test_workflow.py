@@ -119,6 +119,8 @@ def test_values_on_the_command_line_are_those_of_the_file(finished):
     """Lists arrive as text and mean numbers (case 2)."""
     assert finished.jobs("--config", "seeds=[0,1]", "sample_counts=[1,4]") == {}
     assert finished.jobs("--config", "seeds=2") == {}
+    assert finished.jobs("--config", "defaults={evaluation_episodes: 5}") == {}
+    assert finished.jobs("--config", "defaults={evaluation_episodes: 6}")["train"] == 6
 
 
 def test_a_seed_added_trains_just_that_seed(project):

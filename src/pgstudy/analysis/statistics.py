@@ -14,7 +14,12 @@ BOOTSTRAP_SEED = 20181113  # stated, so that two calls agree to the last bit
 
 
 def interquartile_mean(values: Array) -> Array:
-    """Mean of the middle half (Agarwal et al. 2021). values: [n, ...] -> [...]."""
+    """Mean of the middle half (Agarwal et al. 2021). values: [n, ...] -> [...].
+
+    NaN where n = 0.
+    """
+    if len(values) == 0:
+        return np.full(values.shape[1:], np.nan)
     return np.asarray(scipy.stats.trim_mean(values, 0.25, axis=0))
 
 

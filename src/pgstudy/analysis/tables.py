@@ -175,7 +175,7 @@ def _summary_row(cell: Cell, runs: pd.DataFrame) -> dict[str, Any]:
         "final_return": float(final.mean()) if len(final) else None,
         "final_low": float(low),
         "final_high": float(high),
-        "final_iqm": float(iqm) if len(final) else None,
+        "final_iqm": float(iqm),
         "final_iqm_low": float(iqm_low),
         "final_iqm_high": float(iqm_high),
         "threshold": cell.threshold,

@@ -1,0 +1,53 @@
+"""The settings of a config file, from its schema, as one Markdown table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Rule = Mapping[str, Any]
+
+
+def settings_table(schema: Rule) -> str:
+    """A row per setting: key, what it may be, its default, one sentence."""
+    rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
+    shared = schema["$defs"]["settings"]["properties"]
+    for key, rule in schema["properties"].items():
+        rows += [_row(key, rule, _value(schema, rule))]
+        entry = rule.get("items", {}).get("properties", {})
+        own = {k: r for k, r in entry.items() if k not in shared}
+        rows += [_row(f"{key}[].{k}", r, _value(schema, r)) for k, r in own.items()]
+    for key, rule in _flat(shared):
+        rows.append(_row(f"*settings*.{key}", rule, _value(schema, rule)))
+    return "\n".join(rows)
+
+
+def _flat(properties: Rule, prefix: str = "") -> Iterator[tuple[str, Rule]]:
+    for key, rule in properties.items():
+        if "properties" in rule:
+            yield from _flat(rule["properties"], f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", rule
+
+
+def _row(key: str, rule: Rule, value: str) -> str:
+    default = f"`{rule['default']}`" if "default" in rule else ""
+    return f"| `{key}` | {value} | {default} | {rule['description']} |"
+
+
+def _value(schema: Rule, rule: Rule) -> str:
+    reference = rule.get("$ref")
+    if reference == "#/$defs/settings":
+        return "*settings*"
+    if reference:
+        return _value(schema, schema["properties"][reference.rsplit("/", 1)[1]])
+    if "enum" in rule:
+        return ", ".join(f"`{word}`" for word in rule["enum"])
+    kinds = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
+    names = {"object": "table", "array": "list", "string": "text"}
+    text = " or ".join(names.get(kind, str(kind)) for kind in kinds)
+    if "minimum" in rule:
+        text += f", from {rule['minimum']}"
+    if "exclusiveMinimum" in rule:
+        text += f", above {rule['exclusiveMinimum']}"
+    return text + (f" to {rule['maximum']}" if "maximum" in rule else "")
