@@ -17,11 +17,12 @@ import numpy as np
 import yaml
 
 from pgstudy.experiment import provenance
-from pgstudy.experiment import study as studies
+from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.runs import Store
 from pgstudy.experiment.training import save
 from pgstudy.learning import environments
-from pgstudy.learning.reinforce import Training, train
+from pgstudy.learning.reinforce import train
+from pgstudy.learning.results import Training
 from pgstudy.learning.specification import EnvironmentSpecification
 
 ROOT = Path(__file__).parents[1]
@@ -67,7 +68,7 @@ def training(cell, seed):
 
 
 def training_speed(_folder):
-    cells = studies.load(config()).cells
+    cells = load_study(config()).cells
     rows = {cell.n: [] for cell in cells}
     for repeat in range(REPEATS):
         alone = random_actions(STEPS)
@@ -96,7 +97,7 @@ def run_measured(command, folder):
 
 def training_memory(folder):
     smoke = yaml.safe_load((ROOT / "config/config.yaml").read_text()) | {"seeds": 1}
-    blocks = {b.cell.n: b for b in studies.load(smoke).blocks() if b.cell.threshold}
+    blocks = {b.cell.n: b for b in load_study(smoke).blocks() if b.cell.threshold}
     wall, _, memory = run_measured(["pgstudy", "train", blocks[64].to_json()], folder)
     name = "a training process (CartPole-v1, N = 64, 300,000 steps)"
     yield name, f"{wall:.1f} s, {memory:.0f} MB"
@@ -118,7 +119,7 @@ def dry_run(folder):
 
 def tracking(folder):
     """80 runs of 500 updates, as the files of real runs, into a new SQLite store."""
-    study = studies.load(
+    study = load_study(
         config(seeds=80, sample_counts=[1], defaults=config()["defaults"])
     )
     store = Store(folder / "results")

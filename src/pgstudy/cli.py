@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 import yaml
 
-from pgstudy.experiment import study as studies
 from pgstudy.experiment.config import ConfigError, schema
+from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.runs import Store, write_json
 from pgstudy.experiment.settings import settings_table
 from pgstudy.experiment.study import Block, Study
@@ -41,7 +41,7 @@ def main() -> None:
 def _read(study_file: Path) -> Study:
     try:
         data = json.loads(study_file.read_text(encoding="utf-8"))
-        return studies.load(data["config"])
+        return load_study(data["config"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, ConfigError):
             raise
@@ -60,7 +60,7 @@ def check(config: Annotated[Path, typer.Argument(help="a config file")]) -> None
         raise UserError(f"{config} can't be read: {error}") from None
     if not isinstance(raw, dict):
         raise UserError(f"{config} holds no keys and values")
-    study = studies.load(raw)
+    study = load_study(raw)
     runs = len(study.cells) * len(study.seeds)
     print(f"{study.name}: {len(study.cells)} cells, {runs} runs")
     for cell in study.left_out:
@@ -80,7 +80,7 @@ def plan(
     results: Path = RESULTS,
 ) -> None:
     """Write results/<study>/study.json, which the commands after training read."""
-    study = studies.load(json.loads(config))
+    study = load_study(json.loads(config))
     write_json(
         results / study.name / "study.json",
         {"config": study.config, "left_out": [vars(c) for c in study.left_out]},

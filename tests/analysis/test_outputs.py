@@ -13,8 +13,8 @@ import pytest
 from pgstudy.analysis import report
 from pgstudy.analysis.figures import colours, draw
 from pgstudy.analysis.tables import Tables, build
-from pgstudy.experiment import study as studies
 from pgstudy.experiment import training
+from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.runs import Store
 from tests.conftest import SMOKE
 
@@ -25,7 +25,7 @@ def made(tmp_path_factory):
     results = tmp_path_factory.mktemp("results")
     config = json.loads(json.dumps(SMOKE)) | {"seeds": [0, 1, 2]}
     config["environments"][0]["name"] = "corridor <script>alert(1)</script>"[:8]
-    study = studies.load(config)
+    study = load_study(config)
     store = Store(results)
     for block in study.blocks():
         training.train_block(store, block)

@@ -2,15 +2,15 @@
 
 import pytest
 
-from pgstudy.experiment import study
 from pgstudy.experiment.config import ConfigError, canonical_json, normalise, schema
+from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.settings import settings_table
 from tests.conftest import ROOT
 
 
 def faults(config):
     with pytest.raises(ConfigError) as caught:
-        study.load(config)
+        load_study(config)
     return "\n".join(caught.value.faults)
 
 
@@ -107,15 +107,15 @@ def test_numbers_have_one_spelling(smoke):
 
 def test_values_from_the_command_line_mean_what_the_file_means(smoke):
     """Snakemake hands list items on as text (case 2)."""
-    loaded = study.load(smoke)
-    texts = study.load(smoke | {"seeds": ["0", "1"], "sample_counts": ["1", "4"]})
+    loaded = load_study(smoke)
+    texts = load_study(smoke | {"seeds": ["0", "1"], "sample_counts": ["1", "4"]})
     assert [b.manifest for b in texts.blocks()] == [b.manifest for b in loaded.blocks()]
-    assert study.load(smoke | {"seeds": 5}).seeds == (0, 1, 2, 3, 4)
+    assert load_study(smoke | {"seeds": 5}).seeds == (0, 1, 2, 3, 4)
 
 
 def test_a_config_too_long_for_a_command_line_is_refused(smoke):
     """Three thousand seeds are fine; what can't reach a job is said to be too long."""
-    assert len(study.load(smoke | {"seeds": list(range(3000))}).seeds) == 3000
+    assert len(load_study(smoke | {"seeds": list(range(3000))}).seeds) == 3000
     assert "characters" in faults(smoke | {"seeds": list(range(10**6, 10**6 + 20000))})
 
 

@@ -5,8 +5,8 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from pgstudy.experiment import study as studies
 from pgstudy.experiment import training
+from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.runs import FILES, Store, write_atomically, write_json
 
 
@@ -15,7 +15,7 @@ def block(smoke):
     smoke["defaults"]["updates"] = 3
     for entry in smoke["environments"]:
         del entry["env_steps"]
-    return next(studies.load(smoke).blocks())
+    return next(load_study(smoke).blocks())
 
 
 def test_a_block_is_trained_once(tmp_path, block, monkeypatch):

@@ -5,7 +5,7 @@ from pathlib import Path
 import gymnasium
 import pytest
 
-from pgstudy.experiment import study as studies
+from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.study import Block, folder_name
 from pgstudy.learning.corridor import ShortCorridor
 
@@ -13,7 +13,7 @@ gymnasium.register("toy/Bandit-v0", ShortCorridor, max_episode_steps=9)
 
 
 def cell(config, environment="CartPole-v1", estimator="total-return", n=4):
-    study = studies.load(config)
+    study = load_study(config)
     (found,) = (
         c
         for c in study.cells
@@ -45,7 +45,7 @@ def test_a_budget_replaces_one_of_another_unit(smoke):
 
 def test_leave_one_out_at_n_1_is_left_out_with_the_reason(smoke):
     """The cell is named, not silently dropped."""
-    left = studies.load(smoke).left_out
+    left = load_study(smoke).left_out
     assert {(c.estimator, c.n) for c in left} == {("leave-one-out", 1)}
     assert "running-mean" in left[0].reason
 
@@ -64,8 +64,8 @@ def test_the_key_holds_all_that_decides_the_bits(smoke):
 def test_blocks_keep_a_seed_in_place_when_others_are_added(smoke):
     """Seeds 0 .. 9 in fives; an eleventh makes a block of its own."""
     smoke |= {"seeds": 10, "seeds_per_job": 5}
-    before = {b.manifest for b in studies.load(smoke).blocks()}
-    after = {b.manifest for b in studies.load(smoke | {"seeds": 11}).blocks()}
+    before = {b.manifest for b in load_study(smoke).blocks()}
+    after = {b.manifest for b in load_study(smoke | {"seeds": 11}).blocks()}
     assert before < after
 
 
@@ -73,7 +73,7 @@ def test_a_block_survives_its_trip_as_json(smoke):
     """What the training process gets has the same keys."""
     import json
 
-    for block in studies.load(smoke).blocks():
+    for block in load_study(smoke).blocks():
         again = Block.from_dict(json.loads(block.to_json()))
         assert again.manifest == block.manifest
 

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from pgstudy.experiment import server, tracking, training
-from pgstudy.experiment import study as studies
+from pgstudy.experiment import mlflow_entities, server, tracking, training
+from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.runs import Store
 
 
@@ -31,7 +31,7 @@ def trained(tmp_path_factory):
         "estimators": [{"name": "total-return"}],
         "defaults": {"updates": 4, "optimizer": {"learning_rate": 1e-3}},
     }
-    study = studies.load(config)
+    study = load_study(config)
     for block in study.blocks():
         training.train_block(Store(results), block)
     return results, study
@@ -161,7 +161,7 @@ def test_many_syncs_at_once_on_a_new_store(store):
 def test_long_tables_are_thinned_with_both_ends():
     """At most 500 points a metric."""
     table = pd.DataFrame({"update": range(1, 10_001)})
-    thin = tracking.thinned(table)["update"]
+    thin = mlflow_entities.thinned(table)["update"]
     assert len(thin) == 500
     assert (thin.iloc[0], thin.iloc[-1]) == (1, 10_000)
     assert thin.is_unique

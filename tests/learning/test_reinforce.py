@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from pgstudy.learning.reinforce import Streams, _Trainer, train
+from pgstudy.learning.reinforce import _Trainer, train
 from pgstudy.learning.specification import Budget, OptimizerSpecification
+from pgstudy.learning.streams import Streams
 from tests.learning.helpers import corridor, specification
 
 DIGEST = """

@@ -5,7 +5,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from pgstudy.analysis.names import figure_names
-from pgstudy.experiment import study as studies
+from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.config import ConfigError, canonical_json
 from pgstudy.experiment.provenance import code_digest
 from pgstudy.experiment.runs import Store
@@ -13,7 +13,7 @@ from pgstudy.experiment.runs import Store
 STORE = Store(Path("results"))
 
 try:
-    STUDY = studies.load(config)
+    STUDY = load_study(config)
 except ConfigError as error:
     raise WorkflowError(str(error))
 

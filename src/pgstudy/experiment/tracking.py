@@ -7,37 +7,24 @@ second sync adds nothing; runs that the study no longer asks for stay, tagged
 
 from __future__ import annotations
 
-import math
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import filelock
-import pandas as pd
 
-from pgstudy.experiment.runs import FILES, UPDATES, Run
+from pgstudy.experiment import mlflow_entities  # before mlflow: it bounds retries
+from pgstudy.experiment.runs import FILES, Run
 from pgstudy.experiment.study import Study
 
-# Set before mlflow is imported: against a dead server its defaults block for minutes.
-BOUNDS = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-}
-for _name, _value in BOUNDS.items():
-    os.environ.setdefault(_name, _value)
+from mlflow import MlflowClient  # isort: skip
+from mlflow.entities import Param, RunTag  # isort: skip
+from mlflow.entities import Run as Entry  # isort: skip
+from mlflow.exceptions import MlflowException  # isort: skip
 
-from mlflow import MlflowClient  # noqa: E402
-from mlflow.entities import Metric, Param, RunTag  # noqa: E402
-from mlflow.entities import Run as Entry  # noqa: E402
-from mlflow.exceptions import MlflowException  # noqa: E402
-
-POINTS_PER_METRIC = 500
 ENTITIES_PER_BATCH = 1000
 PAGE = 1000
 LOCK_SECONDS = 600
@@ -155,13 +142,15 @@ class _Uploader:
         entry = self.client.create_run(
             self.experiment_id,
             start_time=start,
-            tags=_tags(self.study, run, record),
+            tags=mlflow_entities.tags(self.study, run, record),
             run_name=run.name,
         )
         run_id = str(entry.info.run_id)
-        params = [Param(k, v) for k, v in _params(record["specification"])]
+        params = [
+            Param(k, v) for k, v in mlflow_entities.params(record["specification"])
+        ]
         self.client.log_batch(run_id, params=params)
-        metrics = list(_metrics(run, record, start, end))
+        metrics = list(mlflow_entities.metrics(run, record, start, end))
         for i in range(0, len(metrics), ENTITIES_PER_BATCH):
             self.client.log_batch(run_id, metrics=metrics[i : i + ENTITIES_PER_BATCH])
         for name in (*FILES, "run.json"):
@@ -175,54 +164,3 @@ class _Uploader:
 def _mirrors(entry: Entry, record: dict[str, Any]) -> bool:
     finished = entry.info.status == "FINISHED"
     return finished and entry.data.tags.get("content_hash") == record.get("digest")
-
-
-def _tags(study: Study, run: Run, record: dict[str, Any]) -> dict[str, str]:
-    git = record["made_by"]["git"]
-    return {
-        "study": study.name,
-        "environment": run.cell.environment,
-        "estimator": run.cell.estimator,
-        "n": str(run.cell.n),
-        "seed": str(run.seed),
-        "key": run.cell.key(run.seed),
-        "content_hash": record["digest"],
-        "git_commit": str(git["commit"]),
-        "git_dirty": str(git["dirty"]).lower(),
-        "diverged": str(record["status"] == "diverged").lower(),
-    }
-
-
-def _params(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """The specification, flat: optimizer.learning_rate and so on."""
-    for key, value in data.items():
-        if isinstance(value, dict):
-            yield from _params(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", str(value)[:6000]
-
-
-def thinned(table: pd.DataFrame) -> pd.DataFrame:
-    """At most POINTS_PER_METRIC rows, evenly spread, first and last included."""
-    if len(table) <= POINTS_PER_METRIC:
-        return table
-    last = len(table) - 1
-    rows = [round(i * last / (POINTS_PER_METRIC - 1)) for i in range(POINTS_PER_METRIC)]
-    return table.iloc[rows]
-
-
-def _metrics(
-    run: Run, record: dict[str, Any], start: int, end: int
-) -> Iterator[Metric]:
-    """Every column of the updates table, by update; non-finite values are left out."""
-    table = thinned(pd.read_parquet(run.folder / UPDATES))
-    total = record["updates"]
-    for name in table.columns.drop("update"):
-        for update, value in zip(table["update"], table[name], strict=True):
-            if math.isfinite(value):
-                when = start + int((end - start) * update / total)
-                yield Metric(name, float(value), when, int(update))
-    for stage, returns in record["evaluation"].items():
-        if returns:
-            mean = sum(returns) / len(returns)
-            yield Metric(f"{stage}_evaluation_return", mean, end, total)

@@ -24,7 +24,8 @@ from pgstudy.experiment.runs import (
     write_json,
 )
 from pgstudy.experiment.study import Block
-from pgstudy.learning.reinforce import THREADS, Column, Training, train
+from pgstudy.learning.reinforce import THREADS, train
+from pgstudy.learning.results import Column, Training
 
 
 def train_block(store: Store, block: Block) -> list[Run]:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import threadpoolctl
 import torch
 
@@ -17,70 +12,12 @@ from pgstudy.learning import environments
 from pgstudy.learning.estimators import TrajectoryWeights, surrogate
 from pgstudy.learning.optimizers import make_optimizer
 from pgstudy.learning.policies import CategoricalPolicy
+from pgstudy.learning.results import Column, Training
 from pgstudy.learning.rollout import Batch, Sampler
 from pgstudy.learning.specification import RunSpecification
+from pgstudy.learning.streams import Streams
 
-Column = npt.NDArray[Any]
 THREADS = 1  # more would change the bits, and eight jobs at once would crawl
-
-
-@dataclass(frozen=True)
-class Training:
-    """What one run leaves: numbers only.
-
-    updates: columns with a row per update (update, env_steps, episodes, learning_rate,
-    gradient_norm, mean_return, std_return, mean_length, truncated_share); counts are
-    totals after the update, returns are those of its batch.
-    episodes: columns with a row per trajectory (update, trajectory, return, length,
-    terminated). policy: the final weights by name.
-    evaluation: returns [E] of the untrained and of the final policy.
-    diverged_at: the first update whose gradient or weights were not finite.
-    """
-
-    status: Literal["finished", "diverged"]
-    updates: Mapping[str, Column]
-    episodes: Mapping[str, Column]
-    policy: Mapping[str, torch.Tensor]
-    evaluation: Mapping[Literal["untrained", "final"], Column]
-    diverged_at: int | None
-
-    def digest(self) -> str:
-        """SHA-256 over the weights, every column and the evaluation, in hex."""
-        arrays: dict[str, Column] = {
-            **{f"policy.{k}": v.numpy() for k, v in self.policy.items()},
-            **{f"updates.{k}": v for k, v in self.updates.items()},
-            **{f"episodes.{k}": v for k, v in self.episodes.items()},
-            **{f"evaluation.{k}": v for k, v in self.evaluation.items()},
-        }
-        digest = hashlib.sha256(self.status.encode())
-        for name in sorted(arrays):
-            array = np.ascontiguousarray(arrays[name])
-            digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
-            digest.update(array.tobytes())
-        return digest.hexdigest()
-
-
-@dataclass
-class Streams:
-    """Independent random streams of one run, spawned from its seed.
-
-    The specification is mixed in, so that runs of two cells with the same seed are
-    independent too.
-    """
-
-    weights: np.random.SeedSequence = field(init=False)
-    environments: np.random.SeedSequence = field(init=False)
-    actions: np.random.SeedSequence = field(init=False)
-    untrained: np.random.SeedSequence = field(init=False)
-    final: np.random.SeedSequence = field(init=False)
-
-    def __init__(self, specification: RunSpecification, seed: int) -> None:
-        text = json.dumps(specification.to_dict(), sort_keys=True).encode()
-        words = np.frombuffer(hashlib.sha256(text).digest()[:16], "<u4")
-        root = np.random.SeedSequence(seed, spawn_key=tuple(words.tolist()))
-        self.weights, self.environments, self.actions, self.untrained, self.final = (
-            root.spawn(5)
-        )
 
 
 def train(specification: RunSpecification, seed: int) -> Training:

@@ -1,0 +1,78 @@
+"""A run as MLflow has it: tags, params and metrics."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from pgstudy.experiment.runs import UPDATES, Run
+from pgstudy.experiment.study import Study
+
+# Set before mlflow is imported: against a dead server its defaults block for minutes.
+BOUNDS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+}
+for _name, _value in BOUNDS.items():
+    os.environ.setdefault(_name, _value)
+
+from mlflow.entities import Metric  # noqa: E402
+
+POINTS_PER_METRIC = 500
+
+
+def tags(study: Study, run: Run, record: dict[str, Any]) -> dict[str, str]:
+    """What an entry is found by."""
+    git = record["made_by"]["git"]
+    return {
+        "study": study.name,
+        "environment": run.cell.environment,
+        "estimator": run.cell.estimator,
+        "n": str(run.cell.n),
+        "seed": str(run.seed),
+        "key": run.cell.key(run.seed),
+        "content_hash": record["digest"],
+        "git_commit": str(git["commit"]),
+        "git_dirty": str(git["dirty"]).lower(),
+        "diverged": str(record["status"] == "diverged").lower(),
+    }
+
+
+def params(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """The specification, flat: optimizer.learning_rate and so on."""
+    for key, value in data.items():
+        if isinstance(value, dict):
+            yield from params(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", str(value)[:6000]
+
+
+def thinned(table: pd.DataFrame) -> pd.DataFrame:
+    """At most POINTS_PER_METRIC rows, evenly spread, first and last included."""
+    if len(table) <= POINTS_PER_METRIC:
+        return table
+    last = len(table) - 1
+    rows = [round(i * last / (POINTS_PER_METRIC - 1)) for i in range(POINTS_PER_METRIC)]
+    return table.iloc[rows]
+
+
+def metrics(run: Run, record: dict[str, Any], start: int, end: int) -> Iterator[Metric]:
+    """Every column of the updates table, by update; non-finite values are left out."""
+    table = thinned(pd.read_parquet(run.folder / UPDATES))
+    total = record["updates"]
+    for name in table.columns.drop("update"):
+        for update, value in zip(table["update"], table[name], strict=True):
+            if math.isfinite(value):
+                when = start + int((end - start) * update / total)
+                yield Metric(name, float(value), when, int(update))
+    for stage, returns in record["evaluation"].items():
+        if returns:
+            mean = sum(returns) / len(returns)
+            yield Metric(f"{stage}_evaluation_return", mean, end, total)

@@ -1,0 +1,34 @@
+"""The random streams of one run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pgstudy.learning.specification import RunSpecification
+
+
+@dataclass
+class Streams:
+    """Independent random streams of one run, spawned from its seed.
+
+    The specification is mixed in, so that runs of two cells with the same seed are
+    independent too.
+    """
+
+    weights: np.random.SeedSequence = field(init=False)
+    environments: np.random.SeedSequence = field(init=False)
+    actions: np.random.SeedSequence = field(init=False)
+    untrained: np.random.SeedSequence = field(init=False)
+    final: np.random.SeedSequence = field(init=False)
+
+    def __init__(self, specification: RunSpecification, seed: int) -> None:
+        text = json.dumps(specification.to_dict(), sort_keys=True).encode()
+        words = np.frombuffer(hashlib.sha256(text).digest()[:16], "<u4")
+        root = np.random.SeedSequence(seed, spawn_key=tuple(words.tolist()))
+        self.weights, self.environments, self.actions, self.untrained, self.final = (
+            root.spawn(5)
+        )
