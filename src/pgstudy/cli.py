@@ -51,12 +51,22 @@ def _read(study_file: Path) -> Study:
         ) from None
 
 
+def _need(file: Path, command: str) -> None:
+    if not file.exists():
+        raise UserError(f"{file} is missing; run `pgstudy {command}` first")
+
+
+def _results(study_file: Path) -> Path:
+    """The results folder that a study file lies in: results/<study>/study.json."""
+    return study_file.resolve().parents[1]
+
+
 @app.command()
 def check(config: Annotated[Path, typer.Argument(help="a config file")]) -> None:
     """Check a config file and say what it asks for, without running anything."""
     try:
         raw = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{config} can't be read: {error}") from None
     if not isinstance(raw, dict):
         raise UserError(f"{config} holds no keys and values")
@@ -64,8 +74,7 @@ def check(config: Annotated[Path, typer.Argument(help="a config file")]) -> None
     runs = len(study.cells) * len(study.seeds)
     print(f"{study.name}: {len(study.cells)} cells, {runs} runs")
     for cell in study.left_out:
-        where = f"{cell.environment}, {cell.estimator}, N = {cell.n}"
-        print(f"left out: {where}: {cell.reason}")
+        print(f"left out: {cell.label}: {cell.reason}")
 
 
 @app.command()
@@ -108,11 +117,12 @@ def train(
 
 
 @app.command()
-def track(study_file: StudyFile, results: Path = RESULTS) -> None:
+def track(study_file: StudyFile) -> None:
     """Mirror the study's complete runs into MLflow; a second sync uploads nothing."""
     from pgstudy.experiment import tracking  # imports mlflow
 
-    study, store = _read(study_file), Store(results)
+    study, results = _read(study_file), _results(study_file)
+    store = Store(results)
     runs = [store.run(cell, seed) for cell in study.cells for seed in study.seeds]
     try:
         report = tracking.sync(results, study, [r for r in runs if r.is_complete()])
@@ -126,11 +136,12 @@ def track(study_file: StudyFile, results: Path = RESULTS) -> None:
 
 
 @app.command()
-def tables(study_file: StudyFile, results: Path = RESULTS) -> None:
+def tables(study_file: StudyFile) -> None:
     """Write runs.csv, curves.csv and summary.csv beside the study file."""
     from pgstudy.analysis.tables import build  # imports pandas
 
-    build(Store(results), _read(study_file)).write(study_file.parent / "tables")
+    made = build(Store(_results(study_file)), _read(study_file))
+    made.write(study_file.parent / "tables")
 
 
 @app.command()
@@ -140,6 +151,7 @@ def figures(study_file: StudyFile) -> None:
     from pgstudy.analysis.tables import Tables
 
     folder = study_file.parent
+    _need(folder / "tables" / "runs.csv", "tables")
     draw(_read(study_file), Tables.read(folder / "tables"), folder / "figures")
 
 
@@ -150,6 +162,7 @@ def report(study_file: StudyFile) -> None:
     from pgstudy.analysis.tables import Tables
 
     folder = study_file.parent
+    _need(folder / "figures" / "final_return.png", "figures")
     parts = Tables.read(folder / "tables"), folder / "figures", folder / "report.html"
     write(_read(study_file), *parts)
 

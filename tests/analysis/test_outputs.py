@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 
 import pandas as pd
 import pytest
@@ -130,6 +131,34 @@ def page(made, tables, tmp_path_factory):
     return folder / "report.html"
 
 
+def test_a_study_without_one_finished_run_still_has_a_report(made, tmp_path):
+    """Everything missing: figures, a report, and no warning on the way."""
+    study, _ = made
+    build(Store(tmp_path), study).write(tmp_path)
+    nothing = Tables.read(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        draw(study, nothing, tmp_path)
+        report.write(study, nothing, tmp_path, tmp_path / "report.html")
+    assert "<b>18</b>missing" in (tmp_path / "report.html").read_text()
+
+
+def test_a_diverged_run_is_in_no_average(made, tables):
+    """Neither in the curves nor in the summary's means."""
+    study, _ = made
+    cell = study.cells[0]
+    chosen = (tables.curves.estimator == cell.estimator) & (tables.curves.n == cell.n)
+    assert tables.curves[chosen & (tables.curves.environment == "corridor")].empty
+    assert pd.isna(tables.summary.iloc[0].untrained_return)
+
+
+def test_labels_that_look_like_numbers_stay_text(tables, tmp_path):
+    """In every table, after the trip through CSV."""
+    changed = Tables(*(t.assign(estimator="1") for t in vars(tables).values()))
+    changed.write(tmp_path)
+    assert set(Tables.read(tmp_path).summary.estimator) == {"1"}
+
+
 def test_the_report_says_how_many_runs_there_are(page, tables):
     """Finished, diverged, failed, missing; and the cells left out."""
     text = page.read_text()
@@ -142,7 +171,7 @@ def test_the_report_says_how_many_runs_there_are(page, tables):
 def test_the_report_needs_no_network(page):
     """Every picture is inline; nothing is loaded from elsewhere."""
     text = page.read_text()
-    assert not re.findall(r"(?:src|href)=\"(?!data:)", text)
+    assert not re.findall(r"(?:src|href)=\"(?!data:|#)", text)
     assert text.count("data:image/png;base64,") == 3
     assert "nan" not in re.sub(r"data:[^\"]+", "", text)
 

@@ -1,5 +1,7 @@
 """Every fault of a config is found at once and named."""
 
+from datetime import date
+
 import pytest
 
 from pgstudy.experiment.config import ConfigError, canonical_json, normalise, schema
@@ -37,7 +39,7 @@ def nested(config, path, value):
         (["sample_counts"], [1, "1.0"], ["1 is listed more than once"]),
         (["sample_counts"], [1], ["leave-one-out"]),
         (["study"], "../x", ["study:", "'../x'"]),
-        (["study"], "runs", ["study:", "rename"]),
+        (["study"], "runs", ["study:", "taken"]),
         (["study"], 7, ["study: 7 is not text"]),
         (["environments"], [], ["environments: it is empty"]),
         (["environments", 0, "id"], "NoSuch-v3", ["environments[0]", "NoSuch"]),
@@ -56,7 +58,17 @@ def nested(config, path, value):
         (["environments", 0, "estimators"], {"totl": {}}, ["'totl'"]),
         (["estimators", 0, "baseline"], "leave-one", ["did you mean 'leave-one-out'"]),
         (["estimators", 1, "name"], "total-return", ["listed more than once"]),
-        (["estimators", 0, "sample_counts"], [8], ["8 is not among"]),
+        (["estimators", 0, "sample_counts"], [4, 4], ["4 is listed more than once"]),
+        (["study"], "x\n", ["study:"]),
+        (["study"], "mlflow.db", ["study:", "taken"]),
+        (["environments", 0, "kwargs"], {"d": date(2020, 1, 1)}, ["kwargs.d", "date"]),
+        (["environments", 0, "kwargs"], {1: 2}, ["kwargs.1", "quotes"]),
+        (["environments", 0, "kwargs"], {"speed": "1e-1"}, ["kwargs.speed", "0.1"]),
+        (["environments", 0, "kwargs"], {"max_episode_steps": 5}, ["not an argument"]),
+        (["environments", 0, "env_steps"], 10**400, ["env_steps", "too large"]),
+        (["seeds"], "9" * 5000, ["seeds:"]),
+        (["defaults"], None, ["defaults: null is not a table"]),
+        (["estimators", 1, "baseline"], "none", ["same runs"]),
     ],
 )
 def test_a_fault_names_the_key_and_the_cure(smoke, path, value, words):
@@ -70,10 +82,13 @@ def test_a_fault_names_the_key_and_the_cure(smoke, path, value, words):
 
 def test_all_faults_are_reported_together(smoke):
     """One look at the message is enough to mend the file."""
-    smoke |= {"gama": 1, "seeds": [], "sample_counts": [0]}
+    smoke |= {"gama": 1, "seeds": [0, 0], "bins": 0}
     smoke["environments"][0]["polcy"] = {}
+    smoke["environments"][1]["id"] = "NoSuch-v1"
+    smoke["environments"].append({"id": "Acrobot-v1", "updates": 1})
     text = faults(smoke)
-    assert all(w in text for w in ("gama", "seeds", "sample_counts", "polcy"))
+    words = ("gama", "seeds: 0", "bins", "polcy", "NoSuch", "learning_rate is not set")
+    assert all(w in text for w in words), text
 
 
 def test_bad_environments_are_reported_together(smoke):
@@ -99,10 +114,8 @@ def test_numbers_have_one_spelling(smoke):
     assert normalise({"a": ["1e-3", 0.001, "0.0010"]}) == {"a": [0.001] * 3}
     assert normalise({"env_steps": "3e5"}) == {"env_steps": 300_000}
     assert canonical_json(normalise({"n": [1.0, "10"]})) == '{"n":[1,10]}'
-    assert normalise({"name": "1e3", "kwargs": {"size": "4"}}) == {
-        "name": "1e3",
-        "kwargs": {"size": "4"},
-    }
+    environments = [{"name": "1e3", "kwargs": {"size": "4"}}]
+    assert normalise({"environments": environments}) == {"environments": environments}
 
 
 def test_values_from_the_command_line_mean_what_the_file_means(smoke):

@@ -50,6 +50,13 @@ def test_leave_one_out_at_n_1_is_left_out_with_the_reason(smoke):
     assert "running-mean" in left[0].reason
 
 
+def test_an_n_that_the_study_does_not_have_is_left_out(smoke):
+    """So that sample_counts can be overridden without touching the estimators."""
+    smoke["estimators"][0]["sample_counts"] = [4, 16]
+    reasons = {(c.estimator, c.n): c.reason for c in load_study(smoke).left_out}
+    assert "16 is not among" in reasons["total-return", 16]
+
+
 def test_the_key_holds_all_that_decides_the_bits(smoke):
     """Another seed, setting or step limit: another key; a label: the same."""
     base = cell(smoke).key(0)

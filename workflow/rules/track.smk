@@ -2,9 +2,10 @@
 
 import os
 
-TRACKED = Path(f"results/{STUDY.name}/tracked.json")
-if "MLFLOW_TRACKING_URI" not in os.environ and not Path("results/mlflow.db").exists():
-    TRACKED.unlink(missing_ok=True)  # the mirror is gone: make it again
+TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI") or "results/mlflow.db"
+if not os.environ.get("MLFLOW_TRACKING_URI") and not Path(TRACKING_URI).exists():
+    for receipt in Path("results").glob("*/tracked.json"):
+        receipt.unlink()  # the mirror is gone: make it again, for every study
 
 
 rule track:
@@ -16,6 +17,7 @@ rule track:
     log:
         "results/logs/{study}/track.log",
     params:
-        uri=os.environ.get("MLFLOW_TRACKING_URI", "results/mlflow.db"),
+        uri=TRACKING_URI,
+        code=code_digest("experiment/tracking.py", "experiment/mlflow_entities.py"),
     shell:
         "pgstudy track {input.study:q} 2>&1 | tee {log:q}"

@@ -88,6 +88,8 @@ def _learning_curves(study: Study, tables: Tables, environment: str) -> Figure:
         curves = _of(tables.curves, environment, estimator)
         for n, colour in colours(study).items():
             curve = curves[curves["n"] == n]
+            if curve.empty:
+                continue
             band = curve[curve["runs"] >= FEW_RUNS]
             steps, low, high = band["env_steps"], band["low"], band["high"]
             axes.plot(curve["env_steps"], curve["mean"], color=colour, lw=1.2)

@@ -9,6 +9,7 @@ from typing import Any
 
 import jinja2
 import pandas as pd
+import yaml
 
 from pgstudy.analysis.names import figure_names
 from pgstudy.analysis.tables import Tables
@@ -39,7 +40,8 @@ def write(study: Study, tables: Tables, figure_folder: Path, path: Path) -> None
         runs=_records(tables.runs),
         pictures=_pictures(study, figure_folder),
         learned=_learned(tables.summary),
-        git=provenance.git_state(),
+        commits=sorted(tables.runs["commit"].dropna().unique()),
+        config=yaml.safe_dump(dict(study.config), sort_keys=False),
         versions=provenance.describe(),
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )

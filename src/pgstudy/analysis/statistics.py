@@ -10,6 +10,7 @@ Array = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
+MAX_VALUES = 10_000_000
 BOOTSTRAP_SEED = 20181113  # stated, so that two calls agree to the last bit
 
 
@@ -34,7 +35,21 @@ def bootstrap_interval(values: Array, aggregate: str) -> tuple[Array, Array]:
     if n < 2:
         return np.full(shape, np.nan), np.full(shape, np.nan)
     generator = np.random.default_rng(BOOTSTRAP_SEED)
-    draws = values[generator.integers(n, size=(n, RESAMPLES))]  # [n, resamples, ...]
+    picks = generator.integers(n, size=(n, RESAMPLES))
+    if values.ndim == 1:
+        return _quantiles(values, picks, aggregate)
+    columns = max(1, MAX_VALUES // picks.size)  # at once, to bound the memory
+    parts = [
+        _quantiles(values[:, i : i + columns], picks, aggregate)
+        for i in range(0, values.shape[1], columns)
+    ]
+    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+
+def _quantiles(
+    values: Array, picks: npt.NDArray[np.int64], aggregate: str
+) -> tuple[Array, Array]:
+    draws = values[picks]  # [n, resamples, ...]
     means = draws.mean(axis=0) if aggregate == "mean" else interquartile_mean(draws)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(means, [tail, 1 - tail], axis=0)

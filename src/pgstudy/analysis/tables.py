@@ -18,7 +18,7 @@ from pgstudy.experiment.runs import UPDATES, Run, Store, write_atomically
 from pgstudy.experiment.study import Cell, Study
 
 FINAL_SHARE = 0.1  # "final" is the last tenth of a run's environment steps
-CELL = ["environment", "estimator", "n"]
+TEXT = dict.fromkeys(("environment", "estimator", "key", "commit"), str)
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,9 @@ class Tables:
     def read(cls, folder: Path) -> Tables:
         """The inverse of `write`."""
         names = ("runs", "curves", "summary")
-        # "none" is a name of an estimator, not a missing value.
-        tables = [
-            pd.read_csv(folder / f"{name}.csv", keep_default_na=False, na_values=[""])
-            for name in names
-        ]
-        return cls(*tables)
+        # A label such as "none" or "1" is text, not a missing value or a number.
+        options: Any = {"keep_default_na": False, "na_values": [""], "dtype": TEXT}
+        return cls(*(pd.read_csv(folder / f"{name}.csv", **options) for name in names))
 
 
 def _csv_writer(table: pd.DataFrame) -> Callable[[Path], object]:
@@ -82,7 +79,7 @@ def _edges(store: Store, study: Study, environment: str) -> statistics.Array:
 
 
 def _binned(run: Run, edges: statistics.Array) -> statistics.Array:
-    if not run.is_complete():
+    if not run.is_complete() or (run.record() or {})["status"] != "finished":
         return np.full(len(edges) - 1, np.nan)
     table = pd.read_parquet(run.folder / UPDATES, columns=["env_steps", "mean_return"])
     ends = table["env_steps"].to_numpy(np.float64)
@@ -106,10 +103,12 @@ def _run_row(
     }
     measured: dict[str, Any] = dict.fromkeys(
         ("env_steps", "updates", "episodes", "seconds", "untrained_return",
-         "final_return", "evaluation_return", "steps_to_threshold")
+         "final_return", "evaluation_return", "steps_to_threshold", "commit")
     )  # fmt: skip
     if run.is_complete():
         measured |= {k: record[k] for k in ("env_steps", "updates", "episodes")}
+        git = record["made_by"]["git"]
+        measured["commit"] = f"{git['commit']}{'+' if git['dirty'] else ''}"
         measured["seconds"] = round(record["seconds"], 3)
         measured["untrained_return"] = _mean(record["evaluation"]["untrained"])
         measured["evaluation_return"] = _mean(record["evaluation"]["final"])
@@ -156,7 +155,8 @@ def _curve_table(
 
 def _summary_row(cell: Cell, runs: pd.DataFrame) -> dict[str, Any]:
     """Finished runs are averaged; all runs stay in the denominators."""
-    final = runs["final_return"].dropna().to_numpy(np.float64)
+    finished = runs[runs["status"] == "finished"]
+    final = finished["final_return"].to_numpy(np.float64)
     reached = runs["steps_to_threshold"].dropna().to_numpy(np.float64)
     never = np.full(len(runs) - len(reached), np.inf)
     low, high = statistics.bootstrap_interval(final, "mean")
@@ -171,7 +171,7 @@ def _summary_row(cell: Cell, runs: pd.DataFrame) -> dict[str, Any]:
         **{s: int((runs["status"] == s).sum())
            for s in ("finished", "diverged", "failed", "missing")},
         "learning_rate": cell.specification.optimizer.learning_rate,
-        "untrained_return": runs["untrained_return"].dropna().mean(),
+        "untrained_return": finished["untrained_return"].dropna().mean(),
         "final_return": float(final.mean()) if len(final) else None,
         "final_low": float(low),
         "final_high": float(high),
@@ -181,5 +181,5 @@ def _summary_row(cell: Cell, runs: pd.DataFrame) -> dict[str, Any]:
         "threshold": cell.threshold,
         "reached_threshold": len(reached),
         "median_steps_to_threshold": median if np.isfinite(median) else None,
-        "mean_updates": runs["updates"].dropna().mean(),
+        "mean_updates": finished["updates"].dropna().mean(),
     }  # fmt: skip

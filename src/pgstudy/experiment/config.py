@@ -7,7 +7,7 @@ import functools
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,9 +17,9 @@ import yaml
 ROOT = Path(__file__).parents[3]
 SCHEMA_FILE = ROOT / "workflow" / "schemas" / "config.schema.yaml"
 TEXT_KEYS = {"study", "id", "name", "baseline", "schedule"}
-FREE_KEYS = {"kwargs"}
 MAX_CHARACTERS = 100_000  # the config travels to jobs on one command line
-NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+NUMBER = re.compile(r"(?=.{1,40}$)[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d{1,3}")
 
 
 class ConfigError(ValueError):
@@ -44,18 +44,18 @@ def canonical_json(data: object) -> str:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def normalise(value: Any, key: str = "") -> Any:
+def normalise(value: Any, key: str = "", parent: str = "") -> Any:
     """Give every number one spelling: 1e-3, "0.001" and 0.001 become 0.001, 2.0 is 2.
 
     YAML reads 1e-3 as text, and Snakemake's --config hands list items on as text.
-    Text stays text under keys that hold text, and within an environment's kwargs.
+    Text stays text under keys that hold text; an environment's kwargs stay as they are.
     """
     if isinstance(value, Mapping):
-        if key in FREE_KEYS:
+        if key == "kwargs" and parent == "environments":
             return dict(value)
-        return {str(k): normalise(v, str(k)) for k, v in value.items()}
+        return {str(k): normalise(v, str(k), key) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [normalise(item, key) for item in value]
+        return [normalise(item, key, key) for item in value]
     if isinstance(value, str) and key not in TEXT_KEYS and NUMBER.fullmatch(value):
         value = int(value) if re.fullmatch(r"[-+]?\d+", value) else float(value)
     if isinstance(value, float) and value.is_integer():
@@ -63,50 +63,70 @@ def normalise(value: Any, key: str = "") -> Any:
     return value
 
 
-def checked(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The normalised config, if it follows the schema. Errors: ConfigError, all faults.
+def examine(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """Normalise a config and hold it against the schema.
 
-    Defaults are not filled in here: a cell's settings come from several places.
+    Returns the config, its sound part (keys with a fault left out, entries of the two
+    lists with a fault replaced by None) and the faults. Defaults are not filled in: a
+    cell's settings come from several places.
     """
     config: dict[str, Any] = normalise(raw)
-    faults = [
-        f"{where}: {number} is not a finite number" for where, number in _odd(config)
-    ]
+    sound, faults = dict(config), []
+    odd = list(_odd_values(config))
+    for path, fault in odd:
+        faults.append(f"{_where(path)}: {fault}")
+        _leave_out(sound, path)
     validator = jsonschema.Draft202012Validator(schema())
-    for error in sorted(
-        validator.iter_errors(config), key=lambda e: list(map(str, e.path))
-    ):
+    errors = sorted(validator.iter_errors(config), key=lambda e: list(map(str, e.path)))
+    for error in errors:
         faults += _messages(error)
-    if not faults and len(canonical_json(config)) > MAX_CHARACTERS:
-        faults.append(
-            f"the config is over {MAX_CHARACTERS} characters; give seeds as a count"
-        )
-    if faults:
-        raise ConfigError(list(dict.fromkeys(faults)))
-    return config
+        _leave_out(sound, list(error.absolute_path))
+    if not odd and len(canonical_json(config)) > MAX_CHARACTERS:
+        cure = "give seeds as a count"
+        faults.append(f"the config is over {MAX_CHARACTERS} characters; {cure}")
+    return config, sound, faults
 
 
-def _odd(value: Any, where: str = "") -> Iterator[tuple[str, float]]:
+def _leave_out(sound: dict[str, Any], path: list[str | int]) -> None:
+    if len(path) > 1 and path[0] in ("environments", "estimators") and path[0] in sound:
+        entries = sound[path[0]]
+        sound[path[0]] = [None if i == path[1] else e for i, e in enumerate(entries)]
+    elif path:
+        sound.pop(str(path[0]), None)
+
+
+def _odd_values(
+    value: Any, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[list[str | int], str]]:
+    """What has no meaning as JSON, or would not mean what its writer thinks."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _odd(item, f"{where}.{key}" if where else str(key))
+            if not isinstance(key, str):
+                yield [*path, str(key)], "the key is not text; put it in quotes"
+            yield from _odd_values(item, (*path, str(key)))
     elif isinstance(value, list):
         for i, item in enumerate(value):
-            yield from _odd(item, f"{where}[{i}]")
+            yield from _odd_values(item, (*path, i))
     elif isinstance(value, float) and not math.isfinite(value):
-        yield where, value
+        yield list(path), f"{value} is not a finite number"
+    elif isinstance(value, str) and "kwargs" in path and EXPONENT.fullmatch(value):
+        yield list(path), f"YAML reads {value} as text; write {float(value)}"
+    elif not isinstance(value, str | int | float | None):
+        kind = type(value).__name__
+        yield list(path), f"{value} is a {kind}, not a number, text, list or table"
 
 
-def _where(error: jsonschema.ValidationError) -> str:
+def _where(path: Iterable[str | int]) -> str:
     text = ""
-    for part in error.absolute_path:
+    for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
     return text.lstrip(".") or "the config"
 
 
 def _messages(error: jsonschema.ValidationError) -> list[str]:
     """One readable line per fault."""
-    where, value, rule = _where(error), cast(Any, error.instance), _rule(error)
+    where, rule = _where(error.absolute_path), _rule(error)
+    value = cast(Any, error.instance)
     if error.validator == "additionalProperties":
         known = list(cast(Mapping[str, Any], error.schema)["properties"])
         unknown = [key for key in value if key not in known]

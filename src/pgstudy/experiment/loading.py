@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from pgstudy.experiment import config as configs
-from pgstudy.experiment.config import ConfigError
+from pgstudy.experiment.config import ConfigError, canonical_json
+from pgstudy.experiment.faults import general_faults, seed_list, usable_environment
 from pgstudy.experiment.study import Cell, LeftOut, Study
 from pgstudy.learning import environments
 from pgstudy.learning.specification import (
@@ -24,42 +25,34 @@ from pgstudy.learning.specification import (
 )
 
 BUDGETS = get_args(BudgetUnit)
-RESERVED = ("runs", "manifests", "logs", "mlartifacts")  # folders of results/
 SETTINGS = (*BUDGETS, "policy", "optimizer", "evaluation_episodes")
 
 
 def load_study(raw: Mapping[str, Any]) -> Study:
     """The study that a config describes. Errors: ConfigError, with all faults."""
-    config = configs.checked(raw)
-    faults: list[str] = []
-    if config["study"] in RESERVED:
-        faults.append(f"study: '{config['study']}' is a folder of results/; rename it")
-    seeds = config["seeds"]
-    seeds = list(range(seeds)) if isinstance(seeds, int) else sorted(seeds)
-    if seeds == list(range(len(seeds))):
-        config["seeds"] = len(seeds)  # one spelling: seeds=2 and [0, 1] are one study
-    config["sample_counts"].sort()
-    faults += _duplicates("seeds", seeds)
-    faults += _duplicates("sample_counts", config["sample_counts"])
-    names = [e.get("name", e["id"]) for e in config["environments"]]
-    faults += _duplicates("environments", names, "; tell them apart by 'name'")
-    estimators = [e["name"] for e in config["estimators"]]
-    faults += _duplicates("estimators", estimators)
-    faults += _foreign_counts(config)
+    config, sound, faults = configs.examine(raw)
+    faults += general_faults(sound)
     cells: list[Cell] = []
     left_out: list[LeftOut] = []
-    for index, entry in enumerate(config["environments"]):
+    for index, entry in enumerate(sound.get("environments", [])):
+        if entry is None:
+            continue
+        environment, found = usable_environment(sound, index)
+        faults += found
+        if "defaults" in config and "defaults" not in sound:
+            continue  # its settings can't be resolved
         try:
-            environment = _environment(entry, estimators, f"environments[{index}]")
-            found = list(_environment_cells(config, entry, environment))
-            cells += [c for c in found if isinstance(c, Cell)]
-            left_out += [c for c in found if isinstance(c, LeftOut)]
+            made = list(_environment_cells(sound, entry, environment))
+            cells += [c for c in made if isinstance(c, Cell)]
+            left_out += [c for c in made if isinstance(c, LeftOut)]
         except ConfigError as error:
             faults += error.faults
-    if not faults and not cells:
-        faults.append("no cell is left: leave-one-out needs an N of 2 or more")
+    faults += _same_runs(cells)
+    if not faults and not cells and left_out:
+        faults.append(f"no cell is left: {left_out[0].label}: {left_out[0].reason}")
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
+    seeds = _one_spelling(config)
     return Study(
         name=config["study"],
         seeds=tuple(seeds),
@@ -71,49 +64,28 @@ def load_study(raw: Mapping[str, Any]) -> Study:
     )
 
 
+def _one_spelling(config: dict[str, Any]) -> list[int]:
+    """Write seeds=2 and [1, 0] alike, since they are one study. Returns the seeds."""
+    seeds = seed_list(config["seeds"])
+    config["seeds"] = len(seeds) if seeds == list(range(len(seeds))) else seeds
+    config["sample_counts"].sort()
+    return seeds
+
+
 def _default(key: str) -> Any:
     return configs.schema()["properties"][key]["default"]
 
 
-def _duplicates(where: str, values: list[Any], cure: str = "") -> list[str]:
-    twice = [value for value in dict.fromkeys(values) if values.count(value) > 1]
-    return [f"{where}: {value} is listed more than once{cure}" for value in twice]
-
-
-def _foreign_counts(config: Mapping[str, Any]) -> list[str]:
-    return [
-        f"estimators[{index}].sample_counts: {n} is not among the study's sample_counts"
-        for index, estimator in enumerate(config["estimators"])
-        for n in estimator.get("sample_counts", [])
-        if n not in config["sample_counts"]
-    ]
-
-
-def _environment(
-    entry: Mapping[str, Any], estimators: list[str], where: str
-) -> EnvironmentSpecification:
-    """Errors: ConfigError, if the environment can't be used as the entry says."""
-    identifier, kwargs = entry["id"], entry.get("kwargs", {})
-    faults = [
-        f"{where}.estimators: '{name}' is not an estimator of this study "
-        f"({', '.join(estimators)})"
-        for name in entry.get("estimators", {})
-        if name not in estimators
-    ]
-    limit = entry.get("max_episode_steps")
-    try:
-        environments.check(identifier, kwargs)
-        limit = limit or environments.facts(identifier).max_episode_steps
-        if limit is None:
-            faults.append(
-                f"{where}: {identifier} has no step limit of its own; "
-                "set max_episode_steps"
-            )
-    except environments.UnusableEnvironment as error:
-        faults.append(f"{where}: {identifier} can't be used: {error}")
-    if faults or limit is None:
-        raise ConfigError(faults)
-    return EnvironmentSpecification(identifier, kwargs, limit)
+def _same_runs(cells: list[Cell]) -> list[str]:
+    """Two cells with equal specifications would be the same runs, bit for bit."""
+    first: dict[str, Cell] = {}
+    faults = []
+    for cell in cells:
+        other = first.setdefault(canonical_json(cell.specification.to_dict()), cell)
+        if other is not cell:
+            both = f"{other.label} and {cell.label}"
+            faults.append(f"{both} are the same runs; leave one out, or change it")
+    return faults
 
 
 def _environment_cells(
@@ -122,26 +94,42 @@ def _environment_cells(
     environment: EnvironmentSpecification,
 ) -> Iterator[Cell | LeftOut]:
     name = entry.get("name", entry["id"])
-    threshold = entry.get("threshold", environments.facts(entry["id"]).reward_threshold)
     faults: list[str] = []
-    for estimator in config["estimators"]:
+    for estimator in filter(None, config.get("estimators", [])):
         pair = entry.get("estimators", {}).get(estimator["name"], {})
         places = [config.get("defaults", {}), entry, estimator, pair]
         baseline = estimator.get("baseline", "none")
-        counts = estimator.get("sample_counts", config["sample_counts"])
+        counts = estimator.get("sample_counts", config.get("sample_counts", []))
         for n in sorted(set(counts)):
-            if baseline == "leave-one-out" and n == 1:
-                reason = "leave-one-out is undefined at N = 1 (running-mean exists)"
+            reason = _reason_to_leave_out(config, baseline, n)
+            if reason:
                 yield LeftOut(name, estimator["name"], n, reason)
                 continue
             try:
                 specification = _resolve(places, n, environment, baseline)
-                yield Cell(name, estimator["name"], specification, threshold)
+                yield Cell(name, estimator["name"], specification, _threshold(entry))
             except ConfigError as error:
                 where = f"{name}, {estimator['name']}"
                 faults += [f"{where}: {fault}" for fault in error.faults]
     if faults:
         raise ConfigError(faults)
+
+
+def _reason_to_leave_out(config: Mapping[str, Any], baseline: str, n: int) -> str:
+    if n not in config.get("sample_counts", [n]):
+        return f"{n} is not among the study's sample_counts"
+    if baseline == "leave-one-out" and n == 1:
+        return "leave-one-out is undefined at N = 1 (running-mean exists)"
+    return ""
+
+
+def _threshold(entry: Mapping[str, Any]) -> float | None:
+    try:
+        registered = environments.facts(entry["id"]).reward_threshold
+    except environments.UnusableEnvironment:  # reported elsewhere
+        registered = None
+    threshold: float | None = entry.get("threshold", registered)
+    return threshold
 
 
 def _resolve(
@@ -179,7 +167,7 @@ def _resolve(
         hidden=tuple(settings["policy"]["hidden"]),
         optimizer=OptimizerSpecification(
             name=settings["optimizer"]["name"],
-            learning_rate=rate[str(n)] if isinstance(rate, dict) else rate,
+            learning_rate=float(rate[str(n)] if isinstance(rate, dict) else rate),
             schedule=settings["optimizer"]["schedule"],
         ),
         budget=Budget(budgets[0], settings[budgets[0]]),

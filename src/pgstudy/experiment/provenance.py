@@ -15,14 +15,22 @@ PACKAGE = Path(__file__).parents[1]
 NUMERIC_LIBRARIES = ("gymnasium", "numpy", "torch")
 
 
+def _is_code(path: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(PACKAGE).parts)
+    return path.suffix in (".py", ".j2") and path.is_file() and not hidden
+
+
 def code_digest(*places: str) -> str:
-    """SHA-256 over package files, given as files or folders below src/pgstudy."""
-    files: list[Path] = []
-    for place in places:
-        path = PACKAGE / place
-        files += [p for p in path.rglob("*.*") if "__pycache__" not in p.parts] or [
-            path
-        ]
+    """SHA-256 over package files, given as files or folders below src/pgstudy.
+
+    Only code and templates count, not what an editor leaves beside them.
+    """
+    files = [
+        file
+        for place in places
+        for file in (PACKAGE / place, *(PACKAGE / place).rglob("*"))
+        if _is_code(file)
+    ]
     digest = hashlib.sha256()
     for file in sorted(files):
         digest.update(f"{file.relative_to(PACKAGE)} {file.stat().st_size} ".encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 from pgstudy.experiment import tracking  # before mlflow: it sets its bounds
 
 from mlflow import MlflowClient  # isort: skip
+from mlflow.exceptions import MlflowException  # isort: skip
+from sqlalchemy.exc import SQLAlchemyError  # isort: skip
 
 HOST = "127.0.0.1"
 
@@ -19,11 +22,18 @@ class ServerError(RuntimeError):
 
 
 def links(results: Path, base: str) -> list[str]:
-    """One link per experiment. Without the query MLflow opens its view for GenAI."""
-    client = MlflowClient(tracking.tracking_uri(results))
+    """One link per experiment. Errors: ServerError.
+
+    Without the query MLflow opens its view for GenAI.
+    """
+    uri = tracking.tracking_uri(results)
+    try:
+        found = MlflowClient(uri).search_experiments()
+    except (MlflowException, SQLAlchemyError) as error:
+        raise ServerError(f"MLflow at {uri} can't be used: {error}") from None
     return [
         f"{base}/#/experiments/{e.experiment_id}?workflowType=machine_learning"
-        for e in client.search_experiments()
+        for e in found
         if e.name != "Default"
     ]
 
@@ -31,11 +41,12 @@ def links(results: Path, base: str) -> list[str]:
 def serve(results: Path, port: int) -> None:
     """Run `mlflow server` until it ends. Errors: ServerError."""
     uri = tracking.tracking_uri(results)
+    own = not os.environ.get("MLFLOW_TRACKING_URI")
+    if own and not (results / "mlflow.db").exists():
+        raise ServerError(f"nothing is tracked in {results} yet; run snakemake first")
     if uri.startswith("http"):
         print("\n".join(links(results, uri)), flush=True)
         return
-    if uri.startswith("sqlite:") and not (results / "mlflow.db").exists():
-        raise ServerError(f"nothing is tracked in {results} yet; run snakemake first")
     with socket.socket() as probe:
         if probe.connect_ex((HOST, port)) == 0:
             raise ServerError(f"port {port} is taken; choose another with --port")

@@ -34,6 +34,11 @@ class Cell:
         return self.specification.n
 
     @property
+    def label(self) -> str:
+        """How people call the cell."""
+        return f"{self.environment}, {self.estimator}, N = {self.n}"
+
+    @property
     def folder(self) -> PurePosixPath:
         """Where the cell's runs lie below the run store."""
         return PurePosixPath(
@@ -95,6 +100,11 @@ class LeftOut:
     estimator: str
     n: int
     reason: str
+
+    @property
+    def label(self) -> str:
+        """How people call the cell."""
+        return f"{self.environment}, {self.estimator}, N = {self.n}"
 
 
 @dataclass(frozen=True)

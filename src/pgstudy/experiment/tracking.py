@@ -24,6 +24,7 @@ from mlflow import MlflowClient  # isort: skip
 from mlflow.entities import Param, RunTag  # isort: skip
 from mlflow.entities import Run as Entry  # isort: skip
 from mlflow.exceptions import MlflowException  # isort: skip
+from sqlalchemy.exc import SQLAlchemyError  # isort: skip
 
 ENTITIES_PER_BATCH = 1000
 PAGE = 1000
@@ -60,9 +61,9 @@ def sync(results: Path, study: Study, runs: Iterable[Run]) -> Report:
             return _Uploader(results, study).sync(list(runs))
     except filelock.Timeout:
         raise TrackingError("another process is uploading; try again later") from None
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError) as error:
         uri = tracking_uri(results)
-        raise TrackingError(f"MLflow at {uri} refused: {error}") from error
+        raise TrackingError(f"MLflow at {uri} can't be used: {error}") from error
 
 
 class _Uploader:

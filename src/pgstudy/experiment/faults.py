@@ -1,0 +1,77 @@
+"""Faults of a config that its schema can't see."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from pgstudy.learning import environments
+from pgstudy.learning.specification import EnvironmentSpecification
+
+# Names below results/ that are not a study's folder, and MLflow's own experiment.
+RESERVED = {"runs", "manifests", "logs", "mlartifacts", "mlflow.db", "readme.md"}
+RESERVED |= {"default"}
+OF_MAKE = {"id", "max_episode_steps", "disable_env_checker"}
+Config = Mapping[str, Any]
+
+
+def seed_list(seeds: int | list[int]) -> list[int]:
+    """A count S as 0 .. S-1, a list in rising order."""
+    return list(range(seeds)) if isinstance(seeds, int) else sorted(seeds)
+
+
+def general_faults(config: Config) -> list[str]:
+    """Duplicates and taken names.
+
+    `config` may lack parts, and have None for entries, that have faults of their own.
+    """
+    entries = list(filter(None, config.get("environments", [])))
+    names = [entry.get("name", entry["id"]) for entry in entries]
+    estimators = list(filter(None, config.get("estimators", [])))
+    faults = _duplicates("seeds", seed_list(config.get("seeds", [])))
+    faults += _duplicates("sample_counts", config.get("sample_counts", []))
+    faults += _duplicates("environments", names, "; tell them apart by 'name'")
+    faults += _duplicates("estimators", [e["name"] for e in estimators])
+    for estimator in estimators:
+        where = f"estimators '{estimator['name']}', sample_counts"
+        faults += _duplicates(where, estimator.get("sample_counts", []))
+    if str(config.get("study", "")).lower() in RESERVED:
+        faults.append(f"study: '{config['study']}' is taken; give it another name")
+    return faults
+
+
+def _duplicates(where: str, values: list[Any], cure: str = "") -> list[str]:
+    twice = [value for value, count in Counter(values).items() if count > 1]
+    return [f"{where}: {value} is listed more than once{cure}" for value in twice]
+
+
+def usable_environment(
+    config: Config, index: int
+) -> tuple[EnvironmentSpecification, list[str]]:
+    """Entry `index` of `environments`, and why it can't be used as it says."""
+    entry, where = config["environments"][index], f"environments[{index}]"
+    identifier, kwargs = entry["id"], entry.get("kwargs", {})
+    known = [e["name"] for e in filter(None, config.get("estimators", []))]
+    faults = [
+        f"{where}.estimators: '{name}' is not an estimator of this study "
+        f"({', '.join(known)})"
+        for name in entry.get("estimators", {})
+        if "estimators" in config and name not in known
+    ]
+    faults += [
+        f"{where}.kwargs: '{key}' is not an argument of the environment itself"
+        for key in kwargs
+        if key in OF_MAKE
+    ]
+    limit = entry.get("max_episode_steps")
+    try:
+        if not faults:
+            environments.check(identifier, kwargs)
+        limit = limit or environments.facts(identifier).max_episode_steps
+        if limit is None:
+            cure = "has no step limit of its own; set max_episode_steps"
+            faults.append(f"{where}: {identifier} {cure}")
+    except environments.UnusableEnvironment as error:
+        faults.append(f"{where}: {identifier} can't be used: {error}")
+    return EnvironmentSpecification(identifier, kwargs, limit or 1), faults
