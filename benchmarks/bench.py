@@ -134,7 +134,7 @@ def tracking(folder):
     file.parent.mkdir()
     file.write_text(json.dumps({"config": study.config}))
     wall, _, memory = run_measured(["pgstudy", "track", str(file)], folder)
-    name = f"tracking 80 runs of 500 points x {len(updates) - 1} metrics"
+    name = f"tracking 80 runs of 500 points x {len(updates) - 2} metrics"
     yield name, f"{wall:.0f} s, {memory:.0f} MB"
 
 

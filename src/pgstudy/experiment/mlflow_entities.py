@@ -64,10 +64,10 @@ def thinned(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def metrics(run: Run, record: dict[str, Any], start: int, end: int) -> Iterator[Metric]:
-    """Every column of the updates table, by update; non-finite values are left out."""
+    """The updates table, finite values only; `episodes` is N x update and left out."""
     table = thinned(pd.read_parquet(run.folder / UPDATES))
     total = record["updates"]
-    for name in table.columns.drop("update"):
+    for name in table.columns.drop(["update", "episodes"]):
         for update, value in zip(table["update"], table[name], strict=True):
             if math.isfinite(value):
                 when = start + int((end - start) * update / total)
