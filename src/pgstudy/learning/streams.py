@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from pgstudy.learning.specification import RunSpecification
 
 
-@dataclass
 class Streams:
     """Independent random streams of one run, spawned from its seed.
 
-    The specification is mixed in, so that runs of two cells with the same seed are
-    independent too.
+    One each for weights, environments, actions, and the evaluations of the untrained
+    and of the final policy. The specification is mixed in, so that runs of two cells
+    with the same seed are independent too.
     """
-
-    weights: np.random.SeedSequence = field(init=False)
-    environments: np.random.SeedSequence = field(init=False)
-    actions: np.random.SeedSequence = field(init=False)
-    untrained: np.random.SeedSequence = field(init=False)
-    final: np.random.SeedSequence = field(init=False)
 
     def __init__(self, specification: RunSpecification, seed: int) -> None:
         text = json.dumps(specification.to_dict(), sort_keys=True).encode()
