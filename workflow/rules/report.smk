@@ -11,6 +11,8 @@ rule report:
     log:
         "results/logs/{study}/report.log",
     params:
-        code=code_digest("analysis/report.py", "analysis/templates"),
+        code=code_digest(
+            "analysis/report.py", "analysis/names.py", "analysis/templates"
+        ),
     shell:
         "pgstudy report {input.study:q} 2>&1 | tee {log:q}"

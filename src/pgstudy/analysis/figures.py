@@ -20,14 +20,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from pgstudy.analysis.names import figure_names
+from pgstudy.analysis.names import FEW_RUNS, figure_names
 from pgstudy.analysis.tables import Tables
 from pgstudy.experiment.runs import write_atomically
 from pgstudy.experiment.study import Study
 
 PANEL = 3.2, 2.5  # inches, width and height of one panel
 DPI = 200
-FEW_RUNS = 5  # below this an interval says little: the seeds are drawn themselves
 STYLE = {
     "pdf.fonttype": 42,
     "svg.hashsalt": "pgstudy",
@@ -122,10 +121,11 @@ def _final_returns(study: Study, tables: Tables) -> Figure:
     """Final return against N: every seed, the mean and its interval."""
     figure, panels = _panels(len(study.environments))
     palette = sns.color_palette("colorblind", len(study.estimators))
-    width = 0.8 / len(study.estimators)
+    width = 0.6 / len(study.estimators)
     for axes, environment in zip(panels, study.environments, strict=True):
         axes.set(title=environment, xlabel="N, trajectories per update")
         axes.set_xticks(range(len(study.sample_counts)), map(str, study.sample_counts))
+        axes.set_xlim(-0.6, len(study.sample_counts) - 0.4)
         for index, estimator in enumerate(study.estimators):
             shift = (index - (len(study.estimators) - 1) / 2) * width
             place = {n: i + shift for i, n in enumerate(study.sample_counts)}

@@ -1,8 +1,10 @@
-"""Which figures a study has; apart from the drawing, so that planning stays cheap."""
+"""Which figures a study has; apart from the drawing, so that planning is cheap."""
 
 from __future__ import annotations
 
 from pgstudy.experiment.study import Study, folder_name
+
+FEW_RUNS = 5  # below this an interval says little, and none is drawn
 
 
 def figure_names(study: Study) -> list[str]:

@@ -11,7 +11,7 @@ import jinja2
 import pandas as pd
 import yaml
 
-from pgstudy.analysis.names import figure_names
+from pgstudy.analysis.names import FEW_RUNS, figure_names
 from pgstudy.analysis.tables import Tables
 from pgstudy.experiment import provenance
 from pgstudy.experiment.runs import write_atomically
@@ -55,8 +55,8 @@ def _pictures(study: Study, folder: Path) -> list[dict[str, str]]:
         for environment in study.environments
     ]
     captions.append(
-        "Return over the last tenth of training against N: every seed (dots), mean and "
-        "95 % bootstrap interval over seeds"
+        "Return over the last tenth of training against N: every seed (dots), mean, "
+        f"and from {FEW_RUNS} seeds on the 95 % bootstrap interval over seeds"
     )
     return [
         {"caption": caption, "data": _data_address(folder / f"{name}.png")}
