@@ -94,3 +94,16 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path):
         write_atomically(tmp_path / "x.json", fail)
     assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
     assert json.loads((tmp_path / "x.json").read_text()) == {"a": 1}
+
+
+def test_a_diverged_run_is_complete_and_says_why(tmp_path, smoke, capsys):
+    """The largest step size that a config may hold: a message, a curve, no retry."""
+    smoke["environments"][1] |= {"optimizer": {"learning_rate": 1e38}, "updates": 9}
+    del smoke["environments"][1]["env_steps"]
+    block = next(b for b in load_study(smoke).blocks() if b.cell.threshold)
+    store = Store(tmp_path)
+    assert training.train_block(store, block) == []
+    record = store.run(block.cell, 0).record()
+    assert record["status"] == "diverged"
+    assert f"at update {record['diverged_at']}" in capsys.readouterr().err
+    assert store.missing(block) == []
