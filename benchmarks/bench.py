@@ -96,8 +96,8 @@ def run_measured(command, folder):
 
 
 def training_memory(folder):
-    smoke = yaml.safe_load((ROOT / "config/config.yaml").read_text()) | {"seeds": 1}
-    blocks = {b.cell.n: b for b in load_study(smoke).blocks() if b.cell.threshold}
+    default = yaml.safe_load((ROOT / "config/config.yaml").read_text()) | {"seeds": 1}
+    blocks = {b.cell.n: b for b in load_study(default).blocks() if b.cell.threshold}
     wall, _, memory = run_measured(["pgstudy", "train", blocks[64].to_json()], folder)
     name = "a training process (CartPole-v1, N = 64, 300,000 steps)"
     yield name, f"{wall:.1f} s, {memory:.0f} MB"
@@ -119,9 +119,7 @@ def dry_run(folder):
 
 def tracking(folder):
     """80 runs of 500 updates, as the files of real runs, into a new SQLite store."""
-    study = load_study(
-        config(seeds=80, sample_counts=[1], defaults=config()["defaults"])
-    )
+    study = load_study(config(seeds=80, sample_counts=[1]))
     store = Store(folder / "results")
     result = train(study.cells[0].specification, 0)
     updates = {k: np.resize(v, 500) for k, v in result.updates.items()}

@@ -10,7 +10,7 @@ Array = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
-MAX_VALUES = 10_000_000
+MAX_VALUES = 10_000_000  # of one array of resamples: 80 MB
 BOOTSTRAP_SEED = 20181113  # stated, so that two calls agree to the last bit
 
 

@@ -1,6 +1,6 @@
 """Finished runs -> runs.csv (a row per run), curves.csv and summary.csv (per cell).
 
-Read is what the study's manifests name, never what happens to lie in a folder.
+Read are the runs that the study asks for, by key, never what happens to lie about.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pgstudy.experiment.runs import UPDATES, Run, Store, write_atomically
 from pgstudy.experiment.study import Cell, Study
 
 FINAL_SHARE = 0.1  # "final" is the last tenth of a run's environment steps
+History = tuple[statistics.Array, statistics.Array]
 TEXT = dict.fromkeys(("environment", "estimator", "key", "commit"), str)
 
 
@@ -55,13 +56,17 @@ def build(store: Store, study: Study) -> Tables:
     edges = {e: _edges(store, study, e) for e in study.environments}
     for cell in study.cells:
         runs = [store.run(cell, seed) for seed in study.seeds]
-        binned = [_binned(run, edges[cell.environment]) for run in runs]
+        grid = edges[cell.environment]
+        histories = [_history(run) for run in runs]
+        binned = [_binned(history, grid) for history in histories]
         cell_rows = [
-            _run_row(run, cell, curve, edges[cell.environment])
-            for run, curve in zip(runs, binned, strict=True)
+            _run_row(
+                run, _final_return(history), _steps_to(cell.threshold, curve, grid)
+            )
+            for run, history, curve in zip(runs, histories, binned, strict=True)
         ]
         rows += cell_rows
-        curves.append(_curve_table(cell, edges[cell.environment], np.array(binned)))
+        curves.append(_curve_table(cell, grid, np.array(binned)))
         summary.append(_summary_row(cell, pd.DataFrame(cell_rows)))
     return Tables(pd.DataFrame(rows), pd.concat(curves), pd.DataFrame(summary))
 
@@ -78,26 +83,41 @@ def _edges(store: Store, study: Study, environment: str) -> statistics.Array:
     return np.linspace(0, end, study.bins + 1)
 
 
-def _binned(run: Run, edges: statistics.Array) -> statistics.Array:
+def _history(run: Run) -> History | None:
+    """A finished run's environment steps after each update and its mean returns."""
     if not run.is_complete() or (run.record() or {})["status"] != "finished":
-        return np.full(len(edges) - 1, np.nan)
+        return None
     table = pd.read_parquet(run.folder / UPDATES, columns=["env_steps", "mean_return"])
     ends = table["env_steps"].to_numpy(np.float64)
-    returns = table["mean_return"].to_numpy(np.float64)
-    return statistics.binned_by_steps(ends, returns, edges)
+    return ends, table["mean_return"].to_numpy(np.float64)
+
+
+def _binned(history: History | None, edges: statistics.Array) -> statistics.Array:
+    if history is None:
+        return np.full(len(edges) - 1, np.nan)
+    return statistics.binned_by_steps(*history, edges)
+
+
+def _final_return(history: History | None) -> float | None:
+    """Mean return per trajectory over the last tenth of the run's env steps."""
+    if history is None:
+        return None
+    end = history[0][-1]
+    span = np.array([(1 - FINAL_SHARE) * end, end])
+    return float(statistics.binned_by_steps(*history, span)[0])
 
 
 def _run_row(
-    run: Run, cell: Cell, curve: statistics.Array, edges: statistics.Array
+    run: Run, final_return: float | None, steps_to_threshold: float | None
 ) -> dict[str, Any]:
     record = run.record() or {}
-    status = record.get("status", "missing")
+    cell = run.cell
     row = {
         "environment": cell.environment,
         "estimator": cell.estimator,
         "n": cell.n,
         "seed": run.seed,
-        "status": status,
+        "status": record.get("status", "missing"),
         "key": cell.key(run.seed),
         "learning_rate": cell.specification.optimizer.learning_rate,
     }
@@ -112,23 +132,13 @@ def _run_row(
         measured["seconds"] = round(record["seconds"], 3)
         measured["untrained_return"] = _mean(record["evaluation"]["untrained"])
         measured["evaluation_return"] = _mean(record["evaluation"]["final"])
-        measured["steps_to_threshold"] = _steps_to(cell.threshold, curve, edges)
-        if status == "finished":
-            measured["final_return"] = _final_return(run)
+        measured["steps_to_threshold"] = steps_to_threshold
+        measured["final_return"] = final_return
     return row | measured
 
 
 def _mean(values: list[float]) -> float | None:
     return sum(values) / len(values) if values else None
-
-
-def _final_return(run: Run) -> float:
-    """Mean return per trajectory over the last tenth of the run's env steps."""
-    table = pd.read_parquet(run.folder / UPDATES, columns=["env_steps", "mean_return"])
-    ends = table["env_steps"].to_numpy(np.float64)
-    span = np.array([(1 - FINAL_SHARE) * ends[-1], ends[-1]])
-    returns = table["mean_return"].to_numpy(np.float64)
-    return float(statistics.binned_by_steps(ends, returns, span)[0])
 
 
 def _steps_to(
