@@ -1,11 +1,20 @@
-"""Specifications for tests."""
+"""Specifications and small environments for tests."""
 
 from typing import Any
 
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from pgstudy.learning.lanes import make_lanes
+from pgstudy.learning.policies import make_policy
+from pgstudy.learning.rollout import Sampler
 from pgstudy.learning.specification import (
     Budget,
     EnvironmentSpecification,
+    EstimatorSpecification,
     OptimizerSpecification,
+    PolicySpecification,
     RunSpecification,
 )
 
@@ -15,8 +24,8 @@ def specification(**changes: Any) -> RunSpecification:
     parts: dict[str, Any] = {
         "environment": EnvironmentSpecification("CartPole-v1", {}, 500),
         "n": 4,
-        "baseline": "none",
-        "hidden": (8,),
+        "estimator": EstimatorSpecification(),
+        "policy": PolicySpecification(hidden=(8,)),
         "optimizer": OptimizerSpecification("sgd", 1e-3, "constant"),
         "budget": Budget("updates", 5),
         "evaluation_episodes": 3,
@@ -26,3 +35,48 @@ def specification(**changes: Any) -> RunSpecification:
 
 def corridor(cap: int = 100) -> EnvironmentSpecification:
     return EnvironmentSpecification("ShortCorridor-v0", {}, cap)
+
+
+def sampler(environment_id="CartPole-v1", n=4, cap=500, seeds=None, policy=None, **how):
+    """A sampler with an untrained policy, at hand as `sampler.policy`."""
+    vectorize = how.pop("vectorize", False)
+    environment = EnvironmentSpecification(environment_id, how, cap, vectorize)
+    lanes = make_lanes(environment, seeds or list(range(n)))
+    rng = np.random.default_rng(0)
+    pi = make_policy(lanes.layout, policy or PolicySpecification(), rng)
+    made = Sampler(lanes, pi, np.random.default_rng(0), cap)
+    made.policy = pi
+    return made
+
+
+class Broken(gymnasium.Env):
+    """Does one thing wrong at step `at`; actions are 1 and 2, or a pair of numbers."""
+
+    def __init__(self, fault="none", at=2, continuous=False, length=10):
+        self.fault, self.at, self.length = fault, at, length
+        self.observation_space = spaces.Box(-np.inf, np.inf, (2,), np.float32)
+        box = spaces.Box(-1, 1, (2,), np.float32)
+        self.action_space = box if continuous else spaces.Discrete(2, start=1)
+        self.steps = 0
+
+    def reset(self, seed=None, options=None):
+        super().reset(seed=seed)
+        self.steps = 0
+        return self.np_random.normal(size=2).astype(np.float32), {}
+
+    def step(self, action):
+        assert self.action_space.contains(action), action
+        self.steps += 1
+        observation, reward = np.full(2, self.steps, np.float32), 1.0
+        if self.steps == self.at:
+            if self.fault == "raise":
+                raise ZeroDivisionError("the pole broke")
+            if self.fault == "observation":
+                observation[1] = np.nan
+            if self.fault == "huge":
+                observation[:] = 3e38
+            reward = {"reward": np.inf, "text": "one"}.get(self.fault, reward)
+        return observation, reward, self.steps >= self.length, False, {}
+
+
+gymnasium.register("test/Broken-v0", Broken)

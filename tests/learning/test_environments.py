@@ -1,10 +1,21 @@
 """Which environments a study can use."""
 
+import subprocess
+import sys
+
 import gymnasium
 import pytest
 
 from pgstudy.learning import environments
 from pgstudy.learning.corridor import ShortCorridor
+from pgstudy.learning.spaces import UnusableEnvironment
+from pgstudy.learning.specification import EnvironmentSpecification
+
+
+def check(environment_id, vectorize=False, **kwargs):
+    return environments.check(
+        EnvironmentSpecification(environment_id, kwargs, 100, vectorize)
+    )
 
 
 @pytest.mark.parametrize(
@@ -12,28 +23,67 @@ from pgstudy.learning.corridor import ShortCorridor
     [
         ("NoSuchThing-v1", "doesn't exist"),
         ("CartPole-v0", "outdated; use CartPole-v1"),
-        ("Pendulum-v1", "Discrete actions"),
-        ("Blackjack-v1", "observations"),
+        ("Blackjack-v1", r"observations are Tuple\("),
+        ("test/Dict-v0", r"observations are Dict\("),
+        ("test/Multi-v0", "actions are MultiDiscrete"),
     ],
 )
 def test_an_unusable_environment_says_why(environment_id, reason):
-    """Before any job starts."""
-    with pytest.raises(environments.UnusableEnvironment, match=reason):
-        environments.check(environment_id, {})
+    """Before any job starts, with the space that is in the way."""
+    with pytest.raises(UnusableEnvironment, match=reason):
+        check(environment_id)
+
+
+class Spaces(gymnasium.Env):
+    def __init__(self, observations, actions):
+        self.observation_space, self.action_space = observations, actions
+
+
+BOX, TWO = gymnasium.spaces.Box(0, 1, (2,)), gymnasium.spaces.Discrete(2)
+gymnasium.register(
+    "test/Dict-v0", lambda: Spaces(gymnasium.spaces.Dict({"a": BOX}), TWO)
+)
+gymnasium.register(
+    "test/Multi-v0", lambda: Spaces(BOX, gymnasium.spaces.MultiDiscrete([2, 2]))
+)
+gymnasium.register(
+    "test/Picture-v0", lambda: Spaces(gymnasium.spaces.Box(0, 1, (2, 3)), TWO)
+)
 
 
 def test_wrong_keyword_arguments_are_refused():
     """The constructor's own complaint is passed on."""
-    with pytest.raises(environments.UnusableEnvironment, match="colour"):
-        environments.check("CartPole-v1", {"colour": "red"})
+    with pytest.raises(UnusableEnvironment, match="colour"):
+        check("CartPole-v1", colour="red")
 
 
-def test_a_lane_is_the_bare_environment():
+@pytest.mark.parametrize(
+    ("environment_id", "vectorize", "reason"),
+    [
+        ("Acrobot-v1", True, "no vector environment is registered"),
+        ("ShortCorridor-v0", "envpool", "envpool does not have it"),
+    ],
+)
+def test_a_vector_environment_that_is_not_there_is_refused(
+    environment_id, vectorize, reason
+):
+    """Rather than stepping a list in its place."""
+    pytest.importorskip("envpool", reason="pip install -r requirements-extras.lock")
+    with pytest.raises(UnusableEnvironment, match=reason):
+        check(environment_id, vectorize)
+
+
+def test_observations_of_any_box_are_flattened():
+    """And integers shown one-hot."""
+    assert check("test/Picture-v0").inputs == 6
+    assert check("FrozenLake-v1").inputs == 16
+    assert check("FrozenLake-v1").one_hot
+
+
+def test_an_environment_is_bare():
     """No time limit or checker of Gymnasium's: the rollout counts the steps."""
-    (lane,) = environments.make_lanes(
-        environments.EnvironmentSpecification("CartPole-v1", {}, 500), 1
-    )
-    assert lane is lane.unwrapped
+    env = environments.make(EnvironmentSpecification("CartPole-v1", {}, 500))
+    assert env is env.unwrapped
     assert gymnasium.spec("CartPole-v1").max_episode_steps == 500
 
 
@@ -45,3 +95,37 @@ def test_the_corridor_swaps_its_second_state():
     steps = [env.step(action) for action in (1, 0, 1)]
     assert [s[1] for s in steps] == [-1.0, -1.0, -1.0]
     assert [s[2] for s in steps] == [False, False, True]
+
+
+MODULE = """
+import gymnasium
+from pgstudy.learning.corridor import ShortCorridor
+gymnasium.register("toy/Own-v0", ShortCorridor, max_episode_steps=7)
+"""
+
+
+def test_a_module_in_the_working_directory_registers_environments(tmp_path):
+    """Namespaced ids too, and the module that did it is known."""
+    (tmp_path / "own_envs.py").write_text(MODULE)
+    code = (
+        "from pgstudy.learning import environments as e\n"
+        "e.load_module('own_envs'); print(e.facts('toy/Own-v0'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert "max_episode_steps=7" in done.stdout, done.stderr
+    assert "module='own_envs'" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("import no_such_thing", "No module named"), ("1 / 0", "ZeroDivisionError")],
+)
+def test_a_module_that_fails_says_why(tmp_path, monkeypatch, text, reason):
+    """By name, with its own error."""
+    (tmp_path / "bad_envs.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    with pytest.raises(UnusableEnvironment, match=f"bad_envs.*{reason}"):
+        environments.load_module("bad_envs")

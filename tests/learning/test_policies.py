@@ -1,56 +1,177 @@
-"""Policies: numpy and torch agree, and share memory."""
+"""Policies: numpy and torch agree and share memory; draws have the stated density."""
 
+import gymnasium
 import numpy as np
 import pytest
+import scipy.stats
 import torch
+from gymnasium import spaces
 
 from pgstudy.learning.optimizers import GradientAscent
-from pgstudy.learning.policies import CategoricalPolicy
+from pgstudy.learning.policies import PolicyOverflow, make_policy, saved
+from pgstudy.learning.rollout import NoiseStream
+from pgstudy.learning.spaces import layout
+from pgstudy.learning.specification import PolicySpecification
+
+PAIR = spaces.Box(-1, 1, (2,), np.float32)
 
 
-def policy(sizes=(4, 16, 8, 3), bias=True):
-    return CategoricalPolicy(sizes, bias, np.random.default_rng(0))
+def policy(actions=None, observations=None, seed=0, **how):
+    observations = observations or spaces.Box(-9, 9, (4,), np.float32)
+    made = layout(observations, actions or spaces.Discrete(3))
+    rng = np.random.default_rng(seed)
+    return make_policy(made, PolicySpecification(**how), rng)
 
 
-@pytest.mark.parametrize("sizes", [(4, 3), (4, 16, 3), (4, 16, 8, 3)])
-@pytest.mark.parametrize("bias", [True, False])
-def test_numpy_and_torch_give_the_same_probabilities(sizes, bias):
+def shaken(pi, scale=1.0):
+    rng = np.random.default_rng(1)
+    pi.parameters.flat[:] += scale * rng.normal(size=pi.parameters.flat.shape)
+    return pi
+
+
+@pytest.mark.parametrize("hidden", [(), (16,), (16, 8)])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("normalise", [False, True])
+@pytest.mark.parametrize("actions", [spaces.Discrete(3), PAIR])
+def test_numpy_and_torch_give_the_same_outputs(hidden, activation, normalise, actions):
     """The rollout's forward pass is the one that is differentiated."""
-    pi = policy(sizes, bias)
-    with torch.no_grad():
-        for parameter in pi.parameters:
-            parameter.add_(torch.randn(parameter.shape))
-    inputs = np.random.default_rng(1).normal(size=(50, 4)).astype(np.float32)
-    expected = pi.log_probs(torch.from_numpy(inputs))
-    found = torch.log_softmax(torch.from_numpy(pi.logits(inputs)), dim=1)
-    assert torch.allclose(found, expected, atol=1e-5)
+    how = {"activation": activation, "normalise_observations": normalise}
+    pi = shaken(policy(actions, hidden=hidden, **how))
+    inputs = np.random.default_rng(1).normal(2, 3, (50, 4)).astype(np.float32)
+    if normalise:
+        pi.normaliser.update(inputs)
+    expected = pi.network.torch_outputs(torch.from_numpy(inputs)).detach()
+    found = torch.from_numpy(pi.network.numpy_outputs(inputs))
+    assert torch.allclose(found, expected, atol=1e-4)
 
 
 def test_a_gradient_step_is_seen_by_the_numpy_side():
     """The arrays are views on the parameters' memory."""
-    pi = policy()
+    pi = policy(hidden=(8,))
     inputs = np.ones((1, 4), np.float32)
-    before = pi.logits(inputs).copy()
-    ones = [torch.ones_like(p) for p in pi.parameters]
-    GradientAscent(pi.parameters).step(ones, 0.1)
-    assert not np.allclose(pi.logits(inputs), before)
+    before = pi.network.numpy_outputs(inputs)
+    flat = torch.from_numpy(pi.parameters.flat)
+    GradientAscent(flat).step(torch.ones_like(flat), 0.1)
+    assert not np.allclose(pi.network.numpy_outputs(inputs), before)
+    assert all(p.data_ptr() >= flat.data_ptr() for p in pi.parameters.tensors.values())
 
 
-def test_a_linear_policy_starts_uniform():
+@pytest.mark.parametrize("init", ["default", "orthogonal"])
+def test_a_linear_policy_starts_uniform(init):
     """theta = 0: every action is as likely."""
-    assert (policy((4, 3)).logits(np.ones((1, 4), np.float32)) == 0).all()
+    outputs = policy(init=init).network.numpy_outputs(np.ones((1, 4), np.float32))
+    assert (outputs == 0).all()
+
+
+def test_orthogonal_layers_are_orthogonal():
+    """W^T W = 1 for a tall layer, W W^T = 1 for a wide one; biases 0."""
+    arrays = policy(hidden=(16, 3), init="orthogonal").parameters.arrays
+    wide, tall = arrays["layer0.weight"], arrays["layer1.weight"]
+    assert wide @ wide.T == pytest.approx(np.eye(4), abs=1e-5)
+    assert tall.T @ tall == pytest.approx(np.eye(3), abs=1e-5)
+    assert (arrays["layer0.bias"] == 0).all()
 
 
 def test_inputs_are_not_overwritten():
     """The rollout keeps the rows that it has shown to the policy."""
     inputs = np.ones((2, 4), np.float32)
-    policy().logits(inputs)
+    for how in ({}, {"hidden": (8,)}, {"normalise_observations": True}):
+        policy(**how).network.numpy_outputs(inputs)
     assert (inputs == 1).all()
 
 
-def test_parameters_have_names_with_layers():
-    """What a saved policy holds."""
-    assert list(policy((4, 8, 2)).named_parameters()) == [
-        "layer0.weight", "layer0.bias", "layer1.weight", "layer1.bias",
+def test_a_saved_policy_names_all_that_it_is():
+    """Layers, the Gaussian's deviations, and the statistics of its observations."""
+    pi = policy(PAIR, hidden=(8,), normalise_observations=True, log_std=-0.5)
+    state = saved(pi)
+    assert list(state) == [
+        "layer0.weight", "layer0.bias", "layer1.weight", "layer1.bias", "log_std",
+        "observations.mean", "observations.scale", "observations.count",
     ]  # fmt: skip
-    assert list(policy((4, 2), bias=False).named_parameters()) == ["layer0.weight"]
+    assert state["log_std"].tolist() == [[-0.5, -0.5]]
+    table = policy(observations=spaces.Discrete(5))
+    assert list(saved(table)) == ["layer0.weight"]
+
+
+def test_gumbel_noise_draws_from_the_softmax():
+    """Frequencies within four standard errors of the probabilities."""
+    pi, draws = shaken(policy()), 100_000
+    row = np.ones((1, 4), np.float32)
+    probabilities = scipy.special.softmax(pi.network.numpy_outputs(row)[0])
+    noise = NoiseStream(pi.draw, np.random.default_rng(1)).take(draws)
+    drawn = pi.act(np.repeat(row, draws, axis=0), noise)
+    shares = np.bincount(drawn, minlength=3) / draws
+    error = np.sqrt(probabilities * (1 - probabilities) / draws)
+    assert (abs(shares - probabilities) < 4 * error).all()
+
+
+def test_gaussian_draws_have_the_stated_mean_and_deviation():
+    """Each dimension passes a Kolmogorov-Smirnov test against its normal."""
+    pi = shaken(policy(PAIR, hidden=(8,)), 0.5)
+    row = np.ones((20_000, 4), np.float32)
+    noise = NoiseStream(pi.draw, np.random.default_rng(1)).take(len(row))
+    drawn = pi.act(row, noise)
+    mean = pi.network.numpy_outputs(row[:1])[0]
+    deviation = np.exp(pi.parameters.arrays["log_std"][0])
+    for i in range(2):
+        test = scipy.stats.kstest(drawn[:, i], "norm", (mean[i], deviation[i]))
+        assert test.pvalue > 1e-4
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_gaussian_log_probs_are_summed_over_dimensions(k):
+    """Against torch.distributions; [M], not [M, k] or [M, M] (case 10)."""
+    pi = shaken(policy(spaces.Box(-1, 1, (k,), np.float32), hidden=(8,)), 0.5)
+    generator = torch.Generator().manual_seed(0)
+    actions = 3 * torch.randn(7, k, generator=generator)  # many beyond the bounds
+    outputs = pi.network.torch_outputs(torch.randn(7, 4, generator=generator))
+    scale = pi.parameters.tensors["log_std"].exp()
+    normal = torch.distributions.Normal(outputs, scale)
+    found = pi.log_probs(outputs, actions)
+    assert found.shape == (7,)
+    assert torch.allclose(found, normal.log_prob(actions).sum(1), atol=1e-5)
+    assert torch.allclose(pi.entropy(outputs), normal.entropy().sum(1), atol=1e-5)
+
+
+def test_categorical_log_probs_and_entropy():
+    """Against torch.distributions."""
+    pi = shaken(policy(hidden=(8,)))
+    outputs = pi.network.torch_outputs(torch.randn(7, 4))
+    reference = torch.distributions.Categorical(logits=outputs)
+    actions = torch.tensor([0, 1, 2, 0, 1, 2, 0])
+    found = pi.log_probs(outputs, actions)
+    assert torch.allclose(found, reference.log_prob(actions), atol=1e-6)
+    assert torch.allclose(pi.entropy(outputs), reference.entropy(), atol=1e-6)
+
+
+def test_a_gaussian_whose_outputs_overflow_says_so():
+    """No environment is handed a NaN."""
+    pi = policy(PAIR)
+    pi.parameters.flat[:] = 3e38
+    with pytest.raises(PolicyOverflow), np.errstate(over="ignore", invalid="ignore"):
+        pi.act(np.full((1, 4), 9, np.float32), np.zeros((1, 2), np.float32))
+
+
+def test_normalised_observations_have_mean_0_and_deviation_1():
+    """Merged batch by batch, as if all had come at once; constants are only centred."""
+    pi = policy(normalise_observations=True)
+    rng = np.random.default_rng(0)
+    rows = rng.normal(5, [1, 10, 100, 0], (300, 4)).astype(np.float32)
+    for part in np.split(rows, [7, 120]):
+        pi.normaliser.update(part)
+    found = pi.normaliser.numpy_outputs(rows)
+    assert found.mean(0) == pytest.approx(np.zeros(4), abs=1e-3)
+    assert found.std(0) == pytest.approx([1, 1, 1, 0], abs=1e-3)
+    assert pi.normaliser.numpy_outputs(np.full((1, 4), 1e9, np.float32)).max() == 10
+
+
+@pytest.mark.parametrize("environment", ["Taxi-v4", "Acrobot-v1", "Pendulum-v1"])
+def test_a_policy_fits_its_environment(environment):
+    """As many inputs and outputs as the spaces say."""
+    env = gymnasium.make(environment)
+    made = layout(env.observation_space, env.action_space)
+    pi = make_policy(made, PolicySpecification(), np.random.default_rng(0))
+    assert pi.network.numpy_outputs(np.zeros((2, made.inputs), np.float32)).shape == (
+        2,
+        made.actions.size,
+    )

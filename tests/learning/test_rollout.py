@@ -1,66 +1,102 @@
-"""Sampling: N lanes, each to its own end."""
+"""Sampling: N lanes, each to its own end, whatever steps them."""
 
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium import spaces
 
-from pgstudy.learning import environments
-from pgstudy.learning.policies import CategoricalPolicy
-from pgstudy.learning.rollout import EnvironmentFault, GumbelNoise, Sampler
-from pgstudy.learning.specification import EnvironmentSpecification
+from pgstudy.learning.lanes import EnvironmentFault
+from pgstudy.learning.policies import PolicyOverflow
+from pgstudy.learning.rollout import NOISE_CHUNK, NoiseStream
+from pgstudy.learning.specification import PolicySpecification
+from tests.learning.helpers import sampler
 
-
-def sampler(environment_id="CartPole-v1", n=4, cap=500, seeds=None, **kwargs):
-    specification = EnvironmentSpecification(environment_id, kwargs, cap)
-    lanes = environments.make_lanes(specification, n)
-    seeds = seeds or list(range(n))
-    return Sampler(lanes, seeds, np.random.default_rng(0), cap)
+LANES = [False, True, "envpool"]
 
 
-def uniform(inputs=4, actions=2):
-    return CategoricalPolicy((inputs, actions), False, np.random.default_rng(0))
+@pytest.fixture(params=LANES, ids=["list", "vector", "envpool"])
+def vectorize(request):
+    if request.param == "envpool":
+        pytest.importorskip("envpool", reason="pip install -r requirements-extras.lock")
+    return request.param
 
 
-def test_cartpole_pays_one_per_step_and_nothing_is_lost():
-    """Returns, lengths and stored steps agree: no filler row (case 21)."""
-    batch = sampler(n=8).sample(uniform())
-    assert batch.returns.tolist() == batch.lengths.tolist()
-    assert len(batch.actions) == len(batch.inputs) == batch.lengths.sum()
-    counts = np.bincount(batch.lanes, minlength=8)
-    assert counts.tolist() == batch.lengths.tolist()
-    assert batch.terminated.all()
+def lanes_of(batch):
+    """Which trajectory each step is of: [M]."""
+    every = np.broadcast_to(np.arange(batch.mask.shape[1]), batch.mask.shape)
+    return every[batch.mask]
 
 
-def test_stored_steps_replay_to_the_same_episode():
-    """The recorded actions, given to a fresh environment, give the recorded rows."""
-    batch = sampler(n=3, seeds=[5, 6, 7]).sample(uniform())
+def test_cartpole_pays_one_per_step_and_nothing_is_lost(vectorize):
+    """Returns, lengths and stored steps agree, batch after batch (case 21)."""
+    lanes = sampler(n=8, vectorize=vectorize)
+    for _ in range(5):
+        batch = lanes.sample()
+        assert (batch.rewards[batch.mask] == 1).all()
+        assert (batch.rewards[~batch.mask] == 0).all()
+        assert batch.returns.tolist() == batch.lengths.tolist()
+        assert len(batch.actions) == len(batch.inputs) == batch.lengths.sum()
+        counts = np.bincount(lanes_of(batch), minlength=8)
+        assert counts.tolist() == batch.lengths.tolist()
+        assert batch.terminated.all()
+        first = batch.inputs[:8]
+        assert (abs(first) <= 0.05).all()  # a fresh start in every lane
+        assert len(np.unique(first, axis=0)) == 8
+
+
+def test_each_lane_follows_the_physics(vectorize):
+    """Stored actions from the stored first state give the stored rows and the end."""
+    lanes = sampler(n=6, vectorize=vectorize)
+    lanes.sample()
+    batch = lanes.sample()
+    env = gymnasium.make("CartPole-v1").unwrapped
+    for lane in range(6):
+        mine = lanes_of(batch) == lane
+        env.reset(seed=0)
+        env.state = batch.inputs[mine][0].astype(float)
+        for row, action in zip(batch.inputs[mine], batch.actions[mine], strict=True):
+            assert row == pytest.approx(env.state, abs=1e-4)
+            terminated = env.step(int(action))[2]
+        assert terminated
+
+
+def test_the_list_replays_to_the_bit():
+    """The recorded actions, given to a seeded environment, give the recorded rows."""
+    batch = sampler(n=3, seeds=[5, 6, 7]).sample()
     for lane, seed in enumerate([5, 6, 7]):
         env = gymnasium.make("CartPole-v1")
         observation, _ = env.reset(seed=seed)
-        mine = batch.lanes == lane
+        mine = lanes_of(batch) == lane
         for row, action in zip(batch.inputs[mine], batch.actions[mine], strict=True):
             assert (row == observation).all()
             observation, _, terminated, _, _ = env.step(action)
         assert terminated
 
 
-def test_an_episode_is_cut_at_the_cap_with_its_last_reward():
+def test_an_episode_is_cut_at_the_cap_with_its_last_reward(vectorize):
     """Cut is not terminated; every step's reward counts."""
-    batch = sampler("ShortCorridor-v0", n=20, cap=4).sample(uniform(1))
+    batch = sampler(n=20, cap=15, vectorize=vectorize).sample()
     cut = ~batch.terminated
     assert cut.any()
     assert batch.terminated.any()
-    assert (batch.lengths[cut] == 4).all()
-    assert (batch.returns == -batch.lengths).all()
+    assert (batch.lengths[cut] == 15).all()
+    assert (batch.lengths[batch.terminated] <= 15).all()
+    assert (batch.returns == batch.lengths).all()
 
 
-def test_episodes_start_differently_and_repeatably():
+def test_a_cap_beyond_the_registered_limit_holds(vectorize):
+    """CartPole is registered with 500 steps; a study may ask for more."""
+    lanes = sampler(n=2, cap=600, vectorize=vectorize)
+    balance = np.array([[0, 0], [0, 0], [-10, 10], [-3, 3]], np.float32)
+    lanes.policy.parameters.arrays["layer0.weight"][:] = 10 * balance
+    assert max(lanes.sample().lengths.max() for _ in range(5)) == 600
+
+
+def test_episodes_start_differently_and_repeatably(vectorize):
     """Seeded once, at the first reset (case 14)."""
 
     def starts(seed):
-        s = sampler(n=1, seeds=[seed])
-        return [tuple(s.sample(uniform()).inputs[0].tolist()) for _ in range(5)]
+        lanes = sampler(n=1, seeds=[seed], vectorize=vectorize)
+        return [tuple(lanes.sample().inputs[0].tolist()) for _ in range(5)]
 
     first = starts(0)
     assert len(set(first)) == 5
@@ -68,49 +104,84 @@ def test_episodes_start_differently_and_repeatably():
     assert not set(starts(1)) & set(first)
 
 
-def test_gumbel_noise_draws_from_the_softmax():
-    """Frequencies within four standard errors of the probabilities."""
-    logits = np.log(np.array([0.1, 0.6, 0.3], np.float32))
-    draws = 100_000
-    noise = GumbelNoise(3, np.random.default_rng(1)).take(draws)
-    shares = np.bincount((logits + noise).argmax(1), minlength=3) / draws
-    error = np.sqrt(np.exp(logits) * (1 - np.exp(logits)) / draws)
-    assert (abs(shares - np.exp(logits)) < 4 * error).all()
+def test_long_episodes_grow_the_buffer():
+    """From two rows per lane to whatever the episodes need; nothing is overwritten."""
+    lanes = sampler("ShortCorridor-v0", n=3, cap=300)
+    lanes.policy.parameters.flat[:] = [3, -3]  # nearly always left
+    batch = lanes.sample()
+    assert batch.lengths.max() == 300
+    assert (batch.inputs == 1).all()
+    short = sampler("CartPole-v1", n=3, seeds=[1, 2, 3]).sample().inputs
+    again = sampler("CartPole-v1", n=3, seeds=[1, 2, 3])
+    kept = again.sample().inputs
+    again.sample()
+    assert (kept == short).all()  # a batch is not the buffer
 
 
 def test_noise_does_not_depend_on_how_it_is_taken():
     """Row by row or many at once, across chunks, it is one stream."""
-    one, many = (GumbelNoise(2, np.random.default_rng(3)) for _ in range(2))
-    rows = np.concatenate([one.take(1) for _ in range(5000)])
+    pi = sampler().policy
+    one, many = (NoiseStream(pi.draw, np.random.default_rng(3)) for _ in range(2))
+    count = NOISE_CHUNK + 904
+    rows = np.concatenate([one.take(1) for _ in range(count)])
     blocks = np.concatenate([many.take(1000).copy() for _ in range(5)])
     assert (rows == blocks).all()
 
 
-class Broken(gymnasium.Env):
-    """Gives a number that is none."""
-
-    observation_space = spaces.Box(-1, 1, (2,), np.float32)
-    action_space = spaces.Discrete(2, start=1)
-
-    def __init__(self, observation=0.0, reward=0.0):
-        self.observation, self.reward = observation, reward
-
-    def reset(self, seed=None, options=None):
-        return np.zeros(2, np.float32), {}
-
-    def step(self, action):
-        assert action in (1, 2)
-        return np.full(2, self.observation, np.float32), self.reward, False, False, {}
-
-
-gymnasium.register("test/Broken-v0", Broken)
-
-
+@pytest.mark.parametrize("continuous", [False, True])
 @pytest.mark.parametrize(
-    ("kwargs", "word"),
-    [({"observation": np.nan}, "observation"), ({"reward": np.inf}, "reward")],
+    ("fault", "words"),
+    [
+        ("observation", "gave a non-finite observation"),
+        ("reward", "gave a non-finite reward"),
+        ("text", "reward that is not a number"),
+        ("raise", "raised ZeroDivisionError: the pole broke"),
+    ],
 )
-def test_a_non_finite_number_from_the_environment_is_named(kwargs, word):
+def test_what_is_wrong_with_an_environment_is_said(fault, words, continuous):
     """It ends the run with its own message, not with NaN weights."""
-    with pytest.raises(EnvironmentFault, match=word):
-        sampler("test/Broken-v0", cap=3, **kwargs).sample(uniform(2))
+    lanes = sampler("test/Broken-v0", n=2, fault=fault, continuous=continuous)
+    with pytest.raises(EnvironmentFault, match=words):
+        lanes.sample()
+
+
+@pytest.mark.parametrize("length", [1, 2])
+def test_very_short_episodes_are_episodes(length):
+    """One step has one reward."""
+    batch = sampler("test/Broken-v0", n=3, length=length).sample()
+    assert batch.lengths.tolist() == [length] * 3
+    assert batch.returns.tolist() == [length] * 3
+
+
+def test_actions_are_clipped_for_the_environment_only():
+    """What is stored, and scored, is the draw; `Broken` refuses it."""
+    wide = PolicySpecification(log_std=1.5)
+    batch = sampler("test/Broken-v0", n=3, policy=wide, continuous=True).sample()
+    assert abs(batch.actions).max() > 1
+    assert batch.actions.shape == (30, 2)
+
+
+def test_discrete_actions_may_start_anywhere():
+    """The policy counts from 0; `Broken` takes 1 and 2 only."""
+    batch = sampler("test/Broken-v0", n=5).sample()
+    assert set(batch.actions.tolist()) == {0, 1}
+
+
+def test_a_policy_that_overflows_is_not_the_environments_fault():
+    """Unless the observation was not finite to begin with."""
+    lanes = sampler("test/Broken-v0", n=1, continuous=True)
+    lanes.policy.parameters.flat[:] = 3e38
+    with pytest.raises(PolicyOverflow), np.errstate(all="ignore"):
+        lanes.sample()
+
+
+def test_the_three_kinds_of_lanes_see_the_same_environment():
+    """Mean length of a uniform policy's episodes, within four standard errors."""
+    pytest.importorskip("envpool", reason="pip install -r requirements-extras.lock")
+    means, errors = [], []
+    for kind in LANES:
+        lanes = sampler(n=64, vectorize=kind, seeds=list(range(100, 164)))
+        lengths = np.concatenate([lanes.sample().lengths for _ in range(20)])
+        means.append(lengths.mean())
+        errors.append(lengths.std() / len(lengths) ** 0.5)
+    assert max(means) - min(means) < 4 * max(errors) * 2**0.5

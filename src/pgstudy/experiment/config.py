@@ -16,7 +16,7 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 SCHEMA_FILE = ROOT / "workflow" / "schemas" / "config.schema.yaml"
-TEXT_KEYS = {"study", "id", "name", "baseline", "schedule"}
+TEXT_KEYS = {"study", "register", "id", "name", "baseline", "schedule"}
 MAX_CHARACTERS = 100_000  # the config travels to jobs on one command line
 NUMBER = re.compile(r"(?=.{1,40}$)[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d{1,3}")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pgstudy.learning import environments
+from pgstudy.learning.spaces import Layout, UnusableEnvironment
 from pgstudy.learning.specification import EnvironmentSpecification
 
 # Names below results/ that are not a study's folder, and MLflow's own experiment.
@@ -41,6 +43,17 @@ def general_faults(config: Config) -> list[str]:
     return faults
 
 
+def load_modules(config: Config) -> list[str]:
+    """Import the user's modules that register environments. Returns the faults."""
+    names, faults = config.get("register", []), []
+    for name in [names] if isinstance(names, str) else names:
+        try:
+            environments.load_module(name)
+        except UnusableEnvironment as error:
+            faults.append(f"register: {error}")
+    return faults
+
+
 def _duplicates(where: str, values: list[Any], cure: str = "") -> list[str]:
     twice = [value for value, count in Counter(values).items() if count > 1]
     return [f"{where}: {value} is listed more than once{cure}" for value in twice]
@@ -64,14 +77,36 @@ def usable_environment(
         for key in kwargs
         if key in OF_MAKE
     ]
-    limit = entry.get("max_episode_steps")
+    specification = EnvironmentSpecification(
+        identifier,
+        kwargs,
+        entry.get("max_episode_steps", 1),
+        entry.get("vectorize", False),
+    )
     try:
-        if not faults:
-            environments.check(identifier, kwargs)
-        limit = limit or environments.facts(identifier).max_episode_steps
+        facts = environments.facts(identifier)
+        limit = entry.get("max_episode_steps", facts.max_episode_steps)
         if limit is None:
             cure = "has no step limit of its own; set max_episode_steps"
             faults.append(f"{where}: {identifier} {cure}")
-    except environments.UnusableEnvironment as error:
+        specification = replace(
+            specification, max_episode_steps=limit or 1, module=facts.module
+        )
+        if not faults:
+            layout = environments.check(specification)
+            faults += _policy_faults(config, entry, where, layout)
+    except UnusableEnvironment as error:
         faults.append(f"{where}: {identifier} can't be used: {error}")
-    return EnvironmentSpecification(identifier, kwargs, limit or 1), faults
+    return specification, faults
+
+
+def _policy_faults(
+    config: Config, entry: Config, where: str, layout: Layout
+) -> list[str]:
+    places = [config.get("defaults", {}), entry, *entry.get("estimators", {}).values()]
+    places += filter(None, config.get("estimators", []))
+    wanted = any(p.get("policy", {}).get("normalise_observations") for p in places)
+    if layout.one_hot and wanted:
+        cause = "its observations are integers, shown one-hot"
+        return [f"{where}: policy.normalise_observations can't be used: {cause}"]
+    return []

@@ -1,37 +1,29 @@
-"""From a config to a study: cells, their settings, and every fault at once.
-
-A cell's settings are looked up in this order, the later one wins, key by key:
-the schema's defaults, `defaults`, the environment, the estimator, and the
-environment's `estimators.<name>`. A table of learning rates is then read at N.
-A budget (`env_steps`, `updates` or `episodes`) replaces one from an earlier place.
-"""
+"""From a config to a study: its cells, with every fault at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args
+from typing import Any
 
 from pgstudy.experiment import config as configs
 from pgstudy.experiment.config import ConfigError, canonical_json
-from pgstudy.experiment.faults import general_faults, seed_list, usable_environment
+from pgstudy.experiment.faults import (
+    general_faults,
+    load_modules,
+    seed_list,
+    usable_environment,
+)
+from pgstudy.experiment.resolving import reason_to_leave_out, resolve
 from pgstudy.experiment.study import Cell, LeftOut, Study
 from pgstudy.learning import environments
-from pgstudy.learning.specification import (
-    Budget,
-    BudgetUnit,
-    EnvironmentSpecification,
-    OptimizerSpecification,
-    RunSpecification,
-)
-
-BUDGETS = get_args(BudgetUnit)
-SETTINGS = (*BUDGETS, "policy", "optimizer", "evaluation_episodes")
+from pgstudy.learning.spaces import UnusableEnvironment
+from pgstudy.learning.specification import EnvironmentSpecification
 
 
 def load_study(raw: Mapping[str, Any]) -> Study:
     """The study that a config describes. Errors: ConfigError, with all faults."""
     config, sound, faults = configs.examine(raw)
-    faults += general_faults(sound)
+    faults += load_modules(sound) + general_faults(sound)
     cells: list[Cell] = []
     left_out: list[LeftOut] = []
     for index, entry in enumerate(sound.get("environments", [])):
@@ -98,15 +90,16 @@ def _environment_cells(
     for estimator in filter(None, config.get("estimators", [])):
         pair = entry.get("estimators", {}).get(estimator["name"], {})
         places = [config.get("defaults", {}), entry, estimator, pair]
-        baseline = estimator.get("baseline", "none")
         counts = estimator.get("sample_counts", config.get("sample_counts", []))
         for n in sorted(set(counts)):
-            reason = _reason_to_leave_out(config, baseline, n)
+            reason = reason_to_leave_out(estimator, n)
+            if n not in config.get("sample_counts", [n]):
+                reason = f"{n} is not among the study's sample_counts"
             if reason:
                 yield LeftOut(name, estimator["name"], n, reason)
                 continue
             try:
-                specification = _resolve(places, n, environment, baseline)
+                specification = resolve(places, n, environment, estimator)
                 yield Cell(name, estimator["name"], specification, _threshold(entry))
             except ConfigError as error:
                 where = f"{name}, {estimator['name']}"
@@ -115,73 +108,10 @@ def _environment_cells(
         raise ConfigError(faults)
 
 
-def _reason_to_leave_out(config: Mapping[str, Any], baseline: str, n: int) -> str:
-    if n not in config.get("sample_counts", [n]):
-        return f"{n} is not among the study's sample_counts"
-    if baseline == "leave-one-out" and n == 1:
-        return "leave-one-out is undefined at N = 1 (running-mean exists)"
-    return ""
-
-
 def _threshold(entry: Mapping[str, Any]) -> float | None:
     try:
         registered = environments.facts(entry["id"]).reward_threshold
-    except environments.UnusableEnvironment:  # reported elsewhere
+    except UnusableEnvironment:  # reported elsewhere
         registered = None
     threshold: float | None = entry.get("threshold", registered)
     return threshold
-
-
-def _resolve(
-    places: list[Mapping[str, Any]],
-    n: int,
-    environment: EnvironmentSpecification,
-    baseline: Any,
-) -> RunSpecification:
-    settings = _settings_defaults()
-    for place in places:
-        if any(unit in place for unit in BUDGETS):
-            settings = {k: v for k, v in settings.items() if k not in BUDGETS}
-        for key in SETTINGS:
-            if key in place:
-                old, new = settings.get(key), place[key]
-                settings[key] = old | new if isinstance(old, dict) else new
-    budgets = [unit for unit in BUDGETS if unit in settings]
-    rate = settings["optimizer"].get("learning_rate")
-    faults = []
-    if len(budgets) != 1:
-        given = f"{' and '.join(budgets)} are" if budgets else "none is"
-        faults.append(
-            f"set exactly one budget (env_steps, updates or episodes); {given} set"
-        )
-    if rate is None:
-        faults.append("optimizer.learning_rate is not set")
-    elif isinstance(rate, dict) and str(n) not in rate:
-        faults.append(f"optimizer.learning_rate has no entry for N = {n}")
-    if faults:
-        raise ConfigError(faults)
-    return RunSpecification(
-        environment=environment,
-        n=n,
-        baseline=baseline,
-        hidden=tuple(settings["policy"]["hidden"]),
-        optimizer=OptimizerSpecification(
-            name=settings["optimizer"]["name"],
-            learning_rate=float(rate[str(n)] if isinstance(rate, dict) else rate),
-            schedule=settings["optimizer"]["schedule"],
-        ),
-        budget=Budget(budgets[0], settings[budgets[0]]),
-        evaluation_episodes=settings["evaluation_episodes"],
-    )
-
-
-def _settings_defaults() -> dict[str, Any]:
-    """Every default of the schema's settings, nested as in a config."""
-    defaults: dict[str, Any] = {}
-    for key, rule in configs.schema()["$defs"]["settings"]["properties"].items():
-        if "default" in rule:
-            defaults[key] = rule["default"]
-        elif "properties" in rule:
-            inner = rule["properties"].items()
-            defaults[key] = {k: r["default"] for k, r in inner if "default" in r}
-    return defaults

@@ -11,6 +11,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pgstudy.learning import environments
+from pgstudy.learning.specification import EnvironmentSpecification
+
 PACKAGE = Path(__file__).parents[1]
 NUMERIC_LIBRARIES = ("gymnasium", "numpy", "torch")
 
@@ -43,6 +46,45 @@ def numeric_identity() -> dict[str, str]:
     """The learning code and numeric libraries, by version: part of every key."""
     versions = {name: metadata.version(name) for name in NUMERIC_LIBRARIES}
     return {"learning": code_digest("learning"), **versions}
+
+
+@functools.cache
+def _packages_identity(packages: tuple[str, ...]) -> dict[str, str | None]:
+    found = metadata.packages_distributions()
+    names = {p: found.get(p, [p])[0] for p in packages}
+    return {p: _version(name) for p, name in names.items()}
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+@functools.cache
+def _module_digest(name: str) -> str:
+    """SHA-256 over a user's module: all Python files of its package, or its own."""
+    environments.load_module(name)
+    package = sys.modules[name.partition(".")[0]].__file__
+    file = Path(package or sys.modules[name].__file__ or "")
+    files = sorted(file.parent.rglob("*.py")) if file.stem == "__init__" else [file]
+    digest = hashlib.sha256()
+    for part in files:
+        digest.update(f"{part.relative_to(file.parent)} ".encode())
+        digest.update(part.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def environment_identity(specification: EnvironmentSpecification) -> dict[str, Any]:
+    """What makes an environment's numbers beyond Gymnasium: versions, user's code."""
+    identity: dict[str, Any] = {}
+    if specification.module is not None:
+        identity["module"] = _module_digest(specification.module)
+    else:
+        packages = environments.packages(specification)
+        identity |= _packages_identity(tuple(packages))
+    return identity
 
 
 def _git(*arguments: str) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pgstudy.experiment.config import canonical_json
-from pgstudy.experiment.provenance import numeric_identity
+from pgstudy.experiment.provenance import environment_identity, numeric_identity
 from pgstudy.learning.specification import RunSpecification
 
 
@@ -47,7 +47,10 @@ class Cell:
 
     def key(self, seed: int) -> str:
         """Identity of a run: a hash of all that decides its bits."""
-        identity = [self.specification.to_dict(), seed, numeric_identity()]
+        learning = numeric_identity() | environment_identity(
+            self.specification.environment
+        )
+        identity = [self.specification.to_dict(), seed, learning]
         return hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:12]
 
     def run_folder(self, seed: int) -> PurePosixPath:

@@ -36,7 +36,7 @@ def train_block(store: Store, block: Block) -> list[Run]:
         try:
             training = train(run.cell.specification, run.seed)
         except Exception as error:  # an environment may raise anything
-            save_failure(run, traceback.format_exc(), _made(started))
+            save_failure(run, error, _made(started))
             print(f"failed: {run.name}: {error}", file=sys.stderr)
             failed.append(run)
             continue
@@ -49,8 +49,8 @@ def train_block(store: Store, block: Block) -> list[Run]:
 def _divergence(run: Run, training: Training) -> str:
     rate = run.cell.specification.optimizer.learning_rate
     return (
-        f"diverged: {run.name}: the gradient or the weights were not finite at update "
-        f"{training.diverged_at} (learning_rate {rate:g}); its curve ends there"
+        f"diverged: {run.name}: {training.reason}, at update {training.diverged_at} "
+        f"(learning_rate {rate:g}); its curve ends there"
     )
 
 
@@ -73,18 +73,20 @@ def save(run: Run, training: Training, made: Mapping[str, Any]) -> None:
     summary = {
         "status": training.status,
         "diverged_at": training.diverged_at,
+        "reason": training.reason,
         "updates": len(training.updates["update"]),
-        "env_steps": int(training.updates["env_steps"][-1]),
-        "episodes": int(training.updates["episodes"][-1]),
+        "env_steps": int(training.episodes["length"].sum()),
+        "episodes": len(training.episodes["length"]),
         "evaluation": {k: v.tolist() for k, v in training.evaluation.items()},
         "digest": training.digest(),
     }
     write_json(run.folder / "run.json", _identity(run) | summary | dict(made))
 
 
-def save_failure(run: Run, traceback: str, made: Mapping[str, Any]) -> None:
-    """Keep a run that raised, with its traceback; it will be tried again."""
-    failure = {"status": "failed", "traceback": traceback}
+def save_failure(run: Run, error: Exception, made: Mapping[str, Any]) -> None:
+    """Keep a run that raised, with the reason; it will be tried again."""
+    text = "".join(traceback.format_exception(error))
+    failure = {"status": "failed", "reason": str(error), "traceback": text}
     write_json(run.folder / "run.json", _identity(run) | failure | dict(made))
 
 

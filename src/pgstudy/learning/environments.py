@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Mapping
+import importlib
+import os
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
-from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec, find_highest_version
 
+from pgstudy.learning.spaces import Layout, UnusableEnvironment, layout
 from pgstudy.learning.specification import EnvironmentSpecification
 
 Environment = gymnasium.Env[Any, Any]
+VectorEnvironment = gymnasium.vector.VectorEnv[Any, Any, Any]
 
 gymnasium.register(
     id="ShortCorridor-v0",
@@ -22,17 +25,36 @@ gymnasium.register(
     max_episode_steps=1000,
 )
 
-
-class UnusableEnvironment(ValueError):
-    """An environment that a study can't use; the message says why and what to do."""
+_registered_by: dict[str, str] = {}  # id -> the user's module
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of an environment without running it."""
+    """What is known of an environment without running it.
+
+    `module`: the user's module that registers the id, if one was needed.
+    """
 
     max_episode_steps: int | None
     reward_threshold: float | None
+    module: str | None
+
+
+def load_module(name: str) -> None:
+    """Import a user's module, which registers environments with Gymnasium.
+
+    It is looked for in the working directory, too. Errors: UnusableEnvironment.
+    """
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    before = set(gymnasium.registry)
+    try:
+        importlib.import_module(name)
+    except Exception as error:  # whatever a user's module raises
+        reason = f"module {name} can't be imported: {type(error).__name__}: {error}"
+        raise UnusableEnvironment(reason) from error
+    for identifier in set(gymnasium.registry) - before:
+        _registered_by[identifier] = name
 
 
 def registered(environment_id: str) -> EnvSpec:
@@ -49,70 +71,92 @@ def registered(environment_id: str) -> EnvSpec:
 
 @functools.cache
 def facts(environment_id: str) -> Facts:
-    """Step limit and reward threshold. Errors: UnusableEnvironment."""
+    """Step limit, reward threshold and module. Errors: UnusableEnvironment."""
     spec = registered(environment_id)
-    return Facts(spec.max_episode_steps, spec.reward_threshold)
+    module = _registered_by.get(environment_id)
+    return Facts(spec.max_episode_steps, spec.reward_threshold, module)
 
 
-def _open(environment_id: str, kwargs: Mapping[str, Any]) -> Environment:
-    # The rollout counts the steps itself and never steps an ended episode, so the
-    # checking, order and time-limit wrappers would only cost time.
-    spec = copy.deepcopy(registered(environment_id))
-    spec.disable_env_checker = True
-    spec.order_enforce = False
-    spec.max_episode_steps = None
-    return gymnasium.make(spec, **kwargs)
+def packages(specification: EnvironmentSpecification) -> list[str]:
+    """The packages beyond Gymnasium that make the environment's numbers."""
+    if specification.vectorize == "envpool":
+        return ["envpool"]
+    entry = registered(specification.id).entry_point
+    place = entry if isinstance(entry, str) else getattr(entry, "__module__", "")
+    if place.startswith("gymnasium.envs.mujoco"):
+        return ["mujoco"]
+    if place.startswith("gymnasium.envs.box2d"):
+        return ["box2d"]
+    top = place.partition(".")[0].partition(":")[0]
+    return [] if top in ("gymnasium", "pgstudy") else [top]
 
 
-def check(environment_id: str, kwargs: Mapping[str, Any]) -> None:
+def check(specification: EnvironmentSpecification) -> Layout:
     """Make the environment once and look at its spaces.
 
     Errors: UnusableEnvironment, for an id that is unknown or outdated, a package that
-    is not installed, keyword arguments that it refuses, or spaces without a policy.
+    is not installed, keyword arguments that it refuses, spaces without a policy, or a
+    vector environment that it does not have.
     """
-    registered(environment_id)
+    registered(specification.id)
     try:
-        environment = _open(environment_id, kwargs)
+        environment = make(specification)
+        if specification.vectorize is True:
+            make_vector(specification, 1).close()
+        elif specification.vectorize == "envpool":
+            make_envpool(specification, [0]).close()
+    except UnusableEnvironment:
+        raise
     except Exception as error:  # whatever a third-party constructor raises
         raise UnusableEnvironment(f"it can't be made: {error}") from None
     try:
-        observation_size(environment)
-        action_count(environment)
+        return layout(environment.observation_space, environment.action_space)
     finally:
         environment.close()
 
 
-def make_lanes(specification: EnvironmentSpecification, n: int) -> list[Environment]:
-    """N independent environments, not yet seeded."""
-    return [_open(specification.id, specification.kwargs) for _ in range(n)]
+def make(specification: EnvironmentSpecification) -> Environment:
+    """One environment, not yet seeded."""
+    # The rollout counts the steps itself and never steps an ended episode, so the
+    # checking, order and time-limit wrappers would only cost time.
+    spec = _own_spec(specification)
+    spec.max_episode_steps = None
+    return gymnasium.make(spec, **specification.kwargs)
 
 
-def observation_size(environment: Environment) -> int:
-    """Length of a policy's input: flat Box, or one-hot Discrete.
+def make_vector(specification: EnvironmentSpecification, n: int) -> VectorEnvironment:
+    """The vector environment that is registered with the id, for N lanes."""
+    spec = _own_spec(specification)
+    if spec.vector_entry_point is None:
+        raise UnusableEnvironment(
+            "no vector environment is registered with it; leave out 'vectorize'"
+        )
+    spec.max_episode_steps = specification.max_episode_steps
+    mode = "vector_entry_point"
+    return gymnasium.make_vec(spec, n, mode, **specification.kwargs)
 
-    Errors: UnusableEnvironment for every other observation space.
-    """
-    space = environment.observation_space
-    if isinstance(space, spaces.Discrete):
-        return int(space.n)
-    if isinstance(space, spaces.Box) and len(space.shape) == 1:
-        return int(space.shape[0])
-    raise UnusableEnvironment(
-        f"its observations are {space}; pgstudy has policies for Discrete and for "
-        "one-dimensional Box observations"
+
+def make_envpool(specification: EnvironmentSpecification, seeds: list[int]) -> Any:
+    """envpool's environment with a lane per seed (each below 2^31)."""
+    try:
+        import envpool  # an extra; and importing it costs a second
+    except ImportError:
+        cure = "pip install envpool, or leave out 'vectorize'"
+        raise UnusableEnvironment(f"envpool is not installed; {cure}") from None
+    if specification.id not in envpool.list_all_envs():
+        raise UnusableEnvironment("envpool does not have it; leave out 'vectorize'")
+    return envpool.make_gymnasium(
+        specification.id,
+        num_envs=len(seeds),
+        num_threads=1,
+        seed=seeds,
+        max_episode_steps=specification.max_episode_steps,
+        **specification.kwargs,
     )
 
 
-def is_one_hot(environment: Environment) -> bool:
-    """Whether observations are integers, shown to the policy as one-hot rows."""
-    return isinstance(environment.observation_space, spaces.Discrete)
-
-
-def action_count(environment: Environment) -> int:
-    """Number of actions. Errors: UnusableEnvironment if they are not Discrete."""
-    space = environment.action_space
-    if isinstance(space, spaces.Discrete):
-        return int(space.n)
-    raise UnusableEnvironment(
-        f"its actions are {space}; pgstudy has policies for Discrete actions"
-    )
+def _own_spec(specification: EnvironmentSpecification) -> EnvSpec:
+    spec = copy.deepcopy(registered(specification.id))
+    spec.disable_env_checker = True
+    spec.order_enforce = False
+    return spec

@@ -1,68 +1,123 @@
-"""The policy-gradient estimators, as weights on the trajectories' score functions.
+"""The policy-gradient estimators, as weights on the steps' score functions.
 
 Every estimator here has the form
 
-    grad J(theta) ~ 1/N sum_i ( sum_t grad log pi_theta(a_it | s_it) ) w_i
+    grad J(theta) ~ 1/N sum_i sum_t grad log pi_theta(a_it | s_it) w_it
 
-and differs in the weight w_i only. With w_i = sum_t r(s_it, a_it), `total-return`, it
-is the formula that the project exists for.
+and differs in the weights w_it only, which are
+
+    w_it = d_t (C_it - b_it) / s.
+
+With the credit C_it = sum_t' r_it' and b = 0, d = s = 1 it is the formula that the
+project exists for, `total-return`. Shapes are [T, N], zero after a trajectory's end,
+or [1, N] for a credit that is the same at each step; `mask`: [T, N] is True where a
+step was taken.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from pgstudy.learning.specification import Baseline
-
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+EQUAL = 1e-9  # credits that differ by no more than this share count as equal
 
 
-def leave_one_out(returns: Array) -> Array:
-    """w_i = R_i - mean of the other returns (Kool et al. 2019). returns: [N], N >= 2.
+def total_return(rewards: Array, gamma: float) -> Array:
+    """C_i = sum_t gamma^t r_it, the same at each step (Williams 1992): [1, N]."""
+    discounts = gamma ** np.arange(len(rewards))
+    credit: Array = (discounts[:, None] * rewards).sum(0, keepdims=True)
+    return credit
 
-    Unbiased, since the baseline of trajectory i does not depend on its actions.
+
+def reward_to_go(rewards: Array, gamma: float) -> Array:
+    """C_it = sum_{t' >= t} gamma^(t' - t) r_it' (Sutton & Barto 2018, p. 328): [T, N].
+
+    Unbiased only with the factor d_t = gamma^t; see `discounts`.
+    """
+    if gamma == 1:
+        return rewards[::-1].cumsum(0)[::-1]
+    credit = np.empty_like(rewards)
+    later = np.zeros(rewards.shape[1])
+    for t in range(len(rewards) - 1, -1, -1):
+        later = rewards[t] + gamma * later
+        credit[t] = later
+    return credit
+
+
+def discounts(steps: int, gamma: float) -> Array:
+    """d_t = gamma^t: [steps, 1] (Sutton & Barto 2018, p. 328, last line of the box).
+
+    Leaving it out with reward-to-go gives the gradient of no function (Thomas 2014);
+    it is the option `discounting: biased`.
+    """
+    factors: Array = gamma ** np.arange(steps)[:, None].astype(float)
+    return factors
+
+
+def batch_mean(credit: Array) -> Array:
+    """b_t = 1/N sum_j C_jt: [1 or T, 1].
+
+    It contains the trajectory's own actions. The estimate is (N-1)/N of that with
+    `leave_one_out`, so biased by this factor, and 0 at N = 1.
+    """
+    baseline: Array = credit.mean(1, keepdims=True)
+    return baseline
+
+
+def leave_one_out(credit: Array) -> Array:
+    """b_it = 1/(N-1) sum_{j != i} C_jt (Kool et al. 2019): [1 or T, N]. Unbiased.
+
+    Trajectories that have ended count with reward-to-go 0.
     Errors: ValueError at N = 1, where nothing is left.
     """
-    n = len(returns)
+    n = credit.shape[1]
     if n < 2:
         raise ValueError("leave-one-out needs N >= 2; at N = 1 use running-mean")
-    weights: Array = (returns - returns.mean()) * (n / (n - 1))
-    return weights
+    mean = credit.mean(1, keepdims=True)
+    baseline: Array = mean - (credit - mean) / (n - 1)  # exact for equal credits
+    return baseline
 
 
-@dataclass
-class TrajectoryWeights:
-    """w_i for the batches of one run, in order; `running-mean` remembers past returns.
+def per_step_mean(credit: Array, mask: Mask) -> Array:
+    """b_it = mean of C_jt over the other trajectories still going at t: [T, N].
 
-    none:           w_i = R_i                                  (the formula as written)
-    leave-one-out:  w_i = R_i - mean_{j != i} R_j              (Kool et al. 2019)
-    running-mean:   w_i = R_i - mean of all returns of earlier batches (0 before any)
+    0 where there is none. Unbiased: it depends on other trajectories only.
     """
+    present = np.where(mask, credit, 0.0)
+    others = mask.sum(1, keepdims=True) - mask
+    baseline: Array = (present.sum(1, keepdims=True) - present) / np.maximum(others, 1)
+    return np.where(others > 0, baseline, 0.0)
 
-    baseline: Baseline
-    _past_sum: float = 0.0
-    _past_count: int = 0
 
-    def __call__(self, returns: Array) -> Array:
-        """returns: [N], undiscounted -> weights: [N]."""
-        if self.baseline == "none":
-            return returns
-        if self.baseline == "leave-one-out":
-            return leave_one_out(returns)
-        mean = self._past_sum / self._past_count if self._past_count else 0.0
-        self._past_sum += float(returns.sum())
-        self._past_count += len(returns)
-        return returns - mean
+def deviation(credit: Array, mask: Mask) -> float:
+    """s, the population standard deviation of the batch's credits.
+
+    Over the N trajectories for a total return, over all M steps for reward-to-go.
+    1 if they are all equal, so that weights stay finite. It contains the trajectory's
+    own actions, so the estimate is biased in size.
+    """
+    values = credit[0] if len(credit) == 1 else credit[mask]
+    found = float(values.std())
+    return found if found > EQUAL * float(abs(values).max()) else 1.0
 
 
 def surrogate(log_probs: torch.Tensor, weights: torch.Tensor, n: int) -> torch.Tensor:
     """1/N sum_i sum_t w_it log pi(a_it | s_it): its gradient is the estimate of grad J.
 
-    log_probs: [M] of the actions taken in all M steps of the N trajectories;
-    weights: [M], each step's trajectory weight. Summed over steps, divided by N alone.
+    log_probs, weights: [M], all steps of the N trajectories. Summed over steps, divided
+    by N alone: a mean over steps would weigh long episodes less.
     """
-    return (weights * log_probs).sum() / n
+    return torch.dot(weights, log_probs) / n
+
+
+def entropy_bonus(entropies: torch.Tensor, coefficient: float, n: int) -> torch.Tensor:
+    """coefficient/N sum_i sum_t H(pi(. | s_it)), added to the surrogate.
+
+    entropies: [M]. Uphill is towards more random policies (Williams & Peng 1991); the
+    states are taken as they were sampled.
+    """
+    return coefficient * entropies.sum() / n

@@ -1,75 +1,159 @@
-"""Categorical policies pi_theta(a | s): a linear layer or a tanh network.
+"""Policies pi_theta(a | s): a softmax over actions, or a diagonal Gaussian.
 
-The parameters live in torch, which differentiates them; rollouts read the same memory
-through numpy, which is several times faster for one small layer at a time.
+`act` is for the rollout (numpy, noise drawn ahead); `log_probs` and `entropy` are for
+the gradient (torch). Both read the same parameters.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+import math
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-Floats = npt.NDArray[np.float32]
+from pgstudy.learning.networks import Floats, Network, Parameters, initial_layers
+from pgstudy.learning.normaliser import Normaliser
+from pgstudy.learning.spaces import Continuous, Layout
+from pgstudy.learning.specification import PolicySpecification
 
-OUTPUT_SCALE = 0.01  # near-equal action probabilities before the first update
+Actions = npt.NDArray[Any]  # int64 [K], or float32 [K, k]
 
 
-class CategoricalPolicy:
-    """Softmax over the outputs of a linear layer or a tanh network.
+class PolicyOverflow(ArithmeticError):
+    """The policy's outputs are not finite numbers."""
 
-    `sizes` is (inputs, *hidden, actions). A linear policy starts at theta = 0; in a
-    network each layer starts uniform in +-1/sqrt(fan-in), the last one scaled by 0.01.
-    A linear policy on one-hot inputs is a table of preferences and has no bias.
+
+class Policy(Protocol):
+    """What training needs of a policy."""
+
+    parameters: Parameters
+    network: Network
+    normaliser: Normaliser | None
+    noise_width: int
+
+    def draw(self, generator: np.random.Generator, count: int) -> Floats:
+        """Noise that `act` turns into actions: [count, noise_width]."""
+
+    def act(self, inputs: Floats, noise: Floats) -> Actions:
+        """Actions drawn from pi(. | s). Both arguments: [K, ...]."""
+
+    def log_probs(self, outputs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+        """log pi(a | s) from the network's outputs [M, ...], differentiable: [M]."""
+
+    def entropy(self, outputs: torch.Tensor) -> torch.Tensor:
+        """H(pi(. | s)) in nats, differentiable: [M]."""
+
+
+class Categorical:
+    """pi(a | s) = softmax(network(s))_a. Actions: [K], from 0."""
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        network: Network,
+        normaliser: Normaliser | None,
+        actions: int,
+    ) -> None:
+        self.parameters = parameters
+        self.network = network
+        self.normaliser = normaliser
+        self.noise_width = actions
+
+    def draw(self, generator: np.random.Generator, count: int) -> Floats:
+        """Standard Gumbel noise: argmax(logits + noise) is a draw from the softmax."""
+        shape = (count, self.noise_width)
+        noise = generator.standard_exponential(shape, dtype=np.float32)
+        with np.errstate(divide="ignore"):  # log 0 -> noise +inf: that action wins
+            np.log(noise, noise)
+        return np.negative(noise, noise)
+
+    def act(self, inputs: Floats, noise: Floats) -> Actions:
+        """See `Policy.act`."""
+        logits = self.network.numpy_outputs(inputs)
+        np.add(logits, noise, logits)
+        actions: Actions = logits.argmax(1)
+        return actions
+
+    def log_probs(self, outputs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+        """See `Policy.log_probs`."""
+        return -torch.nn.functional.cross_entropy(outputs, actions, reduction="none")
+
+    def entropy(self, outputs: torch.Tensor) -> torch.Tensor:
+        """See `Policy.entropy`."""
+        log_probs = torch.log_softmax(outputs, dim=1)
+        return -(log_probs.exp() * log_probs).sum(1)
+
+
+class DiagonalGaussian:
+    """pi(a | s) = N(a; network(s), diag(exp(log_std))^2). Actions: [K, k].
+
+    The actions are the draws themselves; clipping them to the environment's bounds is
+    the environment's side, so their log-probability is that of the draw.
     """
 
     def __init__(
-        self, sizes: Sequence[int], bias: bool, generator: np.random.Generator
+        self,
+        parameters: Parameters,
+        network: Network,
+        normaliser: Normaliser | None,
     ) -> None:
-        self.parameters: list[torch.Tensor] = []
-        linear = len(sizes) == 2
-        for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
-            bound = 0.0 if linear else fan_in**-0.5
-            if layer == len(sizes) - 2:
-                bound *= OUTPUT_SCALE
-            shapes = [(fan_in, fan_out)] + ([(1, fan_out)] if bias else [])
-            for shape in shapes:
-                values = generator.uniform(-bound, bound, shape).astype(np.float32)
-                self.parameters.append(torch.from_numpy(values).requires_grad_())
-        self._bias = bias
-        self._arrays: list[Floats] = [p.detach().numpy() for p in self.parameters]
+        self.parameters = parameters
+        self.network = network
+        self.normaliser = normaliser
+        self._log_std = parameters.tensors["log_std"]
+        self._log_std_array = parameters.arrays["log_std"]
+        self.noise_width = self._log_std_array.shape[1]
 
-    def named_parameters(self) -> dict[str, torch.Tensor]:
-        """`layer0.weight [inputs, outputs]`, `layer0.bias [1, outputs]`, ..."""
-        kinds = ["weight", "bias"] if self._bias else ["weight"]
-        return {
-            f"layer{i // len(kinds)}.{kinds[i % len(kinds)]}": parameter.detach()
-            for i, parameter in enumerate(self.parameters)
-        }
+    def draw(self, generator: np.random.Generator, count: int) -> Floats:
+        """Standard normal noise."""
+        return generator.standard_normal((count, self.noise_width), dtype=np.float32)
 
-    def log_probs(self, inputs: torch.Tensor) -> torch.Tensor:
-        """log pi(. | s), differentiable. inputs: [M, inputs] -> [M, actions]."""
-        step = 2 if self._bias else 1
-        hidden = inputs
-        for i in range(0, len(self.parameters), step):
-            if i:
-                hidden = torch.tanh(hidden)
-            hidden = hidden @ self.parameters[i]
-            if self._bias:
-                hidden = hidden + self.parameters[i + 1]
-        return torch.log_softmax(hidden, dim=1)
+    def act(self, inputs: Floats, noise: Floats) -> Actions:
+        """See `Policy.act`. Errors: PolicyOverflow."""
+        means = self.network.numpy_outputs(inputs)
+        actions: Actions = means + np.exp(self._log_std_array) * noise
+        if not np.isfinite(actions).all():  # no environment could take them
+            raise PolicyOverflow
+        return actions
 
-    def logits(self, inputs: Floats) -> Floats:
-        """Unnormalised log-probabilities in numpy. [K, inputs] -> [K, actions]."""
-        step = 2 if self._bias else 1
-        hidden = inputs
-        for i in range(0, len(self._arrays), step):
-            if i:
-                np.tanh(hidden, out=hidden)
-            hidden = hidden @ self._arrays[i]
-            if self._bias:
-                hidden += self._arrays[i + 1]
-        return hidden
+    def log_probs(self, outputs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+        """Summed over the dimensions of the action; see `Policy.log_probs`."""
+        standardised = (actions - outputs) * torch.exp(-self._log_std)
+        densities = -0.5 * (standardised.square() + math.log(2 * math.pi))
+        return (densities - self._log_std).sum(1)
+
+    def entropy(self, outputs: torch.Tensor) -> torch.Tensor:
+        """See `Policy.entropy`; it does not depend on the state."""
+        one = (self._log_std + 0.5 * math.log(2 * math.pi * math.e)).sum()
+        return one.expand(len(outputs))
+
+
+def make_policy(
+    layout: Layout, specification: PolicySpecification, generator: np.random.Generator
+) -> Categorical | DiagonalGaussian:
+    """The untrained policy. One on one-hot inputs without hidden layers is a table."""
+    sizes = (layout.inputs, *specification.hidden, layout.actions.size)
+    bias = bool(specification.hidden) or not layout.one_hot
+    values = initial_layers(sizes, bias, specification.init, generator)
+    continuous = isinstance(layout.actions, Continuous)
+    if continuous:
+        shape = (1, layout.actions.size)
+        values["log_std"] = np.full(shape, specification.log_std, np.float32)
+    parameters = Parameters(values)
+    normaliser = None
+    if specification.normalise_observations:
+        normaliser = Normaliser(layout.inputs)
+    network = Network(parameters, specification.activation, normaliser)
+    if continuous:
+        return DiagonalGaussian(parameters, network, normaliser)
+    return Categorical(parameters, network, normaliser, layout.actions.size)
+
+
+def saved(policy: Policy) -> dict[str, torch.Tensor]:
+    """Everything that makes the policy what it is, by name; copies."""
+    state = dict(policy.parameters.tensors)
+    if policy.normaliser is not None:
+        state |= policy.normaliser.state()
+    return {name: value.detach().clone() for name, value in state.items()}

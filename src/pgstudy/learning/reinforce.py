@@ -2,164 +2,187 @@
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
+from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import threadpoolctl
 import torch
 
-from pgstudy.learning import environments
-from pgstudy.learning.estimators import TrajectoryWeights, surrogate
+from pgstudy.learning.baselines import LearnedValue, StepWeights
+from pgstudy.learning.estimators import Array, entropy_bonus, surrogate
+from pgstudy.learning.lanes import Lanes, make_lanes
 from pgstudy.learning.optimizers import make_optimizer
-from pgstudy.learning.policies import CategoricalPolicy
-from pgstudy.learning.results import Column, Training
+from pgstudy.learning.policies import PolicyOverflow, make_policy, saved
+from pgstudy.learning.results import Column, History, Training
 from pgstudy.learning.rollout import Batch, Sampler
 from pgstudy.learning.specification import RunSpecification
 from pgstudy.learning.streams import Streams
 
 THREADS = 1  # more would change the bits, and eight jobs at once would crawl
+GRADIENT_ROWS = 2048  # steps differentiated at once: fits the cache, bounds the memory
+
+OVERFLOW = "the policy's outputs are not finite numbers"
+SATURATED = "every action has probability 1, so the gradient is exactly 0 for ever"
+
+
+class Divergence(ArithmeticError):
+    """An update that can't be used; the message says why."""
 
 
 def train(specification: RunSpecification, seed: int) -> Training:
     """Train one policy from scratch; the bits depend on these two arguments alone.
 
-    Errors: UnusableEnvironment, EnvironmentFault, and what the environment raises.
+    Errors: UnusableEnvironment, EnvironmentFault. A run whose numbers get out of hand
+    is returned with the status `diverged`.
     """
     torch.set_num_threads(THREADS)
-    with threadpoolctl.threadpool_limits(THREADS):
-        return _Trainer(specification, seed).run()
+    with threadpoolctl.threadpool_limits(THREADS), warnings.catch_warnings():
+        # they end the run by name; np.errstate would cost 2 us a step
+        warnings.filterwarnings("ignore", ".* encountered in", RuntimeWarning)
+        return Trainer(specification, seed).run()
 
 
-class _Trainer:
+class Trainer:
+    """One run: its policy, its lanes and its history."""
+
     def __init__(self, specification: RunSpecification, seed: int) -> None:
         self.specification = specification
         self.streams = Streams(specification, seed)
-        self.sampler = self._make_sampler(
-            specification.n, self.streams.environments, self.streams.actions
-        )
-        self.policy = self._make_policy()
-        self.optimizer = make_optimizer(specification.optimizer, self.policy.parameters)
-        self.weights = TrajectoryWeights(specification.baseline)
+        lanes = self._lanes(self.streams.environments, specification.n)
+        weights = np.random.default_rng(self.streams.weights)
+        self.policy = make_policy(lanes.layout, specification.policy, weights)
+        self.sampler = self._sampler(lanes, self.streams.actions)
+        flat = torch.from_numpy(self.policy.parameters.flat)
+        self.optimizer = make_optimizer(specification.optimizer, flat)
+        self.weights = StepWeights(specification.estimator, self._value(lanes))
         self.spent = {"env_steps": 0, "updates": 0, "episodes": 0}
-        self.updates: list[dict[str, float]] = []
-        self.batches: list[Batch] = []
+        self.history = History(specification.n)
 
     def run(self) -> Training:
-        untrained = self._evaluate(self.streams.untrained)
-        diverged_at = None
-        while diverged_at is None and self._progress() < 1:
-            if not self._update():
-                diverged_at = len(self.updates)
-        final = np.empty(0) if diverged_at else self._evaluate(self.streams.final)
+        """Train until the budget is spent or the run diverges."""
+        evaluation: dict[Literal["untrained", "final"], Column]
+        evaluation = {"untrained": np.empty(0), "final": np.empty(0)}
+        diverged_at, reason = None, None
+        try:
+            evaluation["untrained"] = self._evaluate(self.streams.untrained)
+            while self._progress() < 1:
+                self._update()
+            evaluation["final"] = self._evaluate(self.streams.final)
+        except Divergence as error:
+            diverged_at, reason = max(1, self.spent["updates"]), str(error)
         self.sampler.close()
         return Training(
-            status="diverged" if diverged_at else "finished",
-            updates=_columns(self.updates),
-            episodes=_episode_columns(self.batches),
-            policy=self.policy.named_parameters(),
-            evaluation={"untrained": untrained, "final": final},
+            status="finished" if reason is None else "diverged",
+            updates=self.history.updates(),
+            episodes=self.history.episodes(),
+            policy=saved(self.policy),
+            evaluation=evaluation,
             diverged_at=diverged_at,
+            reason=reason,
         )
 
     def _progress(self) -> float:
         budget = self.specification.budget
         return self.spent[budget.unit] / budget.amount
 
-    def _update(self) -> bool:
-        """Sample N trajectories and take one step; False if it was not finite."""
+    def _update(self) -> None:
+        """Sample N trajectories and take one step. Errors: Divergence."""
         alpha = self.specification.optimizer.learning_rate
         if self.specification.optimizer.schedule == "linear":
             alpha *= 1 - self._progress()
-        batch = self.sampler.sample(self.policy)
-        gradients = self._gradient(batch)
-        self.optimizer.step(gradients, alpha)
-        norm = float(torch.stack([g.square().sum() for g in gradients]).sum().sqrt())
+        batch = _sample(self.sampler)
+        weights = self.weights(batch)
+        gradient = self.gradient(batch, weights)
+        norm = float(gradient.norm())
         self._record(batch, alpha, norm)
-        weights_finite = all(bool(p.isfinite().all()) for p in self.policy.parameters)
-        return bool(np.isfinite(norm)) and weights_finite
+        if not np.isfinite(norm):
+            raise Divergence(self._why_not_finite(batch))
+        if norm == 0 and weights.any() and self._saturated(batch):
+            raise Divergence(SATURATED)
+        self.optimizer.step(gradient, alpha)
+        if not np.isfinite(self.policy.parameters.flat).all():
+            raise Divergence("the weights are not finite numbers")
+        if self.policy.normaliser is not None:
+            self.policy.normaliser.update(batch.inputs)
 
-    def _gradient(self, batch: Batch) -> tuple[torch.Tensor, ...]:
-        """The estimate of grad J from one batch, shaped like the parameters."""
-        per_trajectory = self.weights(batch.returns).astype(np.float32)
-        log_probs = self.policy.log_probs(torch.from_numpy(batch.inputs))
-        taken = log_probs.gather(1, torch.from_numpy(batch.actions)[:, None])[:, 0]
-        weights = torch.from_numpy(per_trajectory[batch.lanes])
-        objective = surrogate(taken, weights, self.specification.n)
-        return torch.autograd.grad(objective, self.policy.parameters)
+    def gradient(self, batch: Batch, weights: Array) -> torch.Tensor:
+        """The estimate of grad J from one batch and its weights [M]: [P]."""
+        return self.policy.parameters.gradient(self._objectives(batch, weights))
+
+    def _objectives(self, batch: Batch, weights: Array) -> Iterator[torch.Tensor]:
+        """The surrogate, in chunks that add up to it."""
+        n, bonus = self.specification.n, self.specification.estimator.entropy
+        for start in range(0, len(weights), GRADIENT_ROWS):
+            rows = slice(start, start + GRADIENT_ROWS)
+            outputs = self.policy.network.torch_outputs(
+                torch.from_numpy(batch.inputs[rows])
+            )
+            actions = torch.from_numpy(batch.actions[rows])
+            log_probs = self.policy.log_probs(outputs, actions)
+            part = torch.from_numpy(weights[rows].astype(np.float32))
+            objective = surrogate(log_probs, part, n)
+            if bonus:
+                entropies = self.policy.entropy(outputs)
+                objective = objective + entropy_bonus(entropies, bonus, n)
+            yield objective
+
+    def _why_not_finite(self, batch: Batch) -> str:
+        outputs = self.policy.network.numpy_outputs(batch.inputs)
+        if not np.isfinite(outputs).all():
+            return OVERFLOW
+        return "the gradient is not a finite number"
+
+    @torch.no_grad()
+    def _saturated(self, batch: Batch) -> bool:
+        outputs = self.policy.network.torch_outputs(torch.from_numpy(batch.inputs))
+        log_probs = self.policy.log_probs(outputs, torch.from_numpy(batch.actions))
+        return not log_probs.any()
 
     def _record(self, batch: Batch, alpha: float, norm: float) -> None:
-        self.spent["env_steps"] += int(batch.lengths.sum())
-        self.spent["episodes"] += len(batch.returns)
+        self.spent["env_steps"] += len(batch.inputs)
+        self.spent["episodes"] += self.specification.n
         self.spent["updates"] += 1
-        self.batches.append(Batch(**vars(batch) | _NO_STEPS))
-        self.updates.append(
-            {
-                "update": self.spent["updates"],
-                "env_steps": self.spent["env_steps"],
-                "episodes": self.spent["episodes"],
-                "learning_rate": alpha,
-                "gradient_norm": norm,
-                "mean_return": float(batch.returns.mean()),
-                "std_return": float(batch.returns.std()),
-                "mean_length": float(batch.lengths.mean()),
-                "truncated_share": float(1 - batch.terminated.mean()),
-            }
-        )
+        self.history.learning_rates.append(alpha)
+        self.history.gradient_norms.append(norm)
+        self.history.returns.append(batch.returns)
+        self.history.lengths.append(batch.lengths)
+        self.history.terminated.append(batch.terminated)
 
     def _evaluate(self, stream: np.random.SeedSequence) -> Column:
+        """Returns of fresh episodes with the policy as it is: [E]."""
         count = self.specification.evaluation_episodes
         if count == 0:
             return np.empty(0)
-        sampler = self._make_sampler(count, *stream.spawn(2))
-        returns = sampler.sample(self.policy).returns
+        environments, actions = stream.spawn(2)
+        sampler = self._sampler(self._lanes(environments, count), actions)
+        batch = _sample(sampler)
         sampler.close()
-        return returns
+        if not np.isfinite(self.policy.network.numpy_outputs(batch.inputs)).all():
+            raise Divergence(OVERFLOW)
+        return batch.returns
 
-    def _make_sampler(
-        self,
-        n: int,
-        environment_stream: np.random.SeedSequence,
-        action_stream: np.random.SeedSequence,
-    ) -> Sampler:
-        seeds = environment_stream.generate_state(n, np.uint64) >> np.uint64(1)
-        return Sampler(
-            lanes=environments.make_lanes(self.specification.environment, n),
-            seeds=seeds.tolist(),
-            actions=np.random.default_rng(action_stream),
-            max_episode_steps=self.specification.environment.max_episode_steps,
-        )
+    def _lanes(self, stream: np.random.SeedSequence, count: int) -> Lanes:
+        seeds = stream.generate_state(count, np.uint64) >> np.uint64(1)
+        return make_lanes(self.specification.environment, seeds.tolist())
 
-    def _make_policy(self) -> CategoricalPolicy:
-        lane = environments.make_lanes(self.specification.environment, 1)[0]
-        hidden = self.specification.hidden
-        inputs, actions = (
-            environments.observation_size(lane),
-            environments.action_count(lane),
-        )
-        bias = bool(hidden) or not environments.is_one_hot(lane)
-        lane.close()
-        generator = np.random.default_rng(self.streams.weights)
-        return CategoricalPolicy((inputs, *hidden, actions), bias, generator)
+    def _sampler(self, lanes: Lanes, stream: np.random.SeedSequence) -> Sampler:
+        generator = np.random.default_rng(stream)
+        cap = self.specification.environment.max_episode_steps
+        return Sampler(lanes, self.policy, generator, cap)
+
+    def _value(self, lanes: Lanes) -> LearnedValue | None:
+        value = self.specification.estimator.value
+        if value is None:
+            return None
+        generator = np.random.default_rng(self.streams.value)
+        normaliser = self.policy.normaliser
+        return LearnedValue(value, lanes.layout.inputs, normaliser, generator)
 
 
-# A finished batch keeps its episodes' totals; the steps would fill the memory.
-_NO_STEPS: dict[str, Any] = {
-    "inputs": np.empty((0, 0), np.float32),
-    "actions": np.empty(0, np.int64),
-    "lanes": np.empty(0, np.int64),
-}
-
-
-def _columns(rows: list[dict[str, float]]) -> dict[str, Column]:
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
-
-
-def _episode_columns(batches: list[Batch]) -> dict[str, Column]:
-    n = len(batches[0].returns)
-    return {
-        "update": np.repeat(np.arange(1, len(batches) + 1), n),
-        "trajectory": np.tile(np.arange(n), len(batches)),
-        "return": np.concatenate([b.returns for b in batches]),
-        "length": np.concatenate([b.lengths for b in batches]),
-        "terminated": np.concatenate([b.terminated for b in batches]),
-    }
+def _sample(sampler: Sampler) -> Batch:
+    try:
+        return sampler.sample()
+    except PolicyOverflow:
+        raise Divergence(OVERFLOW) from None

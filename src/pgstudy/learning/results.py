@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -22,9 +22,9 @@ class Training:
     gradient_norm, mean_return, std_return, mean_length, truncated_share); counts are
     totals after the update, returns are those of its batch.
     episodes: columns with a row per trajectory (update, trajectory, return, length,
-    terminated). policy: the final weights by name.
+    terminated). policy: everything that makes the final policy, by name.
     evaluation: returns [E] of the untrained and of the final policy.
-    diverged_at: the first update whose gradient or weights were not finite.
+    diverged_at: the first update that could not be used, and `reason` why.
     """
 
     status: Literal["finished", "diverged"]
@@ -32,7 +32,8 @@ class Training:
     episodes: Mapping[str, Column]
     policy: Mapping[str, torch.Tensor]
     evaluation: Mapping[Literal["untrained", "final"], Column]
-    diverged_at: int | None
+    diverged_at: int | None = None
+    reason: str | None = None
 
     def digest(self) -> str:
         """SHA-256 over the weights, every column and the evaluation, in hex."""
@@ -48,3 +49,46 @@ class Training:
             digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
             digest.update(array.tobytes())
         return digest.hexdigest()
+
+
+@dataclass
+class History:
+    """A run's updates so far, N trajectories each; tables are made at the end."""
+
+    n: int
+    learning_rates: list[float] = field(default_factory=list)
+    gradient_norms: list[float] = field(default_factory=list)
+    returns: list[Column] = field(default_factory=list)
+    lengths: list[Column] = field(default_factory=list)
+    terminated: list[Column] = field(default_factory=list)
+
+    def updates(self) -> dict[str, Column]:
+        """See `Training.updates`."""
+        returns = self._matrix(self.returns, np.float64)
+        lengths = self._matrix(self.lengths, np.int64)
+        count = np.arange(1, len(returns) + 1)
+        return {
+            "update": count,
+            "env_steps": lengths.sum(1).cumsum(),
+            "episodes": count * self.n,
+            "learning_rate": np.array(self.learning_rates, np.float64),
+            "gradient_norm": np.array(self.gradient_norms, np.float64),
+            "mean_return": returns.mean(1),
+            "std_return": returns.std(1),
+            "mean_length": lengths.mean(1),
+            "truncated_share": 1 - self._matrix(self.terminated, np.bool_).mean(1),
+        }
+
+    def episodes(self) -> dict[str, Column]:
+        """See `Training.episodes`."""
+        count = len(self.returns)
+        return {
+            "update": np.repeat(np.arange(1, count + 1), self.n),
+            "trajectory": np.tile(np.arange(self.n), count),
+            "return": self._matrix(self.returns, np.float64).ravel(),
+            "length": self._matrix(self.lengths, np.int64).ravel(),
+            "terminated": self._matrix(self.terminated, np.bool_).ravel(),
+        }
+
+    def _matrix(self, rows: list[Column], dtype: npt.DTypeLike) -> Column:
+        return np.array(rows, dtype).reshape(len(rows), self.n)

@@ -1,4 +1,4 @@
-"""Trajectories tau_i ~ p_theta(tau): N environments, each stepped to its own end.
+"""Trajectories tau_i ~ p_theta(tau): N lanes, each stepped to its own end.
 
 The step loop touches numpy only. Taking the first N episodes to finish would favour
 short ones, so a batch is always N lanes, one episode each.
@@ -6,58 +6,65 @@ short ones, so a batch is always N lanes, one episode each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from pgstudy.learning import environments
-from pgstudy.learning.policies import CategoricalPolicy, Floats
+from pgstudy.learning.lanes import EnvironmentFault, Lanes
+from pgstudy.learning.policies import Actions, Policy, PolicyOverflow
+from pgstudy.learning.spaces import Floats
 
 NOISE_CHUNK = 4096
 
 
-class EnvironmentFault(RuntimeError):
-    """An environment handed out numbers that no training can use."""
-
-
 @dataclass(frozen=True)
 class Batch:
-    """N trajectories with M steps in all, ordered by time step.
+    """N trajectories of at most T steps, M steps in all, ordered by time, then lane.
 
-    inputs: [M, inputs], actions: [M], lanes: [M] (which trajectory a step is of),
-    returns: [N] undiscounted, lengths: [N], terminated: [N] (False: cut at the cap).
+    inputs: [M, inputs] and actions: [M] or [M, k], as the policy knows them;
+    rewards: [T, N], 0 after a trajectory's end; mask: [T, N], True where a step was
+    taken, so that x[mask]: [M]; terminated: [N] (False: cut at the cap).
     """
 
     inputs: Floats
-    actions: npt.NDArray[np.int64]
-    lanes: npt.NDArray[np.int64]
-    returns: npt.NDArray[np.float64]
-    lengths: npt.NDArray[np.int64]
+    actions: Actions
+    rewards: npt.NDArray[np.float64]
+    mask: npt.NDArray[np.bool_]
     terminated: npt.NDArray[np.bool_]
 
+    @cached_property
+    def returns(self) -> npt.NDArray[np.float64]:
+        """Undiscounted sums of rewards: [N]."""
+        returns: npt.NDArray[np.float64] = self.rewards.sum(0)
+        return returns
 
-class GumbelNoise:
-    """Rows of standard Gumbel noise, drawn ahead in chunks from one generator.
+    @cached_property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Steps of each trajectory: [N]."""
+        lengths: npt.NDArray[np.int64] = self.mask.sum(0)
+        return lengths
 
-    argmax(logits + noise) is a draw from softmax(logits) (the Gumbel-max trick).
-    """
 
-    def __init__(self, actions: int, generator: np.random.Generator) -> None:
-        self._actions = actions
+class NoiseStream:
+    """Rows of one stream of noise, drawn ahead in chunks from one generator."""
+
+    def __init__(
+        self,
+        draw: Callable[[np.random.Generator, int], Floats],
+        generator: np.random.Generator,
+    ) -> None:
+        self._draw = draw
         self._generator = generator
-        self._rows: Floats = np.empty((0, actions), np.float32)
+        self._rows = draw(generator, 0)
         self._used = 0
 
     def take(self, count: int) -> Floats:
-        """The next rows of the stream. Returns [count, actions]."""
+        """The next rows of the stream: [count, width]."""
         if self._used + count > len(self._rows):
-            shape = (max(NOISE_CHUNK, count), self._actions)
-            fresh = self._generator.standard_exponential(shape, dtype=np.float32)
-            with np.errstate(divide="ignore"):  # log 0 -> noise +inf: that action wins
-                fresh = -np.log(fresh)
+            fresh = self._draw(self._generator, max(NOISE_CHUNK, count))
             self._rows = np.concatenate([self._rows[self._used :], fresh])
             self._used = 0
         self._used += count
@@ -65,117 +72,97 @@ class GumbelNoise:
 
 
 class Sampler:
-    """Samples batches of trajectories, one per lane, from the policy as it then is.
-
-    Each lane is seeded once, at its first reset, from `seeds`: [N].
-    """
+    """Samples batches of trajectories, one per lane, from the policy as it then is."""
 
     def __init__(
         self,
-        lanes: Sequence[environments.Environment],
-        seeds: Sequence[int],
-        actions: np.random.Generator,
+        lanes: Lanes,
+        policy: Policy,
+        generator: np.random.Generator,
         max_episode_steps: int,
     ) -> None:
         self._lanes = lanes
-        self._seeds: Sequence[int | None] = seeds
+        self._policy = policy
         self._cap = max_episode_steps
-        self._width = environments.observation_size(lanes[0])
-        self._encode = _encoder(lanes[0])
-        self._first_action = int(getattr(lanes[0].action_space, "start", 0))
-        self._noise = GumbelNoise(environments.action_count(lanes[0]), actions)
+        self._noise = NoiseStream(policy.draw, generator)
+        self._inputs: Floats = np.empty((2 * lanes.count, lanes.layout.inputs), "f4")
 
-    def sample(self, policy: CategoricalPolicy) -> Batch:
-        """One trajectory per lane. Errors: EnvironmentFault on a non-finite number."""
-        record = _Record(len(self._lanes))
-        alive = list(range(len(self._lanes)))
-        inputs = self._reset()
+    def sample(self) -> Batch:
+        """One trajectory per lane. Errors: EnvironmentFault, PolicyOverflow."""
+        trace = _Trace(self._lanes.count)
+        lanes, act, take = self._lanes, self._policy.act, self._noise.take
+        inputs, used, alive = self._inputs, 0, lanes.count
+        lanes.reset(inputs[:alive])
         for _ in range(self._cap):
-            logits = policy.logits(inputs)
-            logits += self._noise.take(len(alive))
-            actions = logits.argmax(axis=1).tolist()
-            record.add(inputs, actions, alive)
-            inputs, alive = self._step(alive, actions, record)
-            if not alive:
-                break
-        return record.batch()
+            try:
+                actions = act(inputs[used : used + alive], take(alive))
+            except PolicyOverflow:
+                _require_finite(inputs[: used + alive], "observation")
+                raise
+            used += alive
+            if used + alive > len(inputs):
+                inputs = np.concatenate([inputs, np.empty_like(inputs)])
+            ended = lanes.step(actions, inputs[used : used + alive], trace.rewards)
+            trace.actions.append(actions)
+            if ended is not None:
+                alive = trace.drop(*ended)
+                if alive == 0:
+                    break
+        self._inputs = inputs  # grown, for the next batch
+        return trace.batch(inputs[:used].copy())
 
     def close(self) -> None:
         """Close every lane."""
-        for lane in self._lanes:
-            lane.close()
-
-    def _reset(self) -> Floats:
-        inputs = np.zeros((len(self._lanes), self._width), np.float32)
-        for row, (lane, seed) in enumerate(zip(self._lanes, self._seeds, strict=True)):
-            observation, _ = lane.reset(seed=seed)
-            self._encode(inputs, row, observation)
-        self._seeds = [None] * len(self._lanes)
-        return inputs
-
-    def _step(
-        self, alive: list[int], actions: list[int], record: _Record
-    ) -> tuple[Floats, list[int]]:
-        inputs = np.zeros((len(alive), self._width), np.float32)
-        still_alive: list[int] = []
-        lanes, encode, first = self._lanes, self._encode, self._first_action
-        for lane, action in zip(alive, actions, strict=True):
-            observation, reward, terminated, truncated, _ = lanes[lane].step(
-                action + first
-            )
-            record.returns[lane] += float(reward)
-            record.lengths[lane] += 1
-            if terminated or truncated:
-                record.terminated[lane] = bool(terminated)
-            else:
-                encode(inputs, len(still_alive), observation)
-                still_alive.append(lane)
-        return inputs[: len(still_alive)], still_alive
+        self._lanes.close()
 
 
-class _Record:
-    """What a batch under way has seen so far."""
+class _Trace:
+    """What a batch under way has seen so far; `stretches` of steps with equal lanes."""
 
     def __init__(self, n: int) -> None:
-        self.returns = [0.0] * n
-        self.lengths = [0] * n
-        self.terminated = [False] * n
-        self._inputs: list[Floats] = []
-        self._actions: list[int] = []
-        self._lanes: list[int] = []
+        self.rewards: list[float] = []
+        self.actions: list[Actions] = []
+        self._alive = np.arange(n)
+        self._stretches: list[tuple[npt.NDArray[np.int64], int]] = []
+        self._terminated = np.zeros(n, np.bool_)
 
-    def add(self, inputs: Floats, actions: list[int], lanes: list[int]) -> None:
-        self._inputs.append(inputs)
-        self._actions += actions
-        self._lanes += lanes
+    def drop(
+        self, ended: npt.NDArray[np.bool_], terminated: npt.NDArray[np.bool_]
+    ) -> int:
+        """Some of the lanes alive have ended. Returns how many are left."""
+        self._close_stretch()
+        self._terminated[self._alive[terminated]] = True
+        self._alive = self._alive[~ended]
+        return len(self._alive)
 
-    def batch(self) -> Batch:
-        inputs = np.concatenate(self._inputs)
-        if not np.isfinite(inputs).all():
-            raise EnvironmentFault("the environment gave a non-finite observation")
-        if not np.isfinite(self.returns).all():
-            raise EnvironmentFault("the environment gave a non-finite reward")
-        return Batch(
-            inputs=inputs,
-            actions=np.array(self._actions),
-            lanes=np.array(self._lanes),
-            returns=np.array(self.returns),
-            lengths=np.array(self.lengths),
-            terminated=np.array(self.terminated),
-        )
+    def _close_stretch(self) -> None:
+        earlier = sum(steps for _, steps in self._stretches)
+        self._stretches.append((self._alive, len(self.actions) - earlier))
+
+    def batch(self, inputs: Floats) -> Batch:
+        self._close_stretch()
+        lanes = np.concatenate([np.tile(a, steps) for a, steps in self._stretches])
+        counts = np.array([(len(a), steps) for a, steps in self._stretches])
+        alive = np.repeat(counts[:, 0], counts[:, 1])
+        times = np.repeat(np.arange(len(alive)), alive)
+        shape = (len(alive), len(self._terminated))
+        mask, rewards = np.zeros(shape, np.bool_), np.zeros(shape)
+        mask[times, lanes] = True
+        rewards[times, lanes] = _as_numbers(self.rewards)
+        _require_finite(inputs, "observation")
+        _require_finite(rewards, "reward")
+        actions: Actions = np.concatenate(self.actions)
+        return Batch(inputs, actions, rewards, mask, self._terminated)
 
 
-def _encoder(
-    environment: environments.Environment,
-) -> Callable[[Floats, int, Any], None]:
-    """How an observation is written into a row of zeros."""
+def _as_numbers(rewards: list[float]) -> npt.NDArray[np.float64]:
+    try:
+        return np.array(rewards, np.float64).reshape(len(rewards))
+    except (TypeError, ValueError):
+        fault = "the environment gave a reward that is not a number"
+        raise EnvironmentFault(fault) from None
 
-    def copy(inputs: Floats, row: int, observation: Any) -> None:
-        inputs[row] = observation
 
-    start = int(getattr(environment.observation_space, "start", 0))
-
-    def one_hot(inputs: Floats, row: int, observation: Any) -> None:
-        inputs[row, observation - start] = 1.0
-
-    return one_hot if environments.is_one_hot(environment) else copy
+def _require_finite(numbers: npt.NDArray[np.floating], what: str) -> None:
+    if not np.isfinite(numbers).all():
+        raise EnvironmentFault(f"the environment gave a non-finite {what}")

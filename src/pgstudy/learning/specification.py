@@ -10,17 +10,83 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Baseline = Literal["none", "leave-one-out", "running-mean"]
+Credit = Literal["total", "to-go"]
+Discounting = Literal["unbiased", "biased"]
+Baseline = Literal[
+    "none",
+    "constant",
+    "batch-mean",
+    "leave-one-out",
+    "per-step-mean",
+    "running-mean",
+    "learned",
+]
 BudgetUnit = Literal["env_steps", "updates", "episodes"]
+Activation = Literal["tanh", "relu"]
+Init = Literal["default", "orthogonal"]
 
 
 @dataclass(frozen=True)
 class EnvironmentSpecification:
-    """A registered Gymnasium environment; episodes are cut at `max_episode_steps`."""
+    """A registered Gymnasium environment; episodes are cut at `max_episode_steps`.
+
+    `vectorize`: False steps a list of environments, True the vector environment that
+    is registered with the id, "envpool" that of the library of this name.
+    `module` is imported first, for ids that a user's own module registers.
+    """
 
     id: str
     kwargs: Mapping[str, Any]
     max_episode_steps: int
+    vectorize: bool | Literal["envpool"] = False
+    module: str | None = None
+
+
+@dataclass(frozen=True)
+class PolicySpecification:
+    """Softmax over discrete actions, a diagonal Gaussian over continuous ones.
+
+    `hidden` lists the widths of the hidden layers; empty means a linear policy.
+    `log_std` is where the Gaussian's log standard deviations start.
+    """
+
+    hidden: tuple[int, ...] = ()
+    activation: Activation = "tanh"
+    init: Init = "default"
+    normalise_observations: bool = False
+    log_std: float = 0.0
+
+
+@dataclass(frozen=True)
+class ValueSpecification:
+    """A learned baseline v(s): its features, its network and its own step size.
+
+    `update`: once per `batch`, or at each `step` of each trajectory in turn (Sutton &
+    Barto 2018, p. 330).
+    """
+
+    learning_rate: float
+    features: Literal["observation", "constant"] = "observation"
+    hidden: tuple[int, ...] = ()
+    update: Literal["batch", "step"] = "batch"
+
+
+@dataclass(frozen=True)
+class EstimatorSpecification:
+    """How the rewards of a batch weigh its score functions; see `estimators`.
+
+    `constant` belongs to the baseline of that name, `value` to `learned`.
+    `entropy` is the coefficient of the entropy bonus.
+    """
+
+    credit: Credit = "total"
+    gamma: float = 1.0
+    discounting: Discounting = "unbiased"
+    baseline: Baseline = "none"
+    constant: float | None = None
+    value: ValueSpecification | None = None
+    normalise: bool = False
+    entropy: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -48,32 +114,42 @@ class Budget:
 class RunSpecification:
     """One cell of a study, made concrete: N trajectories per update and how to learn.
 
-    `hidden` lists the widths of the tanh layers; empty means a linear policy.
     `evaluation_episodes` fresh episodes are run with the untrained and with the final
     policy (0: none).
     """
 
     environment: EnvironmentSpecification
     n: int
-    baseline: Baseline
-    hidden: tuple[int, ...]
+    estimator: EstimatorSpecification
+    policy: PolicySpecification
     optimizer: OptimizerSpecification
     budget: Budget
     evaluation_episodes: int
 
     def to_dict(self) -> dict[str, Any]:
         """The specification as plain JSON types; `from_dict` is its inverse."""
-        return asdict(self) | {"hidden": list(self.hidden)}
+        return asdict(self, dict_factory=_plain)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RunSpecification:
         """Build from `to_dict`'s output. Errors: KeyError, TypeError if it is not."""
+        estimator = dict(data["estimator"])
+        if estimator["value"] is not None:
+            estimator["value"] = ValueSpecification(**_with_tuple(estimator["value"]))
         return cls(
             environment=EnvironmentSpecification(**data["environment"]),
             n=data["n"],
-            baseline=data["baseline"],
-            hidden=tuple(data["hidden"]),
+            estimator=EstimatorSpecification(**estimator),
+            policy=PolicySpecification(**_with_tuple(data["policy"])),
             optimizer=OptimizerSpecification(**data["optimizer"]),
             budget=Budget(**data["budget"]),
             evaluation_episodes=data["evaluation_episodes"],
         )
+
+
+def _plain(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in items}
+
+
+def _with_tuple(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {**data, "hidden": tuple(data["hidden"])}

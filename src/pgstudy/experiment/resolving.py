@@ -1,0 +1,167 @@
+"""One cell's settings, from the places of a config to a run's specification.
+
+The settings are looked up in this order, the later one wins, key by key: the schema's
+defaults, `defaults`, the environment, the estimator, and the environment's
+`estimators.<name>`. A table of learning rates, or a rule, is then read at N. A budget
+(`env_steps`, `updates` or `episodes`) replaces one from an earlier place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pgstudy.experiment import config as configs
+from pgstudy.experiment.config import ConfigError
+from pgstudy.learning.specification import (
+    Budget,
+    BudgetUnit,
+    EnvironmentSpecification,
+    EstimatorSpecification,
+    OptimizerSpecification,
+    PolicySpecification,
+    RunSpecification,
+    ValueSpecification,
+)
+
+BUDGETS = get_args(BudgetUnit)
+SETTINGS = (*BUDGETS, "policy", "value", "optimizer", "evaluation_episodes")
+Settings = Mapping[str, Any]
+
+
+def estimator_defaults() -> dict[str, Any]:
+    """The default of each key that an estimator has of its own."""
+    entry = configs.schema()["properties"]["estimators"]["items"]["properties"]
+    return {key: rule["default"] for key, rule in entry.items() if "default" in rule}
+
+
+def reason_to_leave_out(estimator: Settings, n: int) -> str:
+    """Why an estimator can't exist at N; empty if it can."""
+    baseline = estimator.get("baseline", "none")
+    if n > 1:
+        return ""
+    if baseline == "leave-one-out":
+        return "leave-one-out is undefined at N = 1 (running-mean exists)"
+    if baseline == "per-step-mean":
+        return "per-step-mean has no other trajectory at N = 1 (running-mean exists)"
+    if baseline == "batch-mean":
+        return "batch-mean at N = 1 is the return itself, and the gradient always 0"
+    if estimator.get("normalise", False):
+        return "normalise has no standard deviation at N = 1"
+    return ""
+
+
+def resolve(
+    places: list[Settings],
+    n: int,
+    environment: EnvironmentSpecification,
+    estimator: Settings,
+) -> RunSpecification:
+    """The specification of one cell. Errors: ConfigError, with all faults."""
+    settings = _merge(places)
+    budgets = [unit for unit in BUDGETS if unit in settings]
+    faults = _estimator_faults(estimator, settings)
+    if len(budgets) != 1:
+        given = f"{' and '.join(budgets)} are" if budgets else "none is"
+        faults.append(
+            f"set exactly one budget (env_steps, updates or episodes); {given} set"
+        )
+    optimizer = settings["optimizer"]
+    try:
+        rate = _learning_rate(optimizer.get("learning_rate"), n)
+    except ConfigError as error:
+        faults += error.faults
+    if faults:
+        raise ConfigError(faults)
+    return RunSpecification(
+        environment=environment,
+        n=n,
+        estimator=_estimator(estimator, settings),
+        policy=PolicySpecification(**_typed(settings["policy"])),
+        optimizer=OptimizerSpecification(
+            optimizer["name"], rate, optimizer["schedule"]
+        ),
+        budget=Budget(budgets[0], settings[budgets[0]]),
+        evaluation_episodes=settings["evaluation_episodes"],
+    )
+
+
+def _merge(places: list[Settings]) -> dict[str, Any]:
+    settings = _settings_defaults()
+    for place in places:
+        if any(unit in place for unit in BUDGETS):
+            settings = {k: v for k, v in settings.items() if k not in BUDGETS}
+        for key in SETTINGS:
+            if key in place:
+                old, new = settings.get(key), place[key]
+                settings[key] = old | new if isinstance(old, dict) else new
+    return settings
+
+
+def _settings_defaults() -> dict[str, Any]:
+    """Every default of the schema's settings, nested as in a config."""
+    defaults: dict[str, Any] = {}
+    for key, rule in configs.schema()["$defs"]["settings"]["properties"].items():
+        if "default" in rule:
+            defaults[key] = rule["default"]
+        elif "properties" in rule:
+            inner = rule["properties"].items()
+            defaults[key] = {k: r["default"] for k, r in inner if "default" in r}
+    return defaults
+
+
+def _learning_rate(rate: Any, n: int) -> float:
+    if rate is None:
+        raise ConfigError(["optimizer.learning_rate is not set"])
+    if not isinstance(rate, dict):
+        return float(rate)
+    if set(rate) == {"base", "power"}:
+        found: float = rate["base"] * n ** rate["power"]
+        if not 0 < found < 1e38:
+            raise ConfigError([f"optimizer.learning_rate is {found:g} at N = {n}"])
+        return found
+    if "base" in rate or "power" in rate:
+        cure = "give base and power, or a number for each N"
+        raise ConfigError([f"optimizer.learning_rate is no rule and no table; {cure}"])
+    if str(n) not in rate:
+        raise ConfigError([f"optimizer.learning_rate has no entry for N = {n}"])
+    return float(rate[str(n)])
+
+
+def _estimator_faults(estimator: Settings, settings: Settings) -> list[str]:
+    how = estimator_defaults() | dict(estimator)
+    faults = []
+    if how["baseline"] == "constant" and "constant" not in how:
+        faults.append("the baseline constant needs the key 'constant'")
+    if how["baseline"] != "constant" and "constant" in how:
+        faults.append("'constant' belongs to the baseline constant")
+    if how["discounting"] == "biased" and (
+        how["gamma"] == 1 or how["credit"] == "total"
+    ):
+        cause = "needs credit to-go and a gamma below 1: there is no gamma^t to drop"
+        faults.append(f"'discounting: biased' {cause}")
+    if how["baseline"] == "learned" and "learning_rate" not in settings["value"]:
+        faults.append("the baseline learned needs value.learning_rate")
+    return faults
+
+
+def _estimator(estimator: Settings, settings: Settings) -> EstimatorSpecification:
+    how = estimator_defaults() | dict(estimator)
+    learned = how["baseline"] == "learned"
+    constant = how.get("constant")
+    return EstimatorSpecification(
+        credit=how["credit"],
+        gamma=float(how["gamma"]),
+        discounting=how["discounting"],
+        baseline=how["baseline"],
+        constant=None if constant is None else float(constant),
+        value=ValueSpecification(**_typed(settings["value"])) if learned else None,
+        normalise=how["normalise"],
+        entropy=float(how["entropy"]),
+    )
+
+
+def _typed(settings: Settings) -> dict[str, Any]:
+    """Lists as tuples and numbers as floats, so that equal settings are equal."""
+    kinds: dict[type, Any] = {list: tuple, int: float}
+    return {k: kinds.get(type(v), lambda same: same)(v) for k, v in settings.items()}

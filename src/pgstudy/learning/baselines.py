@@ -1,0 +1,135 @@
+"""From a batch to the weights of its steps, with the baselines that remember."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from pgstudy.learning import estimators
+from pgstudy.learning.estimators import Array
+from pgstudy.learning.networks import Floats, Network, Parameters, initial_layers
+from pgstudy.learning.normaliser import Normaliser
+from pgstudy.learning.rollout import Batch
+from pgstudy.learning.specification import EstimatorSpecification, ValueSpecification
+
+
+class StepWeights:
+    """w_it for the batches of one run, in order (see `estimators` for the formula)."""
+
+    def __init__(
+        self, specification: EstimatorSpecification, value: LearnedValue | None = None
+    ) -> None:
+        self._specification = specification
+        self._value = value
+        self._running = RunningMean()
+
+    def __call__(self, batch: Batch) -> Array:
+        """The weights of all M steps, in the batch's order: [M]."""
+        how, mask = self._specification, batch.mask
+        to_go = how.credit == "to-go"
+        credit = (estimators.reward_to_go if to_go else estimators.total_return)(
+            batch.rewards, how.gamma
+        )
+        weights = credit - self._baseline(credit, batch)
+        if how.normalise:
+            weights = weights / estimators.deviation(credit, mask)
+        if to_go and how.discounting == "unbiased" and how.gamma != 1:
+            weights = weights * estimators.discounts(len(mask), how.gamma)
+        every: Array = np.broadcast_to(weights, mask.shape)[mask]
+        return every
+
+    def _baseline(self, credit: Array, batch: Batch) -> Array | float:
+        match self._specification.baseline:
+            case "constant":
+                return self._specification.constant or 0.0
+            case "batch-mean":
+                return estimators.batch_mean(credit)
+            case "leave-one-out":
+                return estimators.leave_one_out(credit)
+            case "per-step-mean":
+                return estimators.per_step_mean(credit, batch.mask)
+            case "running-mean":
+                return self._running(credit)
+            case "learned":
+                assert self._value is not None
+                return self._value(credit, batch)
+        return 0.0
+
+
+class RunningMean:
+    """b_t = mean of C_jt over all trajectories of earlier batches; 0 before any.
+
+    Trajectories that have ended count with reward-to-go 0. Unbiased.
+    """
+
+    def __init__(self) -> None:
+        self._sums: Array = np.zeros((1, 1))
+        self._count = 0
+
+    def __call__(self, credit: Array) -> Array:
+        """credit: [1 or T, N] -> [1 or T, 1]; then the batch is remembered."""
+        missing = max(0, len(credit) - len(self._sums))
+        self._sums = np.pad(self._sums, ((0, missing), (0, 0)))
+        baseline = self._sums[: len(credit)] / max(self._count, 1)
+        self._sums[: len(credit)] += credit.sum(1, keepdims=True)
+        self._count += credit.shape[1]
+        return baseline
+
+
+class LearnedValue:
+    """b_it = v(s_it), with v trained towards the credits by its own gradient steps.
+
+    `batch`: w <- w + alpha 1/M sum (C - v) grad v, after all weights are taken;
+    unbiased, since v is that of earlier batches.
+    `step`: w <- w + alpha (C_it - v(s_it)) grad v(s_it) at each step of each trajectory
+    in turn (Sutton & Barto 2018, p. 330). From its second step on a trajectory meets a
+    v that has seen its own credit, which later actions are part of: the book's
+    algorithm, slightly biased.
+    """
+
+    def __init__(
+        self,
+        specification: ValueSpecification,
+        inputs: int,
+        normaliser: Normaliser | None,
+        generator: np.random.Generator,
+    ) -> None:
+        self._alpha = specification.learning_rate
+        self._per_step = specification.update == "step"
+        self._constant = specification.features == "constant"
+        width = 1 if self._constant else inputs
+        sizes = (width, *specification.hidden, 1)
+        bias = not self._constant  # on a constant feature, v is a scalar w
+        self.parameters = Parameters(initial_layers(sizes, bias, "default", generator))
+        normaliser = None if self._constant else normaliser
+        self._network = Network(self.parameters, "tanh", normaliser)
+
+    def __call__(self, credit: Array, batch: Batch) -> Array:
+        """Values before they are trained on this batch: [T, N]."""
+        full, mask = np.broadcast_to(credit, batch.mask.shape), batch.mask
+        inputs = batch.inputs
+        if self._constant:
+            inputs = np.ones((len(inputs), 1), np.float32)
+        targets, order = full[mask].astype(np.float32), np.full(mask.shape, -1)
+        order[mask] = np.arange(len(inputs))
+        if self._per_step:
+            found = np.empty_like(targets)
+            for row in order.T[mask.T]:  # trajectory by trajectory, each in time
+                one = slice(row, row + 1)
+                found[one] = self._learn(inputs[one], targets[one])
+        else:
+            found = self._learn(inputs, targets)
+        values = np.zeros(mask.shape)
+        values[mask] = found
+        return values
+
+    def _learn(self, inputs: Floats, targets: Floats) -> Floats:
+        """One step of regression; returns the values before it: [M]."""
+        outputs = self._network.torch_outputs(torch.from_numpy(inputs))[:, 0]
+        errors = torch.from_numpy(targets) - outputs.detach()
+        objective = torch.dot(errors, outputs) / len(targets)
+        gradient = self.parameters.gradient([objective])
+        with torch.no_grad():
+            torch.from_numpy(self.parameters.flat).add_(gradient, alpha=self._alpha)
+        found: Floats = outputs.detach().numpy().copy()
+        return found

@@ -1,0 +1,234 @@
+"""N lanes to step at once: a list of environments, a vector environment, or envpool.
+
+All three keep one rule: a lane is stepped to the end of its episode and then left
+alone until the next `reset`, so that no row of an automatic reset is ever counted.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pgstudy.learning import environments
+from pgstudy.learning.spaces import Floats, Layout, layout
+from pgstudy.learning.specification import EnvironmentSpecification
+
+Actions = npt.NDArray[Any]
+
+
+class EnvironmentFault(RuntimeError):
+    """An environment raised, or handed out numbers that no training can use."""
+
+
+class Ended(NamedTuple):
+    """Which of the K lanes just stepped ended, and which of them by terminating."""
+
+    ended: npt.NDArray[np.bool_]
+    terminated: npt.NDArray[np.bool_]
+
+
+class Lanes(Protocol):
+    """N environments, of which those still in their episode are stepped."""
+
+    layout: Layout
+    count: int
+
+    def reset(self, rows: Floats) -> None:
+        """Start an episode in every lane; observations go to rows: [N, inputs]."""
+
+    def step(
+        self, actions: Actions, rows: Floats, rewards: list[float]
+    ) -> Ended | None:
+        """Step the K lanes that are alive.
+
+        The observations of lanes that stay alive go to the first of rows: [K, inputs];
+        K rewards are appended. Returns None if no lane ended.
+        """
+
+    def close(self) -> None:
+        """Let go of the environments."""
+
+
+def make_lanes(specification: EnvironmentSpecification, seeds: Sequence[int]) -> Lanes:
+    """One lane per seed. Errors: UnusableEnvironment."""
+    if specification.module is not None:
+        environments.load_module(specification.module)
+    kinds: dict[Any, Callable[[EnvironmentSpecification, Sequence[int]], Lanes]]
+    kinds = {False: ListLanes, True: VectorLanes, "envpool": EnvpoolLanes}
+    return kinds[specification.vectorize](specification, seeds)
+
+
+class ListLanes:
+    """A plain list of environments; each is seeded once, at its first reset."""
+
+    def __init__(
+        self, specification: EnvironmentSpecification, seeds: Sequence[int]
+    ) -> None:
+        self.count = len(seeds)
+        self._lanes = [environments.make(specification) for _ in seeds]
+        first = self._lanes[0]
+        self.layout = layout(first.observation_space, first.action_space)
+        self._seeds: Sequence[int | None] = seeds
+        self._steps: list[Callable[[Any], Any]] = []
+        self._row = self.layout.row if self.layout.reshapes else None
+
+    def reset(self, rows: Floats) -> None:
+        """See `Lanes.reset`."""
+        pairs = zip(self._lanes, self._seeds, strict=True)
+        try:
+            observations = [lane.reset(seed=seed)[0] for lane, seed in pairs]
+            self.layout.encode(observations, rows)
+        except Exception as error:  # an environment may raise anything
+            raise _fault(error) from error
+        self._seeds = [None] * self.count
+        self._steps = [lane.step for lane in self._lanes]
+
+    def step(
+        self, actions: Actions, rows: Floats, rewards: list[float]
+    ) -> Ended | None:
+        """See `Lanes.step`."""
+        outward = self.layout.actions.each(actions)
+        first, row = len(rewards), 0
+        ends: list[tuple[int, bool]] = []
+        try:
+            for step, action in zip(self._steps, outward):  # noqa: B905
+                observation, reward, terminated, truncated, _ = step(action)
+                rewards.append(reward)
+                if terminated or truncated:
+                    ends.append((len(rewards) - first - 1, bool(terminated)))
+                else:
+                    rows[row] = self._row(observation) if self._row else observation
+                    row += 1
+        except Exception as error:  # an environment may raise anything
+            raise _fault(error) from error
+        return self._drop(ends) if ends else None
+
+    def _drop(self, ends: list[tuple[int, bool]]) -> Ended:
+        ended, terminated = np.zeros((2, len(self._steps)), np.bool_)
+        for position, by_terminating in ends:
+            ended[position] = True
+            terminated[position] = by_terminating
+        alive = zip(self._steps, ended, strict=True)
+        self._steps = [step for step, end in alive if not end]
+        return Ended(ended, terminated)
+
+    def close(self) -> None:
+        """See `Lanes.close`."""
+        for lane in self._lanes:
+            lane.close()
+
+
+class VectorLanes:
+    """The vector environment registered with the id, seeded once as a whole.
+
+    It resets ended lanes by itself; these are stepped along, and never looked at.
+    """
+
+    def __init__(
+        self, specification: EnvironmentSpecification, seeds: Sequence[int]
+    ) -> None:
+        self.count = len(seeds)
+        self._lanes = environments.make_vector(specification, self.count)
+        spaces = self._lanes.single_observation_space, self._lanes.single_action_space
+        self.layout = layout(*spaces)
+        self._seed: int | None = seeds[0]
+        self._alive = np.arange(self.count)
+        idle = np.zeros((1, self.layout.actions.size))
+        self._idle = self.layout.actions.outward(
+            idle if self._lanes.single_action_space.shape else idle[:, 0].astype(int)
+        )
+
+    def reset(self, rows: Floats) -> None:
+        """See `Lanes.reset`."""
+        try:
+            observations, _ = self._lanes.reset(seed=self._seed)
+            self.layout.encode(observations, rows)
+        except Exception as error:  # an environment may raise anything
+            raise _fault(error) from error
+        self._seed = None
+        self._alive = np.arange(self.count)
+
+    def step(
+        self, actions: Actions, rows: Floats, rewards: list[float]
+    ) -> Ended | None:
+        """See `Lanes.step`."""
+        outward = self.layout.actions.outward(actions)
+        if len(self._alive) < self.count:
+            every = np.repeat(self._idle, self.count, axis=0)
+            every[self._alive] = outward
+        else:
+            every = outward
+        try:
+            observations, reward, terminated, truncated, _ = self._lanes.step(every)
+        except Exception as error:  # an environment may raise anything
+            raise _fault(error) from error
+        if len(self._alive) < self.count:
+            parts = (observations, reward, terminated, truncated)
+            observations, reward, terminated, truncated = (
+                p[self._alive] for p in parts
+            )
+        rewards.extend(reward.tolist())
+        ended = terminated | truncated
+        if not ended.any():
+            self.layout.encode(observations, rows)
+            return None
+        self._alive = self._alive[~ended]
+        self.layout.encode(observations[~ended], rows[: len(self._alive)])
+        return Ended(ended, terminated)
+
+    def close(self) -> None:
+        """See `Lanes.close`."""
+        self._lanes.close()
+
+
+class EnvpoolLanes:
+    """envpool's environments, a seed each; only those alive are stepped."""
+
+    def __init__(
+        self, specification: EnvironmentSpecification, seeds: Sequence[int]
+    ) -> None:
+        self.count = len(seeds)
+        small = [seed % 2**31 for seed in seeds]
+        self._lanes = environments.make_envpool(specification, small)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the precision of bounds
+            spaces = self._lanes.observation_space, self._lanes.action_space
+        self.layout = layout(*spaces)
+        self._alive = np.arange(self.count, dtype=np.int32)
+
+    def reset(self, rows: Floats) -> None:
+        """See `Lanes.reset`."""
+        observations, _ = self._lanes.reset()
+        self.layout.encode(observations, rows)
+        self._alive = np.arange(self.count, dtype=np.int32)
+
+    def step(
+        self, actions: Actions, rows: Floats, rewards: list[float]
+    ) -> Ended | None:
+        """See `Lanes.step`."""
+        outward = self.layout.actions.outward(actions)
+        observations, reward, terminated, truncated, info = self._lanes.step(
+            outward, self._alive
+        )
+        if len(self._alive) > 1 and (info["env_id"] != self._alive).any():
+            raise EnvironmentFault("envpool returned the lanes in another order")
+        rewards.extend(reward.tolist())
+        ended = terminated | truncated
+        if not ended.any():
+            self.layout.encode(observations, rows)
+            return None
+        self._alive = self._alive[~ended]
+        self.layout.encode(observations[~ended], rows[: len(self._alive)])
+        return Ended(ended, terminated)
+
+    def close(self) -> None:
+        """See `Lanes.close`."""
+        self._lanes.close()
+
+
+def _fault(error: Exception) -> EnvironmentFault:
+    return EnvironmentFault(f"the environment raised {type(error).__name__}: {error}")

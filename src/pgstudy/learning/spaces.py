@@ -1,0 +1,121 @@
+"""How a policy sees an environment's observations, and how its actions get there."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+Floats = npt.NDArray[np.float32]
+
+
+class UnusableEnvironment(ValueError):
+    """An environment that a study can't use; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Finite:
+    """Discrete actions: `size` of them, called `start`, start + 1, ... outside."""
+
+    size: int
+    start: int
+
+    def outward(self, actions: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The policy's actions [K] as the environment calls them."""
+        return actions + self.start if self.start else actions
+
+    def each(self, actions: npt.NDArray[Any]) -> list[int]:
+        """The same as K plain integers."""
+        integers: list[int] = self.outward(actions).tolist()
+        return integers
+
+
+@dataclass(frozen=True)
+class Continuous:
+    """Box actions, flattened to `size` numbers and clipped to the bounds outside."""
+
+    space: spaces.Box
+
+    @property
+    def size(self) -> int:
+        """Dimensions of an action."""
+        return int(np.prod(self.space.shape))
+
+    def outward(self, actions: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The policy's draws [K, size], in shape, type and bounds: [K, *shape]."""
+        shaped = actions.reshape(-1, *self.space.shape)
+        bounded: npt.NDArray[Any] = np.clip(shaped, self.space.low, self.space.high)
+        return bounded.astype(self.space.dtype)
+
+    def each(self, actions: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        """The same as K arrays."""
+        return list(self.outward(actions))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How observations become rows of a policy's inputs, and what its actions are.
+
+    `inputs`: the width of a row; integers are shown one-hot; `reshapes`: whether an
+    observation is anything but such a row already.
+    """
+
+    inputs: int
+    one_hot: bool
+    first_observation: int
+    reshapes: bool
+    actions: Finite | Continuous
+
+    def row(self, observation: Any) -> Floats:
+        """One observation that is not yet a flat array, as a policy's input row."""
+        if self.one_hot:
+            row: Floats = _unit_rows(self.inputs)[observation - self.first_observation]
+            return row
+        return np.asarray(observation, np.float32).ravel()
+
+    def encode(self, observations: npt.ArrayLike, rows: Floats) -> None:
+        """Write K observations into rows: [K, inputs]."""
+        if self.one_hot:
+            rows.fill(0)
+            states = np.asarray(observations) - self.first_observation
+            rows[np.arange(len(rows)), states] = 1
+        else:
+            rows[:] = np.asarray(observations).reshape(rows.shape)
+
+
+def layout(observations: spaces.Space[Any], actions: spaces.Space[Any]) -> Layout:
+    """Errors: UnusableEnvironment, naming the space that no policy here fits."""
+    return Layout(*_inputs(observations), _actions(actions))
+
+
+@functools.cache
+def _unit_rows(width: int) -> Floats:
+    return np.eye(width, dtype=np.float32)
+
+
+def _inputs(space: spaces.Space[Any]) -> tuple[int, bool, int, bool]:
+    if isinstance(space, spaces.Discrete):
+        return int(space.n), True, int(space.start), True
+    if isinstance(space, spaces.Box) and space.shape:
+        return int(np.prod(space.shape)), False, 0, len(space.shape) > 1
+    raise UnusableEnvironment(
+        f"its observations are {space}; pgstudy has policies for Discrete and Box "
+        "observations (gymnasium.wrappers.FlattenObservation may help, in a module "
+        "named under 'register')"
+    )
+
+
+def _actions(space: spaces.Space[Any]) -> Finite | Continuous:
+    if isinstance(space, spaces.Discrete):
+        return Finite(int(space.n), int(space.start))
+    floating = np.issubdtype(space.dtype or object, np.floating)
+    if isinstance(space, spaces.Box) and space.shape and floating:
+        return Continuous(space)
+    raise UnusableEnvironment(
+        f"its actions are {space}; pgstudy has policies for Discrete actions and for "
+        "Box actions of floating-point numbers"
+    )

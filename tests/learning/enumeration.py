@@ -1,0 +1,95 @@
+"""Every trajectory of a small problem, as batches of one, with its probability.
+
+Test-side only: it shares nothing with the sampler but the `Batch` record.
+"""
+
+import itertools
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from pgstudy.learning.baselines import StepWeights
+from pgstudy.learning.corridor import ShortCorridor
+from pgstudy.learning.estimators import surrogate
+from pgstudy.learning.rollout import Batch
+from pgstudy.learning.specification import EstimatorSpecification
+
+
+class Trajectory(NamedTuple):
+    states: tuple[int, ...]
+    actions: tuple[int, ...]
+    rewards: tuple[float, ...]
+    probability: float
+
+
+def bandit(rewards=(0.0, 1.0, 2.0)):
+    """One step per episode, uniform policy."""
+    return [Trajectory((0,), (k,), (q,), 1 / 3) for k, q in enumerate(rewards)]
+
+
+def corridor(theta, horizon):
+    """All action sequences; states hold the true state, which the policy can't see."""
+    p_right = 1 / (1 + math.exp(theta[0] - theta[1]))
+    found = []
+    stack = [((), ())]
+    while stack:
+        actions, states = stack.pop()
+        env = ShortCorridor()
+        env.reset()
+        ended, state = False, 0
+        for action in actions:
+            ended = env.step(action)[2]
+            state = env.state
+        if ended or len(actions) == horizon:
+            probability = math.prod(p_right if a else 1 - p_right for a in actions)
+            rewards = (-1.0,) * len(actions)
+            found.append(Trajectory(states, actions, rewards, probability))
+        else:
+            stack += [((*actions, a), (*states, state)) for a in (0, 1)]
+    return found
+
+
+def as_batch(trajectories, inputs=1):
+    """The record that the sampler would have made; observations are all 0."""
+    longest = max(len(t.actions) for t in trajectories)
+    mask = np.zeros((longest, len(trajectories)), bool)
+    rewards = np.zeros(mask.shape)
+    for lane, t in enumerate(trajectories):
+        mask[: len(t.actions), lane] = True
+        rewards[: len(t.actions), lane] = t.rewards
+    actions = [
+        t.actions[step]
+        for step in range(longest)
+        for t in trajectories
+        if step < len(t.actions)
+    ]
+    rows = np.zeros((len(actions), inputs), np.float32)
+    rows[:, 0] = 1
+    return Batch(rows, np.array(actions), rewards, mask, np.ones(mask.shape[1], bool))
+
+
+def estimate(estimator, batch, theta, n):
+    """The gradient of a stateless softmax, with the project's weights: [actions]."""
+    weights = StepWeights(estimator)(batch)
+    parameters = torch.tensor(theta, dtype=torch.float64, requires_grad=True)
+    log_probs = torch.log_softmax(parameters, 0)[batch.actions]
+    objective = surrogate(log_probs, torch.from_numpy(weights), n)
+    (gradient,) = torch.autograd.grad(objective, parameters)
+    return gradient.numpy()
+
+
+def moments(estimator, trajectories, theta, n=1):
+    """Mean [actions] and covariance [actions, actions] over all batches of n."""
+    mean, square = np.zeros(len(theta)), np.zeros((len(theta), len(theta)))
+    for batch in itertools.product(trajectories, repeat=n):
+        probability = math.prod(t.probability for t in batch)
+        gradient = estimate(estimator, as_batch(batch), theta, n)
+        mean += probability * gradient
+        square += probability * np.outer(gradient, gradient)
+    return mean, square - np.outer(mean, mean)
+
+
+def specification(**parts):
+    return EstimatorSpecification(**parts)

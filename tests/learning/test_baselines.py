@@ -1,0 +1,95 @@
+"""Baselines that remember, against loops written out."""
+
+import numpy as np
+import pytest
+
+from pgstudy.learning.baselines import LearnedValue, StepWeights
+from pgstudy.learning.specification import ValueSpecification
+from tests.learning.enumeration import Trajectory, as_batch, specification
+
+
+def trajectories(seed=0, lengths=(3, 1, 4)):
+    rng = np.random.default_rng(seed)
+    return [
+        Trajectory((0,) * k, (0,) * k, tuple(rng.normal(size=k)), 1.0) for k in lengths
+    ]
+
+
+def test_running_mean_subtracts_earlier_batches_only():
+    """The present batch never enters its own baseline."""
+    weights = StepWeights(specification(baseline="running-mean"))
+
+    def one(total):
+        return weights(as_batch([Trajectory((0,), (0,), (total,), 1.0)])).tolist()
+
+    assert one(4.0) == [4.0]
+    assert one(10.0) == [6.0]
+    assert one(0.0) == [-7.0]
+
+
+def test_running_mean_to_go_is_a_mean_per_step():
+    """Ended trajectories count as 0 to go, as in leave-one-out."""
+    weights = StepWeights(specification(credit="to-go", baseline="running-mean"))
+    weights(as_batch([Trajectory((0,), (0,), (6.0,), 1.0)] * 2))
+    weights(as_batch([Trajectory((0,) * 2, (0, 0), (1.0, 8.0), 1.0)]))
+    last = weights(as_batch([Trajectory((0,) * 3, (0,) * 3, (0.0, 0.0, 5.0), 1.0)]))
+    assert last == pytest.approx([5 - (6 + 6 + 9) / 3, 5 - 8 / 3, 5])
+
+
+def learned(update, features="constant", hidden=(), alpha=0.25):
+    how = ValueSpecification(alpha, features, hidden, update)
+    return LearnedValue(how, 1, None, np.random.default_rng(0))
+
+
+def test_a_scalar_learned_per_step_is_the_books():
+    """delta = G_t - w; w <- w + alpha delta (Sutton & Barto 2018, p. 330)."""
+    value = learned("step")
+    weights = StepWeights(specification(credit="to-go", baseline="learned"), value)
+    w = 0.0
+    for seed in range(3):
+        (t,) = trajectories(seed, lengths=(4,))
+        expected = []
+        for step in range(4):
+            delta = sum(t.rewards[step:]) - w
+            expected.append(delta)
+            w += 0.25 * delta
+        assert weights(as_batch([t])) == pytest.approx(expected, rel=1e-5)
+    assert value.parameters.flat.tolist() == pytest.approx([w])
+
+
+def test_per_step_goes_through_one_trajectory_after_the_other():
+    """Not through the batch's order, which is by time."""
+    value, w, expected = learned("step"), 0.0, {}
+    batch = trajectories()
+    for lane, t in enumerate(batch):
+        for step in range(len(t.rewards)):
+            delta = sum(t.rewards[step:]) - w
+            expected[step, lane] = delta
+            w += 0.25 * delta
+    how = specification(credit="to-go", baseline="learned")
+    found = StepWeights(how, value)(as_batch(batch))
+    assert found == pytest.approx([expected[k] for k in sorted(expected)], rel=1e-5)
+
+
+def test_per_batch_takes_one_step_along_the_mean_error():
+    """All weights are taken first: the baseline knows earlier batches only."""
+    value, batch = learned("batch"), trajectories()
+    how = specification(credit="to-go", baseline="learned")
+    plain = StepWeights(specification(credit="to-go"))(as_batch(batch))
+    weights = StepWeights(how, value)
+    assert weights(as_batch(batch)) == pytest.approx(plain, rel=1e-6)
+    w = 0.25 * plain.mean()
+    assert weights(as_batch(batch)) == pytest.approx(plain - w, rel=1e-5)
+
+
+@pytest.mark.parametrize("update", ["batch", "step"])
+@pytest.mark.parametrize("hidden", [(), (16,)])
+def test_a_value_function_learns_what_there_is_to_learn(update, hidden):
+    """Its weights shrink on a batch that is shown again and again."""
+    value = learned(update, "observation", hidden, alpha=0.05)
+    weights = StepWeights(specification(baseline="learned"), value)
+    batch = as_batch([Trajectory((0,), (0,), (5.0,), 1.0)] * 2)
+    first = abs(weights(batch)).max()
+    for _ in range(200):
+        last = abs(weights(batch)).max()
+    assert last < first / 100
