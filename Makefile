@@ -6,10 +6,10 @@ CONFIG ?= config/config.yaml
 PORT ?= 5000
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: study test lint format bench ui clean help
+.PHONY: study extras test lint format bench bench-peers ui clean help
 
 help:                ## say what each target does
-	@grep -E '^[a-z]+: .*##' Makefile | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+: .*##' Makefile | sed 's/:.*##/\t/'
 
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -17,10 +17,23 @@ help:                ## say what each target does
 	pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
+.venv/extras: .venv/installed requirements-extras.lock
+	pip install --quiet -r requirements-extras.lock
+	touch $@
+
+.venv-peers/installed: requirements.lock benchmarks/peers.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet -r requirements.lock
+	.venv-peers/bin/pip install --quiet -r benchmarks/peers.txt
+	.venv-peers/bin/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
 study: .venv/installed  ## run the study of CONFIG (default config/config.yaml) on CORES
 	snakemake --cores $(CORES) --configfile $(CONFIG)
 
-test: .venv/installed  ## run the test suite, real Snakemake and MLflow calls included
+extras: .venv/extras  ## add box2d, mujoco and envpool, which some studies need
+
+test: .venv/extras  ## run the test suite, real Snakemake and MLflow calls included
 	pytest
 
 lint: .venv/installed  ## ruff, mypy --strict on src, snakefmt, snakemake --lint
@@ -35,8 +48,11 @@ format: .venv/installed  ## rewrite the code in the project's style
 	ruff check --fix src tests benchmarks
 	snakefmt Snakefile workflow
 
-bench: .venv/installed  ## measure speed and memory; the table is for benchmarks/README.md
-	python benchmarks/bench.py
+bench: .venv/extras  ## measure speed and memory; the table is for benchmarks/README.md
+	python -m benchmarks.bench
+
+bench-peers: .venv-peers/installed  ## the same training by other libraries, side by side
+	.venv-peers/bin/python -m benchmarks.peers
 
 ui: .venv/installed  ## serve MLflow on loopback and print the link to open
 	pgstudy ui --port $(PORT)

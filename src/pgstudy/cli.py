@@ -145,6 +145,17 @@ def tables(study_file: StudyFile) -> None:
 
 
 @app.command()
+def summary(study_file: StudyFile) -> None:
+    """Print the summary of the tables in Markdown, a row per cell."""
+    from pgstudy.analysis.markdown import summary_table
+    from pgstudy.analysis.tables import Tables
+
+    folder = study_file.parent / "tables"
+    _need(folder / "runs.csv", "tables")
+    print(summary_table(Tables.read(folder).summary))
+
+
+@app.command()
 def figures(study_file: StudyFile) -> None:
     """Draw the figures from the tables."""
     from pgstudy.analysis.figures import draw  # imports matplotlib

@@ -13,6 +13,7 @@ import pytest
 
 from pgstudy.analysis import report
 from pgstudy.analysis.figures import colours, draw
+from pgstudy.analysis.markdown import summary_table
 from pgstudy.analysis.tables import Tables, build
 from pgstudy.experiment import training
 from pgstudy.experiment.loading import load_study
@@ -32,7 +33,7 @@ def made(tmp_path_factory):
         training.train_block(store, block)
     missing, failed, diverged = (store.run(study.cells[0], seed) for seed in range(3))
     shutil.rmtree(missing.folder)
-    training.save_failure(failed, "Traceback: it fell over", {})
+    training.save_failure(failed, RuntimeError("it fell over"), {})
     record = diverged.record() | {"status": "diverged", "diverged_at": 3}
     (diverged.folder / "run.json").write_text(json.dumps(record))
     return study, results
@@ -204,3 +205,20 @@ def test_the_report_opens_in_a_browser(page, tmp_path):
         timeout=120,
     )  # fmt: skip
     assert picture.stat().st_size > 20_000
+
+
+def test_the_summary_as_markdown_has_a_row_per_cell(tables):
+    """The numbers of summary.csv, readable, with every run in the denominator."""
+    lines = summary_table(tables.summary).splitlines()
+    assert len(lines) == 2 + len(tables.summary)
+    assert len({line.count("|") for line in lines}) == 1
+    row = tables.summary.iloc[-1]
+    assert f"| {row.finished} of {row.runs} |" in lines[-1]
+    assert f"{row.final_return:,.1f}" in lines[-1]
+
+
+def test_runs_that_did_not_finish_are_listed_with_their_reason(page):
+    """By name, so that nobody has to look for them."""
+    text = page.read_text()
+    assert "failed, it fell over" in text
+    assert "Runs that did not finish" in text

@@ -69,6 +69,29 @@ def nested(config, path, value):
         (["seeds"], "9" * 5000, ["seeds:"]),
         (["defaults"], None, ["defaults: null is not a table"]),
         (["estimators", 1, "baseline"], "none", ["same runs"]),
+        (["estimators", 0, "gamma"], 1.5, ["gamma: 1.5 is too large"]),
+        (["estimators", 0, "baseline"], "constant", ["needs the key 'constant'"]),
+        (["estimators", 0, "constant"], 3, ["belongs to the baseline constant"]),
+        (["estimators", 0, "discounting"], "biased", ["no gamma^t to drop"]),
+        (["estimators", 0, "baseline"], "learned", ["needs value.learning_rate"]),
+        (["estimators", 0, "value"], {}, ["belongs to the baseline learned"]),
+        (["environments", 0, "kwargs"], {"render_mode": "x"}, ["not an argument"]),
+        (["estimators", 0, "entropy"], -1, ["entropy: -1 is too small"]),
+        (["register"], "no_such_module", ["register:", "no_such_module"]),
+        (["register"], "a b", ["register: 'a b'"]),
+        (["environments", 0, "vectorize"], True, ["no vector environment"]),
+        (["environments", 0, "vectorize"], "fast", ["vectorize: 'fast'"]),
+        (
+            ["environments", 0, "policy"],
+            {"normalise_observations": True},
+            ["shown one-hot"],
+        ),
+        (["environments", 0, "optimizer", "learning_rate"], {"base": 1}, ["no rule"]),
+        (
+            ["environments", 0, "optimizer", "learning_rate"],
+            {"base": 1e38, "power": 9},
+            ["at N = 4"],
+        ),
     ],
 )
 def test_a_fault_names_the_key_and_the_cure(smoke, path, value, words):
@@ -95,13 +118,13 @@ def test_bad_environments_are_reported_together(smoke):
     """Unknown, outdated, unlimited, unsupported: each with its reason."""
     smoke["environments"] = [
         {"id": i, "updates": 1}
-        for i in ("NoSuch-v1", "CartPole-v0", "CliffWalking-v1", "Pendulum-v1")
+        for i in ("NoSuch-v1", "CartPole-v0", "CliffWalking-v1", "Blackjack-v1")
     ]
     text = faults(smoke)
     assert "doesn't exist" in text
     assert "outdated" in text
     assert "max_episode_steps" in text
-    assert "Discrete actions" in text
+    assert "observations are Tuple(" in text
 
 
 def test_missing_keys_are_named():

@@ -5,9 +5,11 @@ from pathlib import Path
 import gymnasium
 import pytest
 
+from pgstudy.experiment import provenance
 from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.study import Block, folder_name
 from pgstudy.learning.corridor import ShortCorridor
+from pgstudy.learning.specification import EstimatorSpecification, ValueSpecification
 
 gymnasium.register("toy/Bandit-v0", ShortCorridor, max_episode_steps=9)
 
@@ -101,3 +103,87 @@ def test_a_namespaced_environment_is_a_cell_like_others(smoke):
     smoke["environments"].append(entry)
     found = cell(smoke, "toy/Bandit-v0")
     assert str(found.folder) == "toy%2FBandit-v0/total-return/N4"
+
+
+def test_a_learning_rate_rule_is_read_at_n(smoke):
+    """base N^power, one number for each N."""
+    for entry in smoke["environments"]:
+        entry["optimizer"] = {"learning_rate": {"base": 1e-4, "power": 0.5}}
+    cells = load_study(smoke).cells
+    rates = {cell.n: cell.specification.optimizer.learning_rate for cell in cells}
+    assert rates == pytest.approx({1: 1e-4, 4: 2e-4})
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"baseline": "leave-one-out"}, "undefined at N = 1"),
+        ({"baseline": "per-step-mean"}, "no other trajectory"),
+        ({"baseline": "batch-mean"}, "always 0"),
+        ({"normalise": True}, "spread over trajectories"),
+    ],
+)
+def test_what_needs_other_trajectories_is_left_out_at_one(smoke, how, words):
+    """By cell, with the reason; the other N are run."""
+    smoke["estimators"] = [{"name": "it"} | how]
+    study = load_study(smoke)
+    assert {cell.n for cell in study.cells} == {4}
+    assert all(cell.n == 1 and words in cell.reason for cell in study.left_out)
+    assert len(study.left_out) == 2
+
+
+def test_estimator_settings_reach_the_specification(smoke):
+    """All of them, and a value function only where it is used."""
+    smoke["estimators"] = [
+        {"name": "a", "credit": "to-go", "gamma": 0.9, "discounting": "biased"},
+        {"name": "b", "baseline": "learned", "value": {"learning_rate": 1}},
+        {"name": "c", "baseline": "constant", "constant": -3, "entropy": 1e-2},
+    ]
+    smoke["defaults"]["value"] = {"features": "constant"}
+    found = {c.estimator: c.specification.estimator for c in load_study(smoke).cells}
+    assert found["a"] == EstimatorSpecification("to-go", 0.9, "biased")
+    value = ValueSpecification(1.0, "constant")
+    assert found["b"] == EstimatorSpecification(baseline="learned", value=value)
+    c = EstimatorSpecification(baseline="constant", constant=-3.0, entropy=0.01)
+    assert found["c"] == c
+
+
+def test_a_users_module_is_part_of_what_a_run_is(smoke, tmp_path, monkeypatch):
+    """An edit of it makes other runs; an edit beside it does not."""
+    package = tmp_path / "labyrinth"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "envs.py").write_text(
+        "import gymnasium\nfrom pgstudy.learning.corridor import ShortCorridor\n"
+        "gymnasium.register('toy/Labyrinth-v0', ShortCorridor, max_episode_steps=9)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    smoke["register"] = "labyrinth.envs"
+    smoke["environments"][0]["id"] = "toy/Labyrinth-v0"
+    del smoke["environments"][0]["max_episode_steps"]
+    cell = load_study(smoke).cells[0]
+    assert cell.specification.environment.module == "labyrinth.envs"
+    assert cell.specification.environment.max_episode_steps == 9
+    key = cell.key(0)
+    (tmp_path / "notes.py").write_text("1")
+    provenance._module_digest.cache_clear()
+    assert cell.key(0) == key
+    (package / "helper.py").write_text("1")
+    provenance._module_digest.cache_clear()
+    assert cell.key(0) != key
+
+
+def test_settings_that_do_nothing_make_no_other_run(smoke):
+    """A linear softmax policy has no activation, and no log standard deviation."""
+    before = cell(smoke, "ShortCorridor-v0").key(0)
+    smoke["environments"][0]["policy"] = {"activation": "relu", "log_std": -1}
+    assert cell(smoke, "ShortCorridor-v0").key(0) == before
+    smoke["environments"][0]["policy"] |= {"hidden": [4]}
+    assert cell(smoke, "ShortCorridor-v0").key(0) != before
+
+
+def test_observations_are_normalised_where_an_environment_says_so(smoke):
+    """Its own setting wins, so integers beside it are no fault."""
+    smoke["defaults"]["policy"] = {"normalise_observations": True}
+    smoke["environments"][0]["policy"] = {"normalise_observations": False}
+    assert cell(smoke).specification.policy.normalise_observations

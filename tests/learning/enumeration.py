@@ -67,7 +67,8 @@ def as_batch(trajectories, inputs=1):
     ]
     rows = np.zeros((len(actions), inputs), np.float32)
     rows[:, 0] = 1
-    return Batch(rows, np.array(actions), rewards, mask, np.ones(mask.shape[1], bool))
+    ended = np.ones(mask.shape[1], bool)
+    return Batch(rows, np.array(actions), rewards, mask, mask.sum(0), ended)
 
 
 def estimate(estimator, batch, theta, n):

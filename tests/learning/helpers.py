@@ -80,3 +80,29 @@ class Broken(gymnasium.Env):
 
 
 gymnasium.register("test/Broken-v0", Broken)
+
+
+class Odd(gymnasium.Env):
+    """Observations that do not fit their space, or are drawn from it."""
+
+    action_space = spaces.Discrete(2)
+
+    def __init__(self, fault):
+        self.fault = fault
+        negative = fault == "negative"
+        box = spaces.Box(-1, 1, (2,), np.float32)
+        self.observation_space = spaces.Discrete(3) if negative else box
+
+    def observe(self):
+        if self.fault == "sample":
+            return self.observation_space.sample()
+        return -1 if self.fault == "negative" else np.zeros(1, np.float32)
+
+    def reset(self, seed=None, options=None):
+        return self.observe(), {}
+
+    def step(self, action):
+        return self.observe(), 1.0, True, False, {}
+
+
+gymnasium.register("test/Odd-v0", Odd)

@@ -97,6 +97,22 @@ def test_the_corridor_swaps_its_second_state():
     assert [s[2] for s in steps] == [False, False, True]
 
 
+def test_a_module_may_register_an_id_anew(tmp_path, monkeypatch):
+    """A job has to import it just as the plan did."""
+    text = "import gymnasium as g\ng.register('FrozenLake8x8-v1', lambda: 1)"
+    (tmp_path / "anew_envs.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    kept = gymnasium.registry["FrozenLake8x8-v1"]
+    environments.facts.cache_clear()
+    with pytest.warns(UserWarning, match="Overriding"):
+        environments.load_module("anew_envs")
+    assert environments.facts("FrozenLake8x8-v1").module == "anew_envs"
+    gymnasium.registry["FrozenLake8x8-v1"] = kept
+    environments.facts.cache_clear()
+    environments._registered_by.clear()
+
+
 MODULE = """
 import gymnasium
 from pgstudy.learning.corridor import ShortCorridor

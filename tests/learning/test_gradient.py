@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pgstudy.learning import reinforce
+from pgstudy.learning import networks
 from pgstudy.learning.reinforce import Trainer, train
 from pgstudy.learning.specification import (
     Budget,
@@ -133,7 +133,7 @@ def test_chunks_add_up(monkeypatch):
         batch = mine.sampler.sample()
         weights = mine.weights(batch)
         whole = mine.gradient(batch, weights).clone()
-        monkeypatch.setattr(reinforce, "GRADIENT_ROWS", 7)
+        monkeypatch.setattr(networks, "GRADIENT_ROWS", 7)
         parts = mine.gradient(batch, weights)
         monkeypatch.undo()
         assert parts.numpy() == pytest.approx(whole.numpy(), rel=1e-4, abs=1e-4)
@@ -177,7 +177,7 @@ def test_the_optimizer_gets_that_gradient(monkeypatch):
     monkeypatch.setattr(
         mine.optimizer, "step", lambda g, alpha: seen.append((g.clone(), alpha))
     )
-    mine._update()
+    mine.update()
     ((gradient, alpha),) = seen
     assert alpha == OptimizerSpecification("sgd", 1e-3, "constant").learning_rate
     assert mine.history.gradient_norms[-1] == pytest.approx(float(gradient.norm()))

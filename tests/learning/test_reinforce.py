@@ -91,9 +91,9 @@ def test_the_linear_schedule_falls_to_zero():
     ("environment", "policy", "rate", "reason"),
     [
         ({}, (8,), 3e38, "weights are not finite"),
-        ({"fault": "none"}, (), 1e37, "outputs are not finite"),
+        ({"fault": "none"}, (), 1e36, "outputs are not finite"),
         ({"fault": "huge"}, (), 1e-3, "gradient is not a finite number"),
-        ({}, (64,), 1e6, "every action has probability 1"),
+        ({}, (64,), 1e6, "every action probability 1"),
         ({"continuous": True}, (), 1e37, "not finite"),
     ],
 )
@@ -112,6 +112,29 @@ def test_a_run_out_of_hand_stops_and_says_why(environment, policy, rate, reason)
     assert reason in result.reason
     assert len(result.updates["update"]) <= result.diverged_at < 50
     assert len(result.evaluation["final"]) == 0
+
+
+def test_a_learned_baseline_out_of_hand_is_named():
+    """The policy's step size is not to blame."""
+    value = ValueSpecification(1e30)
+    how = EstimatorSpecification(baseline="learned", value=value)
+    result = train(specification(estimator=how), 0)
+    assert result.status == "diverged"
+    assert "learned baseline" in result.reason
+
+
+def test_a_certain_policy_is_not_a_diverged_one():
+    """A table may be sure in one state and still learn in another."""
+    lake = EnvironmentSpecification("FrozenLake-v1", {"is_slippery": False}, 20)
+    spec = specification(
+        environment=lake,
+        policy=PolicySpecification(),
+        optimizer=OptimizerSpecification("sgd", 300.0, "constant"),
+        budget=Budget("updates", 200),
+    )
+    result = train(spec, 1)
+    assert result.status == "finished"
+    assert abs(result.policy["layer0.weight"]).max() > 100
 
 
 def test_a_stuck_run_is_not_a_diverged_one():

@@ -145,6 +145,24 @@ def test_what_is_wrong_with_an_environment_is_said(fault, words, continuous):
         lanes.sample()
 
 
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("shape", r"observation of shape \(1,\), and its space says \(2,\)"),
+     ("negative", "gave observation -1")],
+)  # fmt: skip
+def test_observations_outside_of_their_space_are_refused(fault, words):
+    """They would be broadcast, or wrap around, without a word."""
+    with pytest.raises(EnvironmentFault, match=words):
+        sampler("test/Odd-v0", n=1, fault=fault).sample()
+
+
+def test_spaces_are_seeded_with_the_environment():
+    """An environment that draws its start from its own space repeats, too."""
+    batches = [sampler("test/Odd-v0", n=2, fault="sample").sample() for _ in range(2)]
+    assert (batches[0].inputs == batches[1].inputs).all()
+    assert (batches[0].inputs[0] != batches[0].inputs[1]).any()
+
+
 @pytest.mark.parametrize("length", [1, 2])
 def test_very_short_episodes_are_episodes(length):
     """One step has one reward."""

@@ -55,6 +55,14 @@ class Project:
         stop = next(i for i, p in enumerate(pairs) if not p or p[0] == "total")
         return {name: int(count) for name, count in pairs[:stop]}
 
+    def run_folders_json(self):
+        return sorted(self.results.glob("runs/**/run.json"))
+
+    def log(self):
+        """What all training jobs said."""
+        files = (self.results / "logs").rglob("*.log")
+        return "\n".join(file.read_text() for file in files)
+
     def run_folders(self):
         return {p.parent: p.stat().st_mtime_ns for p in self.results.rglob("run.json")
                 if "runs" in p.parts}  # fmt: skip

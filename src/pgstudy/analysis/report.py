@@ -38,6 +38,7 @@ def write(study: Study, tables: Tables, figure_folder: Path, path: Path) -> None
         counts={s: int((tables.runs["status"] == s).sum()) for s in STATES},
         summary=_records(tables.summary),
         runs=_records(tables.runs),
+        unfinished=_records(tables.runs[tables.runs["status"] != "finished"]),
         pictures=_pictures(study, figure_folder),
         learned=_learned(tables.summary),
         commits=sorted(tables.runs["commit"].dropna().unique()),
@@ -80,9 +81,13 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
 
 
-def number(value: Any, digits: int = 1) -> str:
-    """A number for a table; a dash where there is none."""
-    return DASH if value is None or pd.isna(value) else f"{value:,.{digits}f}"
+def number(value: Any, digits: int | None = None) -> str:
+    """A number for a table, 0.742, 7.42 or 74.2; a dash where there is none."""
+    if value is None or pd.isna(value):
+        return DASH
+    if digits is None:
+        digits = 3 if abs(value) < 1 else 2 if abs(value) < 10 else 1
+    return f"{value:,.{digits}f}"
 
 
 def steps(value: Any) -> str:

@@ -118,6 +118,7 @@ def _run_row(
         "n": cell.n,
         "seed": run.seed,
         "status": record.get("status", "missing"),
+        "reason": record.get("reason"),
         "key": cell.key(run.seed),
         "learning_rate": cell.specification.optimizer.learning_rate,
     }

@@ -158,7 +158,8 @@ def _phrase(error: jsonschema.ValidationError, where: str) -> str:
         case "minItems" | "minProperties":
             return "it is empty; give at least one entry"
         case "enum":
-            return f"{shown} is not known; {_suggest(str(error.instance), limit)}"
+            known = [v if isinstance(v, str) else json.dumps(v) for v in limit]
+            return f"{shown} is not known; {_suggest(str(error.instance), known)}"
         case "pattern":
             return f"{shown} is not a valid value here (pattern {limit})"
     return str(error.message)

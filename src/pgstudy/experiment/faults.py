@@ -14,7 +14,7 @@ from pgstudy.learning.specification import EnvironmentSpecification
 # Names below results/ that are not a study's folder, and MLflow's own experiment.
 RESERVED = {"runs", "manifests", "logs", "mlartifacts", "mlflow.db", "readme.md"}
 RESERVED |= {"default"}
-OF_MAKE = {"id", "max_episode_steps", "disable_env_checker"}
+OF_MAKE = {"id", "max_episode_steps", "disable_env_checker", "render_mode"}
 Config = Mapping[str, Any]
 
 
@@ -61,8 +61,8 @@ def _duplicates(where: str, values: list[Any], cure: str = "") -> list[str]:
 
 def usable_environment(
     config: Config, index: int
-) -> tuple[EnvironmentSpecification, list[str]]:
-    """Entry `index` of `environments`, and why it can't be used as it says."""
+) -> tuple[EnvironmentSpecification, Layout | None, list[str]]:
+    """Entry `index` of `environments`, its spaces, and why it can't be used so."""
     entry, where = config["environments"][index], f"environments[{index}]"
     identifier, kwargs = entry["id"], entry.get("kwargs", {})
     known = [e["name"] for e in filter(None, config.get("estimators", []))]
@@ -83,6 +83,7 @@ def usable_environment(
         entry.get("max_episode_steps", 1),
         entry.get("vectorize", False),
     )
+    sound, layout = not faults, None
     try:
         facts = environments.facts(identifier)
         limit = entry.get("max_episode_steps", facts.max_episode_steps)
@@ -92,21 +93,8 @@ def usable_environment(
         specification = replace(
             specification, max_episode_steps=limit or 1, module=facts.module
         )
-        if not faults:
+        if sound:
             layout = environments.check(specification)
-            faults += _policy_faults(config, entry, where, layout)
     except UnusableEnvironment as error:
         faults.append(f"{where}: {identifier} can't be used: {error}")
-    return specification, faults
-
-
-def _policy_faults(
-    config: Config, entry: Config, where: str, layout: Layout
-) -> list[str]:
-    places = [config.get("defaults", {}), entry, *entry.get("estimators", {}).values()]
-    places += filter(None, config.get("estimators", []))
-    wanted = any(p.get("policy", {}).get("normalise_observations") for p in places)
-    if layout.one_hot and wanted:
-        cause = "its observations are integers, shown one-hot"
-        return [f"{where}: policy.normalise_observations can't be used: {cause}"]
-    return []
+    return specification, layout, faults

@@ -13,10 +13,10 @@ from pgstudy.experiment.faults import (
     seed_list,
     usable_environment,
 )
-from pgstudy.experiment.resolving import reason_to_leave_out, resolve
+from pgstudy.experiment.resolving import fitted, reason_to_leave_out, resolve
 from pgstudy.experiment.study import Cell, LeftOut, Study
 from pgstudy.learning import environments
-from pgstudy.learning.spaces import UnusableEnvironment
+from pgstudy.learning.spaces import Layout, UnusableEnvironment
 from pgstudy.learning.specification import EnvironmentSpecification
 
 
@@ -29,12 +29,12 @@ def load_study(raw: Mapping[str, Any]) -> Study:
     for index, entry in enumerate(sound.get("environments", [])):
         if entry is None:
             continue
-        environment, found = usable_environment(sound, index)
+        environment, layout, found = usable_environment(sound, index)
         faults += found
         if "defaults" in config and "defaults" not in sound:
             continue  # its settings can't be resolved
         try:
-            made = list(_environment_cells(sound, entry, environment))
+            made = list(_environment_cells(sound, entry, environment, layout))
             cells += [c for c in made if isinstance(c, Cell)]
             left_out += [c for c in made if isinstance(c, LeftOut)]
         except ConfigError as error:
@@ -84,6 +84,7 @@ def _environment_cells(
     config: Mapping[str, Any],
     entry: Mapping[str, Any],
     environment: EnvironmentSpecification,
+    layout: Layout | None,
 ) -> Iterator[Cell | LeftOut]:
     name = entry.get("name", entry["id"])
     faults: list[str] = []
@@ -100,6 +101,7 @@ def _environment_cells(
                 continue
             try:
                 specification = resolve(places, n, environment, estimator)
+                specification = fitted(specification, layout)
                 yield Cell(name, estimator["name"], specification, _threshold(entry))
             except ConfigError as error:
                 where = f"{name}, {estimator['name']}"

@@ -42,6 +42,7 @@ def tags(study: Study, run: Run, record: dict[str, Any]) -> dict[str, str]:
         "git_commit": str(git["commit"]),
         "git_dirty": str(git["dirty"]).lower(),
         "diverged": str(record["status"] == "diverged").lower(),
+        **({"reason": record["reason"]} if record["reason"] else {}),
     }
 
 

@@ -81,10 +81,8 @@ def environment_identity(specification: EnvironmentSpecification) -> dict[str, A
     identity: dict[str, Any] = {}
     if specification.module is not None:
         identity["module"] = _module_digest(specification.module)
-    else:
-        packages = environments.packages(specification)
-        identity |= _packages_identity(tuple(packages))
-    return identity
+    packages = environments.packages(specification)
+    return identity | _packages_identity(tuple(packages))
 
 
 def _git(*arguments: str) -> str | None:

@@ -9,10 +9,12 @@ defaults, `defaults`, the environment, the estimator, and the environment's
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, get_args
 
 from pgstudy.experiment import config as configs
 from pgstudy.experiment.config import ConfigError
+from pgstudy.learning.spaces import Finite, Layout
 from pgstudy.learning.specification import (
     Budget,
     BudgetUnit,
@@ -47,7 +49,9 @@ def reason_to_leave_out(estimator: Settings, n: int) -> str:
     if baseline == "batch-mean":
         return "batch-mean at N = 1 is the return itself, and the gradient always 0"
     if estimator.get("normalise", False):
-        return "normalise has no standard deviation at N = 1"
+        return (
+            "normalise needs the spread over trajectories, and at N = 1 there is none"
+        )
     return ""
 
 
@@ -84,6 +88,23 @@ def resolve(
         budget=Budget(budgets[0], settings[budgets[0]]),
         evaluation_episodes=settings["evaluation_episodes"],
     )
+
+
+def fitted(specification: RunSpecification, layout: Layout | None) -> RunSpecification:
+    """The same, without settings that do nothing in this environment.
+
+    Two cells that differ in nothing that acts are so one run. `layout` is None where
+    the environment can't be used anyway. Errors: ConfigError.
+    """
+    policy = specification.policy
+    if layout is not None and layout.one_hot and policy.normalise_observations:
+        cause = "its observations are integers, shown one-hot"
+        raise ConfigError([f"policy.normalise_observations can't be used: {cause}"])
+    if not policy.hidden:
+        policy = replace(policy, activation="tanh", init="default")
+    if layout is not None and isinstance(layout.actions, Finite):
+        policy = replace(policy, log_std=0.0)
+    return replace(specification, policy=policy)
 
 
 def _merge(places: list[Settings]) -> dict[str, Any]:
@@ -140,6 +161,8 @@ def _estimator_faults(estimator: Settings, settings: Settings) -> list[str]:
     ):
         cause = "needs credit to-go and a gamma below 1: there is no gamma^t to drop"
         faults.append(f"'discounting: biased' {cause}")
+    if how["baseline"] != "learned" and "value" in how:
+        faults.append("'value' belongs to the baseline learned")
     if how["baseline"] == "learned" and "learning_rate" not in settings["value"]:
         faults.append("the baseline learned needs value.learning_rate")
     return faults

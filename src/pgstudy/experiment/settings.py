@@ -24,15 +24,19 @@ def settings_table(schema: Rule) -> str:
 
 def _flat(properties: Rule, prefix: str = "") -> Iterator[tuple[str, Rule]]:
     for key, rule in properties.items():
-        if "properties" in rule:
+        if rule.get("type") == "object":
             yield from _flat(rule["properties"], f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", rule
 
 
 def _row(key: str, rule: Rule, value: str) -> str:
-    default = f"`{rule['default']}`" if "default" in rule else ""
+    default = f"`{_word(rule['default'])}`" if "default" in rule else ""
     return f"| `{key}` | {value} | {default} | {rule['description']} |"
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _value(schema: Rule, rule: Rule) -> str:
@@ -42,9 +46,10 @@ def _value(schema: Rule, rule: Rule) -> str:
     if reference:
         return _value(schema, schema["properties"][reference.rsplit("/", 1)[1]])
     if "enum" in rule:
-        return ", ".join(f"`{word}`" for word in rule["enum"])
+        return ", ".join(f"`{_word(word)}`" for word in rule["enum"])
     kinds = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
     names = {"object": "table", "array": "list", "string": "text"}
+    names["boolean"] = "`true` or `false`"
     text = " or ".join(names.get(kind, str(kind)) for kind in kinds)
     if "minimum" in rule:
         text += f", from {rule['minimum']}"

@@ -47,10 +47,15 @@ def train_block(store: Store, block: Block) -> list[Run]:
 
 
 def _divergence(run: Run, training: Training) -> str:
-    rate = run.cell.specification.optimizer.learning_rate
+    specification = run.cell.specification
+    rates = f"optimizer.learning_rate {specification.optimizer.learning_rate:g}"
+    if specification.estimator.value is not None:
+        rates += (
+            f", value.learning_rate {specification.estimator.value.learning_rate:g}"
+        )
     return (
         f"diverged: {run.name}: {training.reason}, at update {training.diverged_at} "
-        f"(learning_rate {rate:g}); its curve ends there"
+        f"({rates}); its curve ends there"
     )
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 
 from pgstudy.learning import estimators
 from pgstudy.learning.estimators import Array
-from pgstudy.learning.networks import Floats, Network, Parameters, initial_layers
+from pgstudy.learning.networks import (
+    Floats,
+    Network,
+    Parameters,
+    chunks,
+    initial_layers,
+)
 from pgstudy.learning.normaliser import Normaliser
 from pgstudy.learning.rollout import Batch
 from pgstudy.learning.specification import EstimatorSpecification, ValueSpecification
@@ -105,7 +113,7 @@ class LearnedValue:
         self._network = Network(self.parameters, "tanh", normaliser)
 
     def __call__(self, credit: Array, batch: Batch) -> Array:
-        """Values before they are trained on this batch: [T, N]."""
+        """The values that the batch's steps met, before they moved them: [T, N]."""
         full, mask = np.broadcast_to(credit, batch.mask.shape), batch.mask
         inputs = batch.inputs
         if self._constant:
@@ -125,11 +133,18 @@ class LearnedValue:
 
     def _learn(self, inputs: Floats, targets: Floats) -> Floats:
         """One step of regression; returns the values before it: [M]."""
-        outputs = self._network.torch_outputs(torch.from_numpy(inputs))[:, 0]
-        errors = torch.from_numpy(targets) - outputs.detach()
-        objective = torch.dot(errors, outputs) / len(targets)
-        gradient = self.parameters.gradient([objective])
+        found = np.empty_like(targets)
+        gradient = self.parameters.gradient(self._objectives(inputs, targets, found))
         with torch.no_grad():
             torch.from_numpy(self.parameters.flat).add_(gradient, alpha=self._alpha)
-        found: Floats = outputs.detach().numpy().copy()
         return found
+
+    def _objectives(
+        self, inputs: Floats, targets: Floats, found: Floats
+    ) -> Iterator[torch.Tensor]:
+        """1/M sum (C - v) v with C - v held fixed, in chunks; fills `found` with v."""
+        for rows in chunks(len(targets)):
+            outputs = self._network.torch_outputs(torch.from_numpy(inputs[rows]))[:, 0]
+            found[rows] = outputs.detach().numpy()
+            errors = torch.from_numpy(targets[rows] - found[rows])
+            yield torch.dot(errors / len(targets), outputs)

@@ -47,14 +47,15 @@ def load_module(name: str) -> None:
     """
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
-    before = set(gymnasium.registry)
+    before = dict(gymnasium.registry)
     try:
         importlib.import_module(name)
     except Exception as error:  # whatever a user's module raises
         reason = f"module {name} can't be imported: {type(error).__name__}: {error}"
         raise UnusableEnvironment(reason) from error
-    for identifier in set(gymnasium.registry) - before:
-        _registered_by[identifier] = name
+    for identifier, spec in gymnasium.registry.items():
+        if before.get(identifier) is not spec:
+            _registered_by[identifier] = name
 
 
 def registered(environment_id: str) -> EnvSpec:
@@ -63,8 +64,9 @@ def registered(environment_id: str) -> EnvSpec:
         spec = gymnasium.spec(environment_id)
     except gymnasium.error.Error as error:
         raise UnusableEnvironment(str(error)) from None
-    newest = find_highest_version(spec.namespace, spec.name)
-    if spec.version is not None and newest is not None and spec.version < newest:
+    newest = find_highest_version(spec.namespace, spec.name) or 0
+    own = environment_id in _registered_by
+    if not own and spec.version is not None and spec.version < newest:
         raise UnusableEnvironment(f"it is outdated; use {spec.name}-v{newest}")
     return spec
 
@@ -108,7 +110,8 @@ def check(specification: EnvironmentSpecification) -> Layout:
     except UnusableEnvironment:
         raise
     except Exception as error:  # whatever a third-party constructor raises
-        raise UnusableEnvironment(f"it can't be made: {error}") from None
+        reason = f"{type(error).__name__}: {error}"
+        raise UnusableEnvironment(f"it can't be made: {reason}") from None
     try:
         return layout(environment.observation_space, environment.action_space)
     finally:

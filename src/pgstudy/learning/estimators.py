@@ -111,7 +111,7 @@ def surrogate(log_probs: torch.Tensor, weights: torch.Tensor, n: int) -> torch.T
     log_probs, weights: [M], all steps of the N trajectories. Summed over steps, divided
     by N alone: a mean over steps would weigh long episodes less.
     """
-    return torch.dot(weights, log_probs) / n
+    return torch.dot(weights / n, log_probs)
 
 
 def entropy_bonus(entropies: torch.Tensor, coefficient: float, n: int) -> torch.Tensor:

@@ -14,14 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pgstudy.learning import environments
-from pgstudy.learning.spaces import Floats, Layout, layout
+from pgstudy.learning.spaces import EnvironmentFault, Floats, Layout, layout
 from pgstudy.learning.specification import EnvironmentSpecification
 
 Actions = npt.NDArray[Any]
-
-
-class EnvironmentFault(RuntimeError):
-    """An environment raised, or handed out numbers that no training can use."""
 
 
 class Ended(NamedTuple):
@@ -74,14 +70,19 @@ class ListLanes:
         self.layout = layout(first.observation_space, first.action_space)
         self._seeds: Sequence[int | None] = seeds
         self._steps: list[Callable[[Any], Any]] = []
-        self._row = self.layout.row if self.layout.reshapes else None
+        self._write = self.layout.write if self.layout.reshapes else None
 
     def reset(self, rows: Floats) -> None:
         """See `Lanes.reset`."""
-        pairs = zip(self._lanes, self._seeds, strict=True)
         try:
-            observations = [lane.reset(seed=seed)[0] for lane, seed in pairs]
-            self.layout.encode(observations, rows)
+            for lane, seed, row in zip(self._lanes, self._seeds, rows, strict=True):
+                if seed is not None:
+                    lane.action_space.seed(seed)  # some environments draw from them
+                    lane.observation_space.seed(seed)
+                observation, _ = lane.reset(seed=seed)
+                if seed is not None:
+                    _require_shape(observation, lane.observation_space.shape)
+                self.layout.write(observation, row)
         except Exception as error:  # an environment may raise anything
             raise _fault(error) from error
         self._seeds = [None] * self.count
@@ -101,7 +102,10 @@ class ListLanes:
                 if terminated or truncated:
                     ends.append((len(rewards) - first - 1, bool(terminated)))
                 else:
-                    rows[row] = self._row(observation) if self._row else observation
+                    if self._write is None:  # the common case, without a call
+                        rows[row] = observation
+                    else:
+                        self._write(observation, rows[row])
                     row += 1
         except Exception as error:  # an environment may raise anything
             raise _fault(error) from error
@@ -137,10 +141,8 @@ class VectorLanes:
         self.layout = layout(*spaces)
         self._seed: int | None = seeds[0]
         self._alive = np.arange(self.count)
-        idle = np.zeros((1, self.layout.actions.size))
-        self._idle = self.layout.actions.outward(
-            idle if self._lanes.single_action_space.shape else idle[:, 0].astype(int)
-        )
+        width = (self.layout.actions.size,) if spaces[1].shape else ()
+        self._idle = self.layout.actions.outward(np.zeros((1, *width), np.int64))
 
     def reset(self, rows: Floats) -> None:
         """See `Lanes.reset`."""
@@ -156,29 +158,21 @@ class VectorLanes:
         self, actions: Actions, rows: Floats, rewards: list[float]
     ) -> Ended | None:
         """See `Lanes.step`."""
-        outward = self.layout.actions.outward(actions)
-        if len(self._alive) < self.count:
-            every = np.repeat(self._idle, self.count, axis=0)
+        every = self.layout.actions.outward(actions)
+        some = len(self._alive) < self.count
+        if some:
+            outward, every = every, np.repeat(self._idle, self.count, axis=0)
             every[self._alive] = outward
-        else:
-            every = outward
         try:
-            observations, reward, terminated, truncated, _ = self._lanes.step(every)
+            results = self._lanes.step(every)[:4]
+            if some:
+                results = tuple(part[self._alive] for part in results)
+            ended = _take(self.layout, results, rows, rewards)
         except Exception as error:  # an environment may raise anything
             raise _fault(error) from error
-        if len(self._alive) < self.count:
-            parts = (observations, reward, terminated, truncated)
-            observations, reward, terminated, truncated = (
-                p[self._alive] for p in parts
-            )
-        rewards.extend(reward.tolist())
-        ended = terminated | truncated
-        if not ended.any():
-            self.layout.encode(observations, rows)
-            return None
-        self._alive = self._alive[~ended]
-        self.layout.encode(observations[~ended], rows[: len(self._alive)])
-        return Ended(ended, terminated)
+        if ended is not None:
+            self._alive = self._alive[~ended.ended]
+        return ended
 
     def close(self) -> None:
         """See `Lanes.close`."""
@@ -202,8 +196,11 @@ class EnvpoolLanes:
 
     def reset(self, rows: Floats) -> None:
         """See `Lanes.reset`."""
-        observations, _ = self._lanes.reset()
-        self.layout.encode(observations, rows)
+        try:
+            observations, _ = self._lanes.reset()
+            self.layout.encode(observations, rows)
+        except Exception as error:  # a library may raise anything
+            raise _fault(error) from error
         self._alive = np.arange(self.count, dtype=np.int32)
 
     def step(
@@ -211,24 +208,44 @@ class EnvpoolLanes:
     ) -> Ended | None:
         """See `Lanes.step`."""
         outward = self.layout.actions.outward(actions)
-        observations, reward, terminated, truncated, info = self._lanes.step(
-            outward, self._alive
-        )
-        if len(self._alive) > 1 and (info["env_id"] != self._alive).any():
-            raise EnvironmentFault("envpool returned the lanes in another order")
-        rewards.extend(reward.tolist())
-        ended = terminated | truncated
-        if not ended.any():
-            self.layout.encode(observations, rows)
-            return None
-        self._alive = self._alive[~ended]
-        self.layout.encode(observations[~ended], rows[: len(self._alive)])
-        return Ended(ended, terminated)
+        try:
+            *results, info = self._lanes.step(outward, self._alive)
+            if (info["env_id"] != self._alive).any():
+                raise EnvironmentFault("envpool returned its lanes in another order")
+            ended = _take(self.layout, tuple(results), rows, rewards)
+        except Exception as error:  # a library may raise anything
+            raise _fault(error) from error
+        if ended is not None:
+            self._alive = self._alive[~ended.ended]
+        return ended
 
     def close(self) -> None:
         """See `Lanes.close`."""
         self._lanes.close()
 
 
+def _take(
+    layout: Layout, results: tuple[Any, ...], rows: Floats, rewards: list[float]
+) -> Ended | None:
+    """What K lanes gave: their rewards, and the observations of those still alive."""
+    observations, reward, terminated, truncated = results
+    rewards.extend(reward.tolist())
+    ended = terminated | truncated
+    if not ended.any():
+        layout.encode(observations, rows)
+        return None
+    layout.encode(observations[~ended], rows[: len(ended) - int(ended.sum())])
+    return Ended(ended, terminated)
+
+
+def _require_shape(observation: Any, shape: tuple[int, ...] | None) -> None:
+    if np.shape(observation) != shape:
+        found = np.shape(observation)
+        wrong = f"an observation of shape {found}, and its space says {shape}"
+        raise EnvironmentFault(f"the environment gave {wrong}")
+
+
 def _fault(error: Exception) -> EnvironmentFault:
+    if isinstance(error, EnvironmentFault):
+        return error
     return EnvironmentFault(f"the environment raised {type(error).__name__}: {error}")

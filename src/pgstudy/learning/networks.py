@@ -7,7 +7,7 @@ times faster for one small layer at a time.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from pgstudy.learning.specification import Activation, Init
 
 Floats = npt.NDArray[np.float32]
 
+GRADIENT_ROWS = 2048  # differentiated at once: fits the cache, bounds the memory
 OUTPUT_SCALE = 0.01  # near-equal outputs before the first update
 
 
@@ -50,6 +51,12 @@ class Parameters:
         for objective in objectives:
             objective.backward()  # type: ignore[no-untyped-call]
         return self._gradient
+
+
+def chunks(rows: int) -> Iterator[slice]:
+    """All rows, at most GRADIENT_ROWS at a time."""
+    for start in range(0, rows, GRADIENT_ROWS):
+        yield slice(start, start + GRADIENT_ROWS)
 
 
 def initial_layers(

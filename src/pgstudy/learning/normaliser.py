@@ -15,7 +15,7 @@ class Normaliser:
     """x -> clip((x - mean) / deviation, -10, 10), with the statistics of `update`.
 
     The statistics stay fixed while a batch is sampled and differentiated, so the
-    policy of a batch is one function. Before any update x is passed on as it is.
+    policy of a batch is one function. Before any update only the clip acts.
     """
 
     LIMIT = 10.0

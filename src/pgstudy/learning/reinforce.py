@@ -13,6 +13,7 @@ import torch
 from pgstudy.learning.baselines import LearnedValue, StepWeights
 from pgstudy.learning.estimators import Array, entropy_bonus, surrogate
 from pgstudy.learning.lanes import Lanes, make_lanes
+from pgstudy.learning.networks import chunks
 from pgstudy.learning.optimizers import make_optimizer
 from pgstudy.learning.policies import PolicyOverflow, make_policy, saved
 from pgstudy.learning.results import Column, History, Training
@@ -21,10 +22,10 @@ from pgstudy.learning.specification import RunSpecification
 from pgstudy.learning.streams import Streams
 
 THREADS = 1  # more would change the bits, and eight jobs at once would crawl
-GRADIENT_ROWS = 2048  # steps differentiated at once: fits the cache, bounds the memory
+HUGE = 1e4  # no sensible step size makes logits like that
 
 OVERFLOW = "the policy's outputs are not finite numbers"
-SATURATED = "every action has probability 1, so the gradient is exactly 0 for ever"
+SATURATED = "outputs beyond 10,000 give every action probability 1, the gradient is 0"
 
 
 class Divergence(ArithmeticError):
@@ -68,11 +69,12 @@ class Trainer:
         try:
             evaluation["untrained"] = self._evaluate(self.streams.untrained)
             while self._progress() < 1:
-                self._update()
+                self.update()
             evaluation["final"] = self._evaluate(self.streams.final)
         except Divergence as error:
             diverged_at, reason = max(1, self.spent["updates"]), str(error)
-        self.sampler.close()
+        finally:
+            self.sampler.close()
         return Training(
             status="finished" if reason is None else "diverged",
             updates=self.history.updates(),
@@ -87,7 +89,7 @@ class Trainer:
         budget = self.specification.budget
         return self.spent[budget.unit] / budget.amount
 
-    def _update(self) -> None:
+    def update(self) -> None:
         """Sample N trajectories and take one step. Errors: Divergence."""
         alpha = self.specification.optimizer.learning_rate
         if self.specification.optimizer.schedule == "linear":
@@ -98,8 +100,8 @@ class Trainer:
         norm = float(gradient.norm())
         self._record(batch, alpha, norm)
         if not np.isfinite(norm):
-            raise Divergence(self._why_not_finite(batch))
-        if norm == 0 and weights.any() and self._saturated(batch):
+            raise Divergence(self._why_not_finite(batch, weights))
+        if norm == 0 and weights.any() and self._outputs_beyond(HUGE, batch):
             raise Divergence(SATURATED)
         self.optimizer.step(gradient, alpha)
         if not np.isfinite(self.policy.parameters.flat).all():
@@ -114,8 +116,7 @@ class Trainer:
     def _objectives(self, batch: Batch, weights: Array) -> Iterator[torch.Tensor]:
         """The surrogate, in chunks that add up to it."""
         n, bonus = self.specification.n, self.specification.estimator.entropy
-        for start in range(0, len(weights), GRADIENT_ROWS):
-            rows = slice(start, start + GRADIENT_ROWS)
+        for rows in chunks(len(weights)):
             outputs = self.policy.network.torch_outputs(
                 torch.from_numpy(batch.inputs[rows])
             )
@@ -128,17 +129,17 @@ class Trainer:
                 objective = objective + entropy_bonus(entropies, bonus, n)
             yield objective
 
-    def _why_not_finite(self, batch: Batch) -> str:
-        outputs = self.policy.network.numpy_outputs(batch.inputs)
-        if not np.isfinite(outputs).all():
+    def _why_not_finite(self, batch: Batch, weights: Array) -> str:
+        if self._outputs_beyond(float(np.finfo(np.float32).max), batch):
             return OVERFLOW
-        return "the gradient is not a finite number"
+        why = "the gradient is not a finite number"
+        if self.specification.estimator.value is not None:
+            why += f"; with the learned baseline, weights reach {abs(weights).max():.0e}"
+        return why
 
-    @torch.no_grad()
-    def _saturated(self, batch: Batch) -> bool:
-        outputs = self.policy.network.torch_outputs(torch.from_numpy(batch.inputs))
-        log_probs = self.policy.log_probs(outputs, torch.from_numpy(batch.actions))
-        return not log_probs.any()
+    def _outputs_beyond(self, limit: float, batch: Batch) -> bool:
+        outputs = self.policy.network.numpy_outputs(batch.inputs)
+        return not bool((abs(outputs) <= limit).all())
 
     def _record(self, batch: Batch, alpha: float, norm: float) -> None:
         self.spent["env_steps"] += len(batch.inputs)
@@ -157,9 +158,11 @@ class Trainer:
             return np.empty(0)
         environments, actions = stream.spawn(2)
         sampler = self._sampler(self._lanes(environments, count), actions)
-        batch = _sample(sampler)
-        sampler.close()
-        if not np.isfinite(self.policy.network.numpy_outputs(batch.inputs)).all():
+        try:
+            batch = _sample(sampler)
+        finally:
+            sampler.close()
+        if self._outputs_beyond(float(np.finfo(np.float32).max), batch):
             raise Divergence(OVERFLOW)
         return batch.returns
 

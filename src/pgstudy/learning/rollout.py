@@ -13,9 +13,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from pgstudy.learning.lanes import EnvironmentFault, Lanes
+from pgstudy.learning.lanes import Lanes
 from pgstudy.learning.policies import Actions, Policy, PolicyOverflow
-from pgstudy.learning.spaces import Floats
+from pgstudy.learning.spaces import EnvironmentFault, Floats
 
 NOISE_CHUNK = 4096
 
@@ -26,13 +26,14 @@ class Batch:
 
     inputs: [M, inputs] and actions: [M] or [M, k], as the policy knows them;
     rewards: [T, N], 0 after a trajectory's end; mask: [T, N], True where a step was
-    taken, so that x[mask]: [M]; terminated: [N] (False: cut at the cap).
+    taken, so that x[mask]: [M]; lengths: [N]; terminated: [N] (False: cut at the cap).
     """
 
     inputs: Floats
     actions: Actions
     rewards: npt.NDArray[np.float64]
     mask: npt.NDArray[np.bool_]
+    lengths: npt.NDArray[np.int64]
     terminated: npt.NDArray[np.bool_]
 
     @cached_property
@@ -40,12 +41,6 @@ class Batch:
         """Undiscounted sums of rewards: [N]."""
         returns: npt.NDArray[np.float64] = self.rewards.sum(0)
         return returns
-
-    @cached_property
-    def lengths(self) -> npt.NDArray[np.int64]:
-        """Steps of each trajectory: [N]."""
-        lengths: npt.NDArray[np.int64] = self.mask.sum(0)
-        return lengths
 
 
 class NoiseStream:
@@ -117,42 +112,34 @@ class Sampler:
 
 
 class _Trace:
-    """What a batch under way has seen so far; `stretches` of steps with equal lanes."""
+    """What a batch under way has seen so far."""
 
     def __init__(self, n: int) -> None:
         self.rewards: list[float] = []
         self.actions: list[Actions] = []
         self._alive = np.arange(n)
-        self._stretches: list[tuple[npt.NDArray[np.int64], int]] = []
+        self._lengths = np.zeros(n, np.int64)
         self._terminated = np.zeros(n, np.bool_)
 
     def drop(
         self, ended: npt.NDArray[np.bool_], terminated: npt.NDArray[np.bool_]
     ) -> int:
         """Some of the lanes alive have ended. Returns how many are left."""
-        self._close_stretch()
+        self._lengths[self._alive[ended]] = len(self.actions)
         self._terminated[self._alive[terminated]] = True
         self._alive = self._alive[~ended]
         return len(self._alive)
 
-    def _close_stretch(self) -> None:
-        earlier = sum(steps for _, steps in self._stretches)
-        self._stretches.append((self._alive, len(self.actions) - earlier))
-
     def batch(self, inputs: Floats) -> Batch:
-        self._close_stretch()
-        lanes = np.concatenate([np.tile(a, steps) for a, steps in self._stretches])
-        counts = np.array([(len(a), steps) for a, steps in self._stretches])
-        alive = np.repeat(counts[:, 0], counts[:, 1])
-        times = np.repeat(np.arange(len(alive)), alive)
-        shape = (len(alive), len(self._terminated))
-        mask, rewards = np.zeros(shape, np.bool_), np.zeros(shape)
-        mask[times, lanes] = True
-        rewards[times, lanes] = _as_numbers(self.rewards)
+        steps = len(self.actions)
+        self._lengths[self._alive] = steps
+        mask = np.arange(steps)[:, None] < self._lengths
+        rewards = np.zeros(mask.shape)
+        rewards[mask] = _as_numbers(self.rewards)  # by time, then lane, as recorded
         _require_finite(inputs, "observation")
         _require_finite(rewards, "reward")
         actions: Actions = np.concatenate(self.actions)
-        return Batch(inputs, actions, rewards, mask, self._terminated)
+        return Batch(inputs, actions, rewards, mask, self._lengths, self._terminated)
 
 
 def _as_numbers(rewards: list[float]) -> npt.NDArray[np.float64]:

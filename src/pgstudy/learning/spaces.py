@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,10 @@ Floats = npt.NDArray[np.float32]
 
 class UnusableEnvironment(ValueError):
     """An environment that a study can't use; the message says why and what to do."""
+
+
+class EnvironmentFault(RuntimeError):
+    """An environment raised, or handed out what no training can use."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,16 @@ class Layout:
     reshapes: bool
     actions: Finite | Continuous
 
-    def row(self, observation: Any) -> Floats:
-        """One observation that is not yet a flat array, as a policy's input row."""
-        if self.one_hot:
-            row: Floats = _unit_rows(self.inputs)[observation - self.first_observation]
-            return row
-        return np.asarray(observation, np.float32).ravel()
+    def write(self, observation: Any, row: Floats) -> None:
+        """Write one observation, of any kind, into a row: [inputs]."""
+        if not self.one_hot:
+            row[:] = np.reshape(observation, row.shape)
+            return
+        state = int(observation) - self.first_observation
+        if not 0 <= state < self.inputs:
+            raise EnvironmentFault(f"the environment gave observation {observation}")
+        row.fill(0)
+        row[state] = 1
 
     def encode(self, observations: npt.ArrayLike, rows: Floats) -> None:
         """Write K observations into rows: [K, inputs]."""
@@ -92,15 +99,10 @@ def layout(observations: spaces.Space[Any], actions: spaces.Space[Any]) -> Layou
     return Layout(*_inputs(observations), _actions(actions))
 
 
-@functools.cache
-def _unit_rows(width: int) -> Floats:
-    return np.eye(width, dtype=np.float32)
-
-
 def _inputs(space: spaces.Space[Any]) -> tuple[int, bool, int, bool]:
     if isinstance(space, spaces.Discrete):
         return int(space.n), True, int(space.start), True
-    if isinstance(space, spaces.Box) and space.shape:
+    if isinstance(space, spaces.Box) and np.prod(space.shape) and space.shape:
         return int(np.prod(space.shape)), False, 0, len(space.shape) > 1
     raise UnusableEnvironment(
         f"its observations are {space}; pgstudy has policies for Discrete and Box "
@@ -113,7 +115,7 @@ def _actions(space: spaces.Space[Any]) -> Finite | Continuous:
     if isinstance(space, spaces.Discrete):
         return Finite(int(space.n), int(space.start))
     floating = np.issubdtype(space.dtype or object, np.floating)
-    if isinstance(space, spaces.Box) and space.shape and floating:
+    if isinstance(space, spaces.Box) and np.prod(space.shape) and floating:
         return Continuous(space)
     raise UnusableEnvironment(
         f"its actions are {space}; pgstudy has policies for Discrete actions and for "

@@ -1,0 +1,101 @@
+"""The pipeline around training: processes, planning, tracking.
+
+Each measure takes an empty folder and yields rows: what, measured.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from pgstudy.experiment import provenance
+from pgstudy.experiment.loading import load_study
+from pgstudy.experiment.runs import Store
+from pgstudy.experiment.training import save
+from pgstudy.learning.reinforce import train
+from pgstudy.learning.results import Training
+
+ROOT = Path(__file__).parents[1]
+STEPS = 40_000
+
+
+def config(**changes):
+    base = {
+        "study": "bench",
+        "seeds": 1,
+        "sample_counts": [1, 4, 16, 64],
+        "defaults": {
+            "env_steps": STEPS,
+            "evaluation_episodes": 0,
+            "optimizer": {"learning_rate": 1e-4},
+            "policy": {"hidden": [64]},
+        },
+        "environments": [{"id": "CartPole-v1"}],
+        "estimators": [{"name": "total-return"}],
+    }
+    return base | changes
+
+
+def run_measured(command, folder):
+    """Wall seconds, CPU seconds and peak MB of one process."""
+    environment = {k: v for k, v in os.environ.items() if "MLFLOW" not in k}
+    start, pid = time.perf_counter(), os.fork()
+    if pid == 0:
+        os.chdir(folder)
+        with open(os.devnull, "w") as null:
+            os.dup2(null.fileno(), 1)
+            os.dup2(null.fileno(), 2)
+        os.execvpe(command[0], command, environment)
+    _, status, usage = os.wait4(pid, 0)
+    assert status == 0, command
+    cpu = usage.ru_utime + usage.ru_stime
+    return time.perf_counter() - start, cpu, usage.ru_maxrss / 1024
+
+
+def training_memory(folder):
+    default = yaml.safe_load((ROOT / "config/config.yaml").read_text()) | {"seeds": 1}
+    blocks = {b.cell.n: b for b in load_study(default).blocks() if b.cell.threshold}
+    wall, _, memory = run_measured(["pgstudy", "train", blocks[64].to_json()], folder)
+    name = "a training process (CartPole-v1, N = 64, 300,000 steps)"
+    yield name, f"{wall:.1f} s, {memory:.0f} MB"
+
+
+def dry_run(folder):
+    big = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
+    big |= {"study": "big", "seeds": 1250, "seeds_per_job": 5}
+    big["sample_counts"] = [1, 2, 4, 8]
+    for entry in big["environments"]:
+        entry["optimizer"] = {"learning_rate": 0.001}
+    big["estimators"] = [{"name": "total-return"}]
+    (folder / "big.yaml").write_text(yaml.safe_dump(big))
+    command = ["snakemake", "-n", "-q", "--cores", "8", "-s", str(ROOT / "Snakefile")]
+    command += ["-d", str(folder), "--configfile", str(folder / "big.yaml")]
+    _, cpu, memory = run_measured(command, ROOT)
+    yield "a dry run of a study of 10,000 runs", f"{cpu:.1f} CPU-s, {memory:.0f} MB"
+
+
+def tracking(folder):
+    """80 runs of 500 updates, as the files of real runs, into a new SQLite store."""
+    study = load_study(config(seeds=80, sample_counts=[1]))
+    store = Store(folder / "results")
+    result = train(study.cells[0].specification, 0)
+    updates = {k: np.resize(v, 500) for k, v in result.updates.items()}
+    updates["update"] = np.arange(1, 501)
+    fields = vars(result) | {"updates": updates}
+    made = {"made_by": provenance.describe(), "started": time.time(), "seconds": 1.0}
+    for seed in study.seeds:
+        save(store.run(study.cells[0], seed), Training(**fields), made)
+    file = folder / "results" / "bench" / "study.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps({"config": study.config}))
+    wall, _, memory = run_measured(["pgstudy", "track", str(file)], folder)
+    name = f"tracking 80 runs of 500 points x {len(updates) - 2} metrics"
+    yield name, f"{wall:.0f} s, {memory:.0f} MB"
+
+
+MEASURES = (training_memory, dry_run, tracking)

@@ -1,0 +1,201 @@
+"""Training against the environment alone, a textbook loop, and its own other modes.
+
+All in one process, one thread; each number is the median of several ratios, whose two
+sides were measured one right after the other. Time is the process's CPU time, which
+other programs of a busy machine disturb less than wall time.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import gymnasium
+import numpy as np
+import torch
+
+from benchmarks.baselines import textbook
+from benchmarks.pipeline import config, run_measured
+from pgstudy.experiment.loading import load_study
+from pgstudy.learning import environments
+from pgstudy.learning.reinforce import Trainer, train
+from pgstudy.learning.specification import (
+    Budget,
+    EnvironmentSpecification,
+    EstimatorSpecification,
+    OptimizerSpecification,
+    PolicySpecification,
+    RunSpecification,
+)
+
+CARTPOLE = EnvironmentSpecification("CartPole-v1", {}, 500)
+ACROBOT = EnvironmentSpecification("Acrobot-v1", {}, 500)
+STILL = 1e-12  # a step size that leaves the policy as it is
+RATES = {1: 1e-5, 4: 1e-4, 16: 3e-4, 64: 1e-3}  # those of config/config.yaml
+
+
+def specification(n, steps, rate=STILL, environment=CARTPOLE, schedule="constant"):
+    return RunSpecification(
+        environment=environment,
+        n=n,
+        estimator=EstimatorSpecification(),
+        policy=PolicySpecification(hidden=(64,)),
+        optimizer=OptimizerSpecification("sgd", rate, schedule),
+        budget=Budget("env_steps", steps),
+        evaluation_episodes=0,
+    )
+
+
+def speed(work):
+    """Steps per CPU-second of a call that returns its steps."""
+    start = time.process_time()
+    return work() / (time.process_time() - start)
+
+
+def median(repeats, ours, theirs):
+    """Median of our speed over theirs, and the spread of the ratios."""
+    ratios = sorted(speed(ours) / speed(theirs) for _ in range(repeats))
+    return statistics.median(ratios), f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
+
+
+def environment_alone(steps=60_000, made=None):
+    env = made or environments.make(CARTPOLE)
+    env.reset(seed=0)
+    for action in np.random.default_rng(0).integers(2, size=steps).tolist():
+        _, _, terminated, truncated, _ = env.step(action)
+        if terminated or truncated:
+            env.reset()
+    return steps
+
+
+def trained(spec, parameters=None, seed=0):
+    """Run a training, from given parameters if any; returns its steps."""
+    trainer = Trainer(spec, seed)
+    if parameters is not None:
+        trainer.policy.parameters.flat[:] = parameters
+    trainer.run()
+    return trainer.spent["env_steps"]
+
+
+def good_parameters():
+    """A CartPole policy that keeps the pole up for 500 steps."""
+    how = EstimatorSpecification(baseline="leave-one-out")
+    spec = replace(specification(16, 300_000, 1e-3, schedule="linear"), estimator=how)
+    result = train(spec, 0)
+    assert result.updates["mean_return"][-20:].mean() > 495
+    return np.concatenate([v.numpy().ravel() for v in result.policy.values()])
+
+
+def against_the_environment(_folder):
+    made = gymnasium.make("CartPole-v1")
+    for n, rate in RATES.items():
+        spec = specification(n, 300_000, rate, schedule="linear")
+
+        def ours(spec=spec):
+            return trained(spec)
+
+        ratio, spread = median(3, ours, environment_alone)
+        yield f"whole training, CartPole-v1, N = {n}", f"{ratio:.2f} ({spread})"
+    ratio, _ = median(3, lambda: environment_alone(made=made), environment_alone)
+    yield "(the environment as gymnasium.make gives it, wrapped)", f"{ratio:.2f}"
+
+
+def against_the_list(_folder):
+    good = good_parameters()
+    vector = replace(CARTPOLE, vectorize=True)
+    pool = replace(ACROBOT, vectorize="envpool")
+    cases = [
+        ("native vector, CartPole-v1, N = 64, untrained", CARTPOLE, vector, None, 64),
+        ("native vector, CartPole-v1, N = 64, 500 steps", CARTPOLE, vector, good, 64),
+        ("envpool, Acrobot-v1, N = 16", ACROBOT, pool, None, 16),
+    ]
+    for name, plain, fast, parameters, n in cases:
+        few, many = (specification(n, k, environment=plain) for k in (64_000, 160_000))
+        trained(replace(few, environment=fast), parameters)  # first use: imports
+
+        def ours(spec=many, fast=fast, parameters=parameters):
+            return trained(replace(spec, environment=fast), parameters)
+
+        def theirs(spec=few, parameters=parameters):
+            return trained(spec, parameters)
+
+        ratio, spread = median(5, ours, theirs)
+        yield f"{name}, against the list", f"{ratio:.1f} times ({spread})"
+
+
+def against_the_textbook(_folder):
+    good = good_parameters()
+    for name, parameters in (("long", good), ("short", None)):
+        spec = specification(1, 40_000)
+        weights = None
+        if parameters is not None:
+            trainer = Trainer(spec, 0)
+            trainer.policy.parameters.flat[:] = parameters
+            weights = list(trainer.policy.parameters.tensors.values())
+
+        def ours(parameters=parameters, spec=spec):
+            return trained(spec, parameters)
+
+        def theirs(weights=weights):
+            return textbook.train(4000, STILL, weights)
+
+        theirs()  # first use: torch.optim's imports
+        ratio, spread = median(5, ours, theirs)
+        what = f"{name} episodes, N = 1, against the textbook loop"
+        yield what, f"{ratio:.0f} times ({spread})"
+
+
+START = """
+import os, sys, time
+from gymnasium.envs.classic_control.cartpole import CartPoleEnv
+def step(self, action):
+    print(time.process_time(), flush=True)
+    os._exit(0)
+CartPoleEnv.step = step
+from pgstudy.cli import main
+main()
+"""
+
+
+def start_up(folder):
+    block = next(load_study(config()).blocks()).to_json()
+    command = [sys.executable, "-c", START, "train", block]
+    seconds = [
+        float(subprocess.run(command, cwd=folder, stdout=-1, check=True).stdout)
+        for _ in range(5)
+    ]
+    name = "from process start to the first environment step"
+    yield name, f"{statistics.median(seconds):.2f} CPU-s"
+
+
+def large_n(folder):
+    changes = {"sample_counts": [1000], "seeds": 1}
+    study = config(**changes, environments=[{"id": "CartPole-v1", "updates": 1}])
+    del study["defaults"]["env_steps"]
+    block = json.loads(next(load_study(study).blocks()).to_json())
+    good = folder / "good.npy"
+    np.save(good, good_parameters())
+    code = (
+        "import sys, json, numpy as np\n"
+        "from pgstudy.learning.reinforce import Trainer\n"
+        "from pgstudy.learning.specification import RunSpecification\n"
+        "t = Trainer(RunSpecification.from_dict(json.loads(sys.argv[1])), 0)\n"
+        "t.policy.parameters.flat[:] = np.load(sys.argv[2])\n"
+        "t.run(); assert t.spent['env_steps'] > 490_000"
+    )
+    text = json.dumps(block["specification"])
+    command = [sys.executable, "-c", code, text, str(good)]
+    _, _, memory = run_measured(command, folder)
+    yield "a process with N = 1000, 500-step episodes", f"{memory:.0f} MB"
+
+
+MEASURES = (
+    against_the_environment,
+    against_the_list,
+    against_the_textbook,
+    start_up,
+    large_n,
+)
+torch.set_num_threads(1)

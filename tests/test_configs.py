@@ -1,0 +1,46 @@
+"""The config files that come with the project."""
+
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from pgstudy.experiment.loading import load_study
+from pgstudy.learning.reinforce import train
+from tests.conftest import ROOT
+
+FILES = sorted((ROOT / "config").rglob("*.yaml"))
+EXTRAS = {"InvertedPendulum": "mujoco", "LunarLander": "Box2D"}
+
+# What the last tenth of training must reach, on a seed that no step size was chosen on.
+REACHED = {
+    "cartpole": 400,
+    "cliffwalking": -110,
+    "frozenlake": 0.4,
+    "invertedpendulum": 30,
+    "pendulum": -1130,
+}
+
+
+def load(file):
+    text = file.read_text()
+    for name, package in EXTRAS.items():
+        if name in text:
+            pytest.importorskip(package, reason=f"{file.name} needs `make extras`")
+    return load_study(yaml.safe_load(text))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_every_config_can_be_run(file):
+    """No fault, and a name of its own."""
+    assert load(file).cells
+    assert len({yaml.safe_load(f.read_text())["study"] for f in FILES}) == len(FILES)
+
+
+@pytest.mark.parametrize("name", REACHED)
+def test_tuned_settings_learn(name):
+    """Well beyond the untrained policy, though not on every seed as far."""
+    (cell,) = load(ROOT / "config" / "tuned" / f"{name}.yaml").cells
+    spec = replace(cell.specification, evaluation_episodes=0)
+    returns = train(spec, 77).updates["mean_return"]
+    assert returns[-len(returns) // 10 :].mean() > REACHED[name]
