@@ -82,7 +82,7 @@ def trained(spec, parameters=None, seed=0):
 def good_parameters():
     """A CartPole policy that keeps the pole up for 500 steps."""
     how = EstimatorSpecification(baseline="leave-one-out")
-    spec = replace(specification(16, 300_000, 1e-3, schedule="linear"), estimator=how)
+    spec = replace(specification(4, 300_000, 3e-4, schedule="linear"), estimator=how)
     result = train(spec, 0)
     assert result.updates["mean_return"][-20:].mean() > 495
     return np.concatenate([v.numpy().ravel() for v in result.policy.values()])

@@ -9,10 +9,12 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import jsonschema
 import yaml
+
+if TYPE_CHECKING:
+    import jsonschema
 
 ROOT = Path(__file__).parents[3]
 SCHEMA_FILE = ROOT / "workflow" / "schemas" / "config.schema.yaml"
@@ -70,6 +72,8 @@ def examine(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], lis
     lists with a fault replaced by None) and the faults. Defaults are not filled in: a
     cell's settings come from several places.
     """
+    import jsonschema  # late: training jobs need this module and not that one
+
     config: dict[str, Any] = normalise(raw)
     sound, faults = dict(config), []
     odd = list(_odd_values(config))

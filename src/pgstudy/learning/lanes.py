@@ -142,7 +142,8 @@ class VectorLanes:
         self._seed: int | None = seeds[0]
         self._alive = np.arange(self.count)
         width = (self.layout.actions.size,) if spaces[1].shape else ()
-        self._idle = self.layout.actions.outward(np.zeros((1, *width), np.int64))
+        idle = np.zeros((self.count, *width), np.int64)
+        self._actions = self.layout.actions.outward(idle).copy()
 
     def reset(self, rows: Floats) -> None:
         """See `Lanes.reset`."""
@@ -158,20 +159,19 @@ class VectorLanes:
         self, actions: Actions, rows: Floats, rewards: list[float]
     ) -> Ended | None:
         """See `Lanes.step`."""
-        every = self.layout.actions.outward(actions)
-        some = len(self._alive) < self.count
-        if some:
-            outward, every = every, np.repeat(self._idle, self.count, axis=0)
-            every[self._alive] = outward
+        self._actions[self._alive] = self.layout.actions.outward(actions)
         try:
-            results = self._lanes.step(every)[:4]
-            if some:
-                results = tuple(part[self._alive] for part in results)
-            ended = _take(self.layout, results, rows, rewards)
+            observations, *results, _ = self._lanes.step(self._actions)
+            reward, terminated, truncated = results
+            rewards.extend(reward[self._alive].tolist())
+            over = (terminated | truncated)[self._alive]
+            ended = None
+            if over.any():
+                ended = Ended(over, terminated[self._alive])
+                self._alive = self._alive[~over]
+            self.layout.encode(observations[self._alive], rows[: len(self._alive)])
         except Exception as error:  # an environment may raise anything
             raise _fault(error) from error
-        if ended is not None:
-            self._alive = self._alive[~ended.ended]
         return ended
 
     def close(self) -> None:
@@ -209,33 +209,24 @@ class EnvpoolLanes:
         """See `Lanes.step`."""
         outward = self.layout.actions.outward(actions)
         try:
-            *results, info = self._lanes.step(outward, self._alive)
+            observations, reward, *ends, info = self._lanes.step(outward, self._alive)
             if (info["env_id"] != self._alive).any():
                 raise EnvironmentFault("envpool returned its lanes in another order")
-            ended = _take(self.layout, tuple(results), rows, rewards)
+            rewards.extend(reward.tolist())
+            terminated, truncated = ends
+            over = terminated | truncated
+            ended = None
+            if over.any():
+                ended = Ended(over, terminated)
+                self._alive, observations = self._alive[~over], observations[~over]
+            self.layout.encode(observations, rows[: len(self._alive)])
         except Exception as error:  # a library may raise anything
             raise _fault(error) from error
-        if ended is not None:
-            self._alive = self._alive[~ended.ended]
         return ended
 
     def close(self) -> None:
         """See `Lanes.close`."""
         self._lanes.close()
-
-
-def _take(
-    layout: Layout, results: tuple[Any, ...], rows: Floats, rewards: list[float]
-) -> Ended | None:
-    """What K lanes gave: their rewards, and the observations of those still alive."""
-    observations, reward, terminated, truncated = results
-    rewards.extend(reward.tolist())
-    ended = terminated | truncated
-    if not ended.any():
-        layout.encode(observations, rows)
-        return None
-    layout.encode(observations[~ended], rows[: len(ended) - int(ended.sum())])
-    return Ended(ended, terminated)
 
 
 def _require_shape(observation: Any, shape: tuple[int, ...] | None) -> None:

@@ -134,7 +134,9 @@ class Trainer:
             return OVERFLOW
         why = "the gradient is not a finite number"
         if self.specification.estimator.value is not None:
-            why += f"; with the learned baseline, weights reach {abs(weights).max():.0e}"
+            why += (
+                f"; with the learned baseline, weights reach {abs(weights).max():.0e}"
+            )
         return why
 
     def _outputs_beyond(self, limit: float, batch: Batch) -> bool:
