@@ -1,12 +1,12 @@
-"""N lanes to step at once: a list of environments, a vector environment, or envpool.
+"""N lanes to step at once, and the plain list of environments that steps them.
 
-All three keep one rule: a lane is stepped to the end of its episode and then left
-alone until the next `reset`, so that no row of an automatic reset is ever counted.
+All kinds of lanes keep one rule: a lane is stepped to the end of its episode and then
+left alone until the next `reset`, so that no row of an automatic reset is ever counted.
+The other kinds are in `vector_lanes`.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -53,9 +53,13 @@ def make_lanes(specification: EnvironmentSpecification, seeds: Sequence[int]) ->
     """One lane per seed. Errors: UnusableEnvironment."""
     if specification.module is not None:
         environments.load_module(specification.module)
-    kinds: dict[Any, Callable[[EnvironmentSpecification, Sequence[int]], Lanes]]
-    kinds = {False: ListLanes, True: VectorLanes, "envpool": EnvpoolLanes}
-    return kinds[specification.vectorize](specification, seeds)
+    if specification.vectorize is False:
+        return ListLanes(specification, seeds)
+    from pgstudy.learning import vector_lanes  # late: it builds on this module
+
+    if specification.vectorize == "envpool":
+        return vector_lanes.EnvpoolLanes(specification, seeds)
+    return vector_lanes.VectorLanes(specification, seeds)
 
 
 class ListLanes:
@@ -84,7 +88,7 @@ class ListLanes:
                     _require_shape(observation, lane.observation_space.shape)
                 self.layout.write(observation, row)
         except Exception as error:  # an environment may raise anything
-            raise _fault(error) from error
+            raise fault(error) from error
         self._seeds = [None] * self.count
         self._steps = [lane.step for lane in self._lanes]
 
@@ -108,7 +112,7 @@ class ListLanes:
                         self._write(observation, rows[row])
                     row += 1
         except Exception as error:  # an environment may raise anything
-            raise _fault(error) from error
+            raise fault(error) from error
         return self._drop(ends) if ends else None
 
     def _drop(self, ends: list[tuple[int, bool]]) -> Ended:
@@ -126,109 +130,6 @@ class ListLanes:
             lane.close()
 
 
-class VectorLanes:
-    """The vector environment registered with the id, seeded once as a whole.
-
-    It resets ended lanes by itself; these are stepped along, and never looked at.
-    """
-
-    def __init__(
-        self, specification: EnvironmentSpecification, seeds: Sequence[int]
-    ) -> None:
-        self.count = len(seeds)
-        self._lanes = environments.make_vector(specification, self.count)
-        spaces = self._lanes.single_observation_space, self._lanes.single_action_space
-        self.layout = layout(*spaces)
-        self._seed: int | None = seeds[0]
-        self._alive = np.arange(self.count)
-        width = (self.layout.actions.size,) if spaces[1].shape else ()
-        idle = np.zeros((self.count, *width), np.int64)
-        self._actions = self.layout.actions.outward(idle).copy()
-
-    def reset(self, rows: Floats) -> None:
-        """See `Lanes.reset`."""
-        try:
-            observations, _ = self._lanes.reset(seed=self._seed)
-            self.layout.encode(observations, rows)
-        except Exception as error:  # an environment may raise anything
-            raise _fault(error) from error
-        self._seed = None
-        self._alive = np.arange(self.count)
-
-    def step(
-        self, actions: Actions, rows: Floats, rewards: list[float]
-    ) -> Ended | None:
-        """See `Lanes.step`."""
-        self._actions[self._alive] = self.layout.actions.outward(actions)
-        try:
-            observations, *results, _ = self._lanes.step(self._actions)
-            reward, terminated, truncated = results
-            rewards.extend(reward[self._alive].tolist())
-            over = (terminated | truncated)[self._alive]
-            ended = None
-            if over.any():
-                ended = Ended(over, terminated[self._alive])
-                self._alive = self._alive[~over]
-            self.layout.encode(observations[self._alive], rows[: len(self._alive)])
-        except Exception as error:  # an environment may raise anything
-            raise _fault(error) from error
-        return ended
-
-    def close(self) -> None:
-        """See `Lanes.close`."""
-        self._lanes.close()
-
-
-class EnvpoolLanes:
-    """envpool's environments, a seed each; only those alive are stepped."""
-
-    def __init__(
-        self, specification: EnvironmentSpecification, seeds: Sequence[int]
-    ) -> None:
-        self.count = len(seeds)
-        small = [seed % 2**31 for seed in seeds]
-        self._lanes = environments.make_envpool(specification, small)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the precision of bounds
-            spaces = self._lanes.observation_space, self._lanes.action_space
-        self.layout = layout(*spaces)
-        self._alive = np.arange(self.count, dtype=np.int32)
-
-    def reset(self, rows: Floats) -> None:
-        """See `Lanes.reset`."""
-        try:
-            observations, _ = self._lanes.reset()
-            self.layout.encode(observations, rows)
-        except Exception as error:  # a library may raise anything
-            raise _fault(error) from error
-        self._alive = np.arange(self.count, dtype=np.int32)
-
-    def step(
-        self, actions: Actions, rows: Floats, rewards: list[float]
-    ) -> Ended | None:
-        """See `Lanes.step`."""
-        outward = self.layout.actions.outward(actions)
-        try:
-            observations, reward, *ends, info = self._lanes.step(outward, self._alive)
-            if (info["env_id"] != self._alive).any():
-                raise EnvironmentFault("envpool returned its lanes in another order")
-            rewards.extend(reward.tolist())
-            terminated, truncated = ends
-            over = terminated | truncated
-            ended = None
-            if over.any():
-                ended = Ended(over, terminated)
-                self._alive, observations = self._alive[~over], observations[~over]
-            self.layout.encode(observations, rows[: len(self._alive)])
-        except Exception as error:  # a library may raise anything
-            raise _fault(error) from error
-        return ended
-
-    def close(self) -> None:
-        """See `Lanes.close`."""
-        self._lanes.close()
-
-
 def _require_shape(observation: Any, shape: tuple[int, ...] | None) -> None:
     if np.shape(observation) != shape:
         found = np.shape(observation)
@@ -236,7 +137,8 @@ def _require_shape(observation: Any, shape: tuple[int, ...] | None) -> None:
         raise EnvironmentFault(f"the environment gave {wrong}")
 
 
-def _fault(error: Exception) -> EnvironmentFault:
+def fault(error: Exception) -> EnvironmentFault:
+    """What an environment raised, as the reason why a run ends."""
     if isinstance(error, EnvironmentFault):
         return error
     return EnvironmentFault(f"the environment raised {type(error).__name__}: {error}")
