@@ -5,6 +5,7 @@ PDF (TrueType fonts, for a paper) and PNG (for the report), byte-stable.
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from pgstudy.analysis.tables import Tables
 from pgstudy.experiment.runs import write_atomically
 from pgstudy.experiment.study import Study
 
+COLUMNS = 3  # panels in a row
 PANEL = 3.2, 2.5  # inches, width and height of one panel
 DPI = 200
 STYLE = {
@@ -67,14 +69,18 @@ def _save(figure: Figure, path: Path) -> None:
 
 
 def _panels(count: int) -> tuple[Figure, list[Axes]]:
+    """That many panels, in rows of at most COLUMNS."""
+    columns, rows = min(count, COLUMNS), math.ceil(count / COLUMNS)
     figure, axes = plt.subplots(
-        1,
-        count,
-        figsize=(PANEL[0] * max(count, 1.4), PANEL[1] + 0.4),
+        rows,
+        columns,
+        figsize=(PANEL[0] * max(columns, 1.4), PANEL[1] * rows + 0.4),
         squeeze=False,
         layout="constrained",
     )
-    return figure, list(axes[0])
+    for unused in axes.flat[count:]:
+        unused.set_axis_off()
+    return figure, list(axes.flat[:count])
 
 
 def _learning_curves(study: Study, tables: Tables, environment: str) -> Figure:
@@ -93,8 +99,10 @@ def _learning_curves(study: Study, tables: Tables, environment: str) -> Figure:
             steps, low, high = band["env_steps"], band["low"], band["high"]
             axes.plot(curve["env_steps"], curve["mean"], color=colour, lw=1.2)
             axes.fill_between(steps, low, high, color=colour, alpha=0.2, lw=0)
-        axes.tick_params(labelleft=axes is panels[0])
-    panels[0].set_ylabel("return of the training batches")
+        axes.tick_params(labelleft=False)
+    for axes in panels[::COLUMNS]:
+        axes.tick_params(labelleft=True)
+        axes.set_ylabel("return of the training batches")
     _finish(figure, study, f"{environment} (mean of {_count(tables, environment)})")
     return figure
 
@@ -141,7 +149,8 @@ def _final_returns(study: Study, tables: Tables) -> Figure:
                 marker=MARKERS[index % len(MARKERS)], ms=4.5, capsize=2, lw=1,
                 label=estimator, **look,
             )  # fmt: skip
-    panels[0].set_ylabel("return, last tenth of training")
+    for axes in panels[::COLUMNS]:
+        axes.set_ylabel("return, last tenth of training")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     sns.despine(figure)
