@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from pgstudy.experiment.resolving import estimator_faults
 from pgstudy.learning import environments
 from pgstudy.learning.spaces import Layout, UnusableEnvironment
 from pgstudy.learning.specification import EnvironmentSpecification
@@ -24,7 +25,7 @@ def seed_list(seeds: int | list[int]) -> list[int]:
 
 
 def general_faults(config: Config) -> list[str]:
-    """Duplicates and taken names.
+    """Duplicates, taken names, and estimators whose keys do not go together.
 
     `config` may lack parts, and have None for entries, that have faults of their own.
     """
@@ -36,8 +37,10 @@ def general_faults(config: Config) -> list[str]:
     faults += _duplicates("environments", names, "; tell them apart by 'name'")
     faults += _duplicates("estimators", [e["name"] for e in estimators])
     for estimator in estimators:
-        where = f"estimators '{estimator['name']}', sample_counts"
-        faults += _duplicates(where, estimator.get("sample_counts", []))
+        where = f"estimators '{estimator['name']}'"
+        counts = estimator.get("sample_counts", [])
+        faults += _duplicates(f"{where}, sample_counts", counts)
+        faults += [f"{where}: {fault}" for fault in estimator_faults(estimator)]
     if str(config.get("study", "")).lower() in RESERVED:
         faults.append(f"study: '{config['study']}' is taken; give it another name")
     return faults

@@ -64,7 +64,10 @@ def resolve(
     """The specification of one cell. Errors: ConfigError, with all faults."""
     settings = _merge(places)
     budgets = [unit for unit in BUDGETS if unit in settings]
-    faults = _estimator_faults(estimator, settings)
+    faults = []
+    learned = estimator.get("baseline") == "learned"
+    if learned and "learning_rate" not in settings["value"]:
+        faults.append("the baseline learned needs value.learning_rate")
     if len(budgets) != 1:
         given = f"{' and '.join(budgets)} are" if budgets else "none is"
         faults.append(
@@ -149,22 +152,20 @@ def _learning_rate(rate: Any, n: int) -> float:
     return float(rate[str(n)])
 
 
-def _estimator_faults(estimator: Settings, settings: Settings) -> list[str]:
+def estimator_faults(estimator: Settings) -> list[str]:
+    """Keys of an estimator that do not go together, in whatever environment."""
     how = estimator_defaults() | dict(estimator)
     faults = []
     if how["baseline"] == "constant" and "constant" not in how:
         faults.append("the baseline constant needs the key 'constant'")
     if how["baseline"] != "constant" and "constant" in how:
         faults.append("'constant' belongs to the baseline constant")
-    if how["discounting"] == "biased" and (
-        how["gamma"] == 1 or how["credit"] == "total"
-    ):
-        cause = "needs credit to-go and a gamma below 1: there is no gamma^t to drop"
-        faults.append(f"'discounting: biased' {cause}")
     if how["baseline"] != "learned" and "value" in how:
         faults.append("'value' belongs to the baseline learned")
-    if how["baseline"] == "learned" and "learning_rate" not in settings["value"]:
-        faults.append("the baseline learned needs value.learning_rate")
+    no_factor = how["gamma"] == 1 or how["credit"] == "total"
+    if how["discounting"] == "biased" and no_factor:
+        cause = "needs credit to-go and a gamma below 1: there is no gamma^t to drop"
+        faults.append(f"'discounting: biased' {cause}")
     return faults
 
 
