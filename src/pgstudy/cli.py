@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from pgstudy.experiment.config import ConfigError, schema
+from pgstudy.experiment.config import ConfigError, repeated_keys, schema
 from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.runs import Store, write_json
 from pgstudy.experiment.settings import settings_table
@@ -66,11 +66,12 @@ def check(config: Annotated[Path, typer.Argument(help="a config file")]) -> None
     """Check a config file and say what it asks for, without running anything."""
     try:
         raw = yaml.safe_load(config.read_text(encoding="utf-8"))
+        repeated = repeated_keys(config)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{config} can't be read: {error}") from None
     if not isinstance(raw, dict):
         raise UserError(f"{config} holds no keys and values")
-    study = load_study(raw)
+    study = load_study(raw, repeated)
     runs = len(study.cells) * len(study.seeds)
     print(f"{study.name}: {len(study.cells)} cells, {runs} runs")
     for cell in study.left_out:

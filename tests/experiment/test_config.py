@@ -4,10 +4,16 @@ from datetime import date
 
 import pytest
 
-from pgstudy.experiment.config import ConfigError, canonical_json, normalise, schema
+from pgstudy.experiment.config import (
+    ConfigError,
+    canonical_json,
+    normalise,
+    repeated_keys,
+    schema,
+)
 from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.settings import settings_table
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SMOKE
 
 
 def faults(config):
@@ -159,3 +165,22 @@ def test_the_settings_table_of_the_docs_is_that_of_the_schema():
     """config/README.md lists every key with range, default and meaning."""
     text = (ROOT / "config" / "README.md").read_text()
     assert settings_table(schema()) in text
+
+
+def test_a_key_given_twice_is_a_fault(tmp_path):
+    """YAML takes the later one without a word."""
+    file = tmp_path / "twice.yaml"
+    file.write_text("seeds: 2\nenvironments:\n  - {id: a-v0, id: b-v0}\nseeds: 3\n")
+    faults = repeated_keys(file)
+    assert faults == [
+        "twice.yaml, line 3: 'id' is there twice",
+        "twice.yaml, line 4: 'seeds' is there twice",
+    ]
+    with pytest.raises(ConfigError, match="line 4: 'seeds' is there twice"):
+        load_study(SMOKE, faults)
+
+
+def test_an_unknown_environment_points_to_register(smoke):
+    """The likely cure for an id of one's own."""
+    smoke["environments"][0]["id"] = "my_lab/Maze-v0"
+    assert "'register'" in faults(smoke)

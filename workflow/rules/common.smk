@@ -6,14 +6,17 @@ from snakemake.exceptions import WorkflowError
 
 from pgstudy.analysis.names import figure_names
 from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.config import ConfigError, canonical_json
+from pgstudy.experiment.config import ConfigError, canonical_json, repeated_keys
 from pgstudy.experiment.provenance import code_digest
 from pgstudy.experiment.runs import Store
 
 STORE = Store(Path("results"))
 
+FILES = workflow.overwrite_configfiles or [f"{workflow.basedir}/config/config.yaml"]
+
 try:
-    STUDY = load_study(config)
+    repeated = [fault for file in FILES for fault in repeated_keys(Path(file))]
+    STUDY = load_study(config, repeated)
 except ConfigError as error:
     raise WorkflowError(str(error))
 

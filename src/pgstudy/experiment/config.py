@@ -41,6 +41,29 @@ def schema() -> dict[str, Any]:
     return data
 
 
+def repeated_keys(path: Path) -> list[str]:
+    """Keys that a YAML file gives twice in one table; the later one would win unseen.
+
+    Errors: OSError, UnicodeDecodeError, yaml.YAMLError.
+    """
+    faults, nodes = [], [yaml.compose(path.read_text(encoding="utf-8"))]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        elif isinstance(node, yaml.MappingNode):
+            nodes += [value for _, value in node.value]
+            seen: set[str] = set()
+            for key, _ in node.value:
+                if key.value in seen:
+                    line = key.start_mark.line + 1
+                    faults.append(
+                        f"{path.name}, line {line}: '{key.value}' is there twice"
+                    )
+                seen.add(str(key.value))
+    return sorted(faults)
+
+
 def canonical_json(data: object) -> str:
     """Sorted keys, no spaces: equal data, equal text."""
     return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)

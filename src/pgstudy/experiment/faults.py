@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import gymnasium
+
 from pgstudy.experiment.resolving import estimator_faults
 from pgstudy.learning import environments
 from pgstudy.learning.spaces import Layout, UnusableEnvironment
@@ -87,6 +89,7 @@ def usable_environment(
         entry.get("vectorize", False),
     )
     sound, layout = not faults, None
+    missing = identifier not in gymnasium.registry
     try:
         facts = environments.facts(identifier)
         limit = entry.get("max_episode_steps", facts.max_episode_steps)
@@ -99,5 +102,6 @@ def usable_environment(
         if sound:
             layout = environments.check(specification)
     except UnusableEnvironment as error:
-        faults.append(f"{where}: {identifier} can't be used: {error}")
+        hint = " (or name its module under 'register')" if missing else ""
+        faults.append(f"{where}: {identifier} can't be used: {error}{hint}")
     return specification, layout, faults

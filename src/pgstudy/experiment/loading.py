@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pgstudy.experiment import config as configs
@@ -20,9 +20,13 @@ from pgstudy.learning.spaces import Layout, UnusableEnvironment
 from pgstudy.learning.specification import EnvironmentSpecification
 
 
-def load_study(raw: Mapping[str, Any]) -> Study:
-    """The study that a config describes. Errors: ConfigError, with all faults."""
+def load_study(raw: Mapping[str, Any], known_faults: Sequence[str] = ()) -> Study:
+    """The study that a config describes.
+
+    Errors: ConfigError, with all faults, those that its file is known to have first.
+    """
     config, sound, faults = configs.examine(raw)
+    faults = [*known_faults, *faults]
     faults += load_modules(sound) + general_faults(sound)
     cells: list[Cell] = []
     left_out: list[LeftOut] = []
