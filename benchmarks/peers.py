@@ -5,9 +5,6 @@ trajectories, one thread, by their public interfaces. Runs in an environment of 
 .venv-peers.
 """
 
-import tempfile
-import time
-
 import gymnasium
 import numpy as np
 import stable_baselines3
@@ -27,7 +24,7 @@ from tianshou.trainer import OnPolicyTrainerParams
 from tianshou.utils.net.common import Net
 from tianshou.utils.net.discrete import DiscreteActor
 
-from benchmarks.speed import specification, trained
+from benchmarks.speed import specification, speed, trained
 
 STEPS = 40_000
 N = 16
@@ -70,12 +67,6 @@ def reinforce():
     return result.train_step
 
 
-def speed(work):
-    """Steps per CPU-second, imports and warm-up left out."""
-    start = time.process_time()
-    return work() / (time.process_time() - start)
-
-
 def main():
     torch.set_num_threads(1)
     peers = {
@@ -84,8 +75,7 @@ def main():
     }
     print("| what | measured |\n|---|---|")
     for name, peer in peers.items():
-        with tempfile.TemporaryDirectory():
-            ratios = [speed(ours) / speed(peer) for _ in range(4)][1:]
+        ratios = [speed(ours) / speed(peer) for _ in range(4)][1:]  # the first warms up
         print(f"| against {name}, {N} lanes | {np.median(ratios):.1f} times |")
 
 

@@ -10,14 +10,15 @@ import torch
 from pgstudy.learning import estimators
 from pgstudy.learning.estimators import Array
 from pgstudy.learning.networks import (
-    Floats,
     Network,
     Parameters,
     chunks,
     initial_layers,
 )
 from pgstudy.learning.normaliser import Normaliser
+from pgstudy.learning.optimizers import GradientAscent
 from pgstudy.learning.rollout import Batch
+from pgstudy.learning.spaces import Floats
 from pgstudy.learning.specification import EstimatorSpecification, ValueSpecification
 
 
@@ -109,6 +110,7 @@ class LearnedValue:
         sizes = (width, *specification.hidden, 1)
         bias = not self._constant  # on a constant feature, v is a scalar w
         self.parameters = Parameters(initial_layers(sizes, bias, "default", generator))
+        self._ascent = GradientAscent(torch.from_numpy(self.parameters.flat))
         normaliser = None if self._constant else normaliser
         self._network = Network(self.parameters, "tanh", normaliser)
 
@@ -118,9 +120,10 @@ class LearnedValue:
         inputs = batch.inputs
         if self._constant:
             inputs = np.ones((len(inputs), 1), np.float32)
-        targets, order = full[mask].astype(np.float32), np.full(mask.shape, -1)
-        order[mask] = np.arange(len(inputs))
+        targets = full[mask].astype(np.float32)
         if self._per_step:
+            order = np.full(mask.shape, -1)
+            order[mask] = np.arange(len(inputs))
             found = np.empty_like(targets)
             for row in order.T[mask.T]:  # trajectory by trajectory, each in time
                 one = slice(row, row + 1)
@@ -135,8 +138,7 @@ class LearnedValue:
         """One step of regression; returns the values before it: [M]."""
         found = np.empty_like(targets)
         gradient = self.parameters.gradient(self._objectives(inputs, targets, found))
-        with torch.no_grad():
-            torch.from_numpy(self.parameters.flat).add_(gradient, alpha=self._alpha)
+        self._ascent.step(gradient, self._alpha)
         return found
 
     def _objectives(

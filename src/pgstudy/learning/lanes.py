@@ -14,10 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pgstudy.learning import environments
-from pgstudy.learning.spaces import EnvironmentFault, Floats, Layout, layout
+from pgstudy.learning.spaces import Actions, EnvironmentFault, Floats, Layout, layout
 from pgstudy.learning.specification import EnvironmentSpecification
-
-Actions = npt.NDArray[Any]
 
 
 class Ended(NamedTuple):

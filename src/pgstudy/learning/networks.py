@@ -14,9 +14,8 @@ import numpy.typing as npt
 import torch
 
 from pgstudy.learning.normaliser import Normaliser
+from pgstudy.learning.spaces import Floats
 from pgstudy.learning.specification import Activation, Init
-
-Floats = npt.NDArray[np.float32]
 
 GRADIENT_ROWS = 2048  # differentiated at once: fits the cache, bounds the memory
 OUTPUT_SCALE = 0.01  # near-equal outputs before the first update

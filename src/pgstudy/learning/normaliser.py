@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-Floats = npt.NDArray[np.float32]
+from pgstudy.learning.spaces import Floats
 
 SMALLEST_DEVIATION = 1e-4
 

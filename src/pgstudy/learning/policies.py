@@ -7,18 +7,15 @@ the gradient (torch). Both read the same parameters.
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from pgstudy.learning.networks import Floats, Network, Parameters, initial_layers
+from pgstudy.learning.networks import Network, Parameters, initial_layers
 from pgstudy.learning.normaliser import Normaliser
-from pgstudy.learning.spaces import Continuous, Layout
+from pgstudy.learning.spaces import Actions, Continuous, Floats, Layout
 from pgstudy.learning.specification import PolicySpecification
-
-Actions = npt.NDArray[Any]  # int64 [K], or float32 [K, k]
 
 
 class PolicyOverflow(ArithmeticError):

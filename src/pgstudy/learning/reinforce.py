@@ -22,6 +22,7 @@ from pgstudy.learning.specification import RunSpecification
 from pgstudy.learning.streams import Streams
 
 THREADS = 1  # more would change the bits, and eight jobs at once would crawl
+LARGEST = float(np.finfo(np.float32).max)
 HUGE = 1e4  # no sensible step size makes logits like that
 
 OVERFLOW = "the policy's outputs are not finite numbers"
@@ -130,7 +131,7 @@ class Trainer:
             yield objective
 
     def _why_not_finite(self, batch: Batch, weights: Array) -> str:
-        if self._outputs_beyond(float(np.finfo(np.float32).max), batch):
+        if self._outputs_beyond(LARGEST, batch):
             return OVERFLOW
         why = "the gradient is not a finite number"
         if self.specification.estimator.value is not None:
@@ -164,7 +165,7 @@ class Trainer:
             batch = _sample(sampler)
         finally:
             sampler.close()
-        if self._outputs_beyond(float(np.finfo(np.float32).max), batch):
+        if self._outputs_beyond(LARGEST, batch):
             raise Divergence(OVERFLOW)
         return batch.returns
 

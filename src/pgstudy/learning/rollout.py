@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pgstudy.learning.lanes import Lanes
-from pgstudy.learning.policies import Actions, Policy, PolicyOverflow
-from pgstudy.learning.spaces import EnvironmentFault, Floats
+from pgstudy.learning.policies import Policy, PolicyOverflow
+from pgstudy.learning.spaces import Actions, EnvironmentFault, Floats
 
 NOISE_CHUNK = 4096
 

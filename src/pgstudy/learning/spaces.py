@@ -10,6 +10,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 Floats = npt.NDArray[np.float32]
+Actions = npt.NDArray[Any]  # int64 [K], or float32 [K, k]
 
 
 class UnusableEnvironment(ValueError):

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pgstudy.learning import environments
-from pgstudy.learning.lanes import Actions, Ended, fault
-from pgstudy.learning.spaces import EnvironmentFault, Floats, layout
+from pgstudy.learning.lanes import Ended, fault
+from pgstudy.learning.spaces import Actions, EnvironmentFault, Floats, layout
 from pgstudy.learning.specification import EnvironmentSpecification
 
 
