@@ -6,7 +6,7 @@ CONFIG ?= config/config.yaml
 PORT ?= 5000
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: study extras test lint format bench bench-peers ui clean help
+.PHONY: study paper extras test lint format bench bench-peers ui clean help
 
 help:                ## say what each target does
 	@grep -E '^[a-z-]+: .*##' Makefile | sed 's/:.*##/\t/'
@@ -30,6 +30,11 @@ help:                ## say what each target does
 
 study: .venv/installed  ## run the study of CONFIG (default config/config.yaml) on CORES
 	snakemake --cores $(CORES) --configfile $(CONFIG)
+
+paper: .venv/installed  ## published figures and our study of N; results/paper.pdf if LaTeX is here
+	snakemake --cores $(CORES) --configfile config/sutton_barto.yaml
+	snakemake --cores $(CORES) --configfile config/sample_counts.yaml
+	paper/compile results
 
 extras: .venv/extras  ## add box2d, mujoco and envpool, which some studies need
 

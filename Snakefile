@@ -18,7 +18,9 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/track.smk"
 include: "workflow/rules/analyse.smk"
+include: "workflow/rules/paper.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/verify.smk"
 
 
 localrules:
@@ -31,3 +33,5 @@ rule all:
         MANIFESTS,
         f"results/{STUDY.name}/tracked.json",
         f"results/{STUDY.name}/report.html",
+        expand(f"results/{STUDY.name}/paper/{{name}}", name=paper_names(STUDY)),
+        [f"results/{STUDY.name}/accepted"] if PUBLISHED else [],

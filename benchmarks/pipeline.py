@@ -65,6 +65,17 @@ def training_memory(folder):
     yield name, f"{wall:.1f} s, {memory:.0f} MB"
 
 
+def published_runs(folder):
+    """One run of each cell of Figures 13.1 and 13.2, the mean over ten seeds."""
+    book = yaml.safe_load((ROOT / "config/sutton_barto.yaml").read_text())
+    for cell in load_study(book).cells:
+        start = time.process_time()
+        for seed in range(10):
+            train(cell.specification, seed)
+        cpu = (time.process_time() - start) / 10
+        yield f"a run of 1,000 episodes: {cell.short_label}", f"{cpu:.2f} CPU-s"
+
+
 def dry_run(folder):
     big = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
     big |= {"study": "big", "seeds": 1250, "seeds_per_job": 5}
@@ -98,4 +109,4 @@ def tracking(folder):
     yield name, f"{wall:.0f} s, {memory:.0f} MB"
 
 
-MEASURES = (training_memory, dry_run, tracking)
+MEASURES = (training_memory, published_runs, dry_run, tracking)

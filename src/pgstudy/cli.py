@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import yaml
@@ -41,7 +41,7 @@ def main() -> None:
 def _read(study_file: Path) -> Study:
     try:
         data = json.loads(study_file.read_text(encoding="utf-8"))
-        return load_study(data["config"])
+        return load_study(data["config"], (), data["published"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, ConfigError):
             raise
@@ -51,14 +51,20 @@ def _read(study_file: Path) -> Study:
         ) from None
 
 
-def _need(file: Path, command: str) -> None:
-    if not file.exists():
-        raise UserError(f"{file} is missing; run `pgstudy {command}` first")
-
-
 def _results(study_file: Path) -> Path:
     """The results folder that a study file lies in: results/<study>/study.json."""
     return study_file.resolve().parents[1]
+
+
+def _make(step: str, study_file: Path) -> Any:
+    """One step of `analysis.products`, by its name."""
+    from pgstudy.analysis import products  # imports pandas
+
+    study, store = _read(study_file), Store(_results(study_file))
+    try:
+        return getattr(products, step)(store, study, study_file.parent)
+    except products.Missing as error:
+        raise UserError(str(error)) from None
 
 
 @app.command()
@@ -93,7 +99,11 @@ def plan(
     study = load_study(json.loads(config))
     write_json(
         results / study.name / "study.json",
-        {"config": study.config, "left_out": [vars(c) for c in study.left_out]},
+        {
+            "config": study.config,
+            "left_out": [vars(c) for c in study.left_out],
+            "published": {p.name: p.data for p in study.published},
+        },
     )
 
 
@@ -138,45 +148,71 @@ def track(study_file: StudyFile) -> None:
 
 @app.command()
 def tables(study_file: StudyFile) -> None:
-    """Write runs.csv, curves.csv and summary.csv beside the study file."""
-    from pgstudy.analysis.tables import build  # imports pandas
-
-    made = build(Store(_results(study_file)), _read(study_file))
-    made.write(study_file.parent / "tables")
+    """Write runs.csv, curves.csv and summary.csv below tables/."""
+    _make("tables", study_file)
 
 
 @app.command()
 def summary(study_file: StudyFile) -> None:
     """Print the summary of the tables in Markdown, a row per cell."""
     from pgstudy.analysis.markdown import summary_table
-    from pgstudy.analysis.tables import Tables
 
-    folder = study_file.parent / "tables"
-    _need(folder / "runs.csv", "tables")
-    print(summary_table(Tables.read(folder).summary))
+    print(summary_table(_make("read_tables", study_file).summary))
+
+
+@app.command()
+def compare(study_file: StudyFile) -> None:
+    """Hold the runs against what is published, and write acceptance.csv."""
+    _make("comparison", study_file)
+
+
+@app.command()
+def accept(study_file: StudyFile) -> None:
+    """Print what `compare` found; an error if a value is outside its tolerance."""
+    from pgstudy.analysis.acceptance import failures
+    from pgstudy.analysis.markdown import acceptance_table
+
+    acceptance = _make("read_acceptance", study_file)
+    if acceptance is None:
+        raise UserError("the study names no published values: the key is 'published'")
+    print(acceptance_table(acceptance))
+    if failed := failures(acceptance):
+        raise UserError(
+            f"{len(failed)} of {len(acceptance)} values are outside their tolerance: "
+            + "; ".join(failed)
+        )
 
 
 @app.command()
 def figures(study_file: StudyFile) -> None:
     """Draw the figures from the tables."""
-    from pgstudy.analysis.figures import draw  # imports matplotlib
-    from pgstudy.analysis.tables import Tables
+    _make("figures", study_file)
 
-    folder = study_file.parent
-    _need(folder / "tables" / "runs.csv", "tables")
-    draw(_read(study_file), Tables.read(folder / "tables"), folder / "figures")
+
+@app.command()
+def paper(study_file: StudyFile) -> None:
+    """Write the paper set: figures at column width, numbers.tex and table.tex."""
+    _make("paper", study_file)
 
 
 @app.command()
 def report(study_file: StudyFile) -> None:
     """Write report.html from the tables and figures."""
-    from pgstudy.analysis.report import write
-    from pgstudy.analysis.tables import Tables
+    _make("report", study_file)
 
-    folder = study_file.parent
-    _need(folder / "figures" / "final_return.png", "figures")
-    parts = Tables.read(folder / "tables"), folder / "figures", folder / "report.html"
-    write(_read(study_file), *parts)
+
+@app.command()
+def verify(study_file: StudyFile) -> None:
+    """Make tables, figures, paper set and report again, and compare their bytes."""
+    same = _make("remade", study_file)
+    write_json(study_file.with_name("verification.json"), {"files": same})
+    different = [name for name, is_same in same.items() if not is_same]
+    if different:
+        raise UserError(
+            f"{len(different)} of {len(same)} files are not what these runs give: "
+            + ", ".join(different)
+        )
+    print(f"verified: {len(same)} of {len(same)} files are made again to the last byte")
 
 
 @app.command()

@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 from pgstudy.analysis import report
-from pgstudy.analysis.figures import colours, draw
+from pgstudy.analysis.figures import draw
 from pgstudy.analysis.markdown import summary_table
-from pgstudy.analysis.tables import Tables, build
+from pgstudy.analysis.style import looks
+from pgstudy.analysis.tables import Tables, best, build
 from pgstudy.experiment import training
 from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.runs import Store
@@ -34,7 +35,7 @@ def made(tmp_path_factory):
     missing, failed, diverged = (store.run(study.cells[0], seed) for seed in range(3))
     shutil.rmtree(missing.folder)
     training.save_failure(failed, RuntimeError("it fell over"), {})
-    record = diverged.record() | {"status": "diverged", "diverged_at": 3}
+    record = diverged.record() | {"status": "diverged", "stopped_at": 3}
     (diverged.folder / "run.json").write_text(json.dumps(record))
     return study, results
 
@@ -71,7 +72,8 @@ def test_the_final_return_is_that_of_the_last_tenth(tables, made):
 def test_curves_hold_n_and_end_where_the_runs_end(tables, made):
     """No point has more runs than seeds, none lies beyond the budget."""
     assert tables.curves.runs.between(1, 3).all()
-    assert (tables.curves.groupby("environment").env_steps.max() <= 4000).all()
+    assert (tables.curves.groupby("environment")["at"].max() <= 4000).all()
+    assert set(tables.curves.unit) == {"env_steps"}
 
 
 def test_tables_survive_their_trip_through_csv(tables, tmp_path):
@@ -119,8 +121,9 @@ def test_figures_need_no_screen():
 def test_every_n_has_one_colour(made):
     """N is a category (case 18)."""
     study, _ = made
-    assert list(colours(study)) == [1, 4]
-    assert len(set(colours(study).values())) == 2
+    colours = looks(study).colours
+    assert list(colours) == [1, 4]
+    assert len(set(colours.values())) == 2
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +131,7 @@ def page(made, tables, tmp_path_factory):
     study, _ = made
     folder = tmp_path_factory.mktemp("report")
     draw(study, tables, folder / "figures")
-    report.write(study, tables, folder / "figures", folder / "report.html")
+    report.write(study, tables, None, folder)
     return folder / "report.html"
 
 
@@ -139,8 +142,8 @@ def test_a_study_without_one_finished_run_still_has_a_report(made, tmp_path):
     nothing = Tables.read(tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        draw(study, nothing, tmp_path)
-        report.write(study, nothing, tmp_path, tmp_path / "report.html")
+        draw(study, nothing, tmp_path / "figures")
+        report.write(study, nothing, None, tmp_path)
     assert "<b>18</b>missing" in (tmp_path / "report.html").read_text()
 
 
@@ -166,6 +169,7 @@ def test_the_report_says_how_many_runs_there_are(page, tables):
     assert f"<b>{len(tables.runs) - 3} of {len(tables.runs)}</b>runs finished" in text
     for state in ("diverged", "failed", "missing"):
         assert f"<b>1</b>{state}" in text
+    assert "<b>0</b>stuck" in text
     assert "leave-one-out is undefined at N = 1" in text
 
 
@@ -181,9 +185,9 @@ def test_names_from_a_config_are_escaped(made, tables, tmp_path):
     """A hostile label stays text."""
     study, _ = made
     hostile = tables.runs.assign(environment="<script>alert(1)</script>")
-    draw(study, tables, tmp_path)
+    draw(study, tables, tmp_path / "figures")
     changed = Tables(hostile, tables.curves, tables.summary)
-    report.write(study, changed, tmp_path, tmp_path / "report.html")
+    report.write(study, changed, None, tmp_path)
     text = (tmp_path / "report.html").read_text()
     assert "<script>" not in text
     assert "&lt;script&gt;" in text
@@ -222,3 +226,11 @@ def test_runs_that_did_not_finish_are_listed_with_their_reason(page):
     text = page.read_text()
     assert "failed, it fell over" in text
     assert "Runs that did not finish" in text
+
+
+def test_the_best_cell_is_one_whose_runs_finished():
+    """The mean of the few that survived is no reason to prefer a step size."""
+    summary = pd.DataFrame(
+        {"finished": [10, 1, 10, 0], "final_return": [-15.0, -11.7, -14.0, None]}
+    )
+    assert best(summary).index.tolist() == [2, 0, 1, 3]

@@ -54,9 +54,7 @@ def test_ragged_seeds_meet_on_one_grid_without_extrapolation():
     seeds = [[100, 200, 300], [150, 300], [120, 240, 360]]
     values = np.array(
         [
-            statistics.binned_by_steps(
-                np.array(x, float), np.array(x) / 10 + 5 * seed, edges
-            )
+            statistics.binned(np.array(x, float), np.array(x) / 10 + 5 * seed, edges)
             for seed, x in enumerate(seeds)
         ]
     )
@@ -72,14 +70,14 @@ def test_long_episodes_do_not_weigh_more():
     lengths = np.tile([1.0, 99.0], 500)
     ends = np.cumsum(lengths)
     edges = np.array([0.0, ends[-1]])
-    found = statistics.binned_by_steps(ends, -lengths, edges)
+    found = statistics.binned(ends, -lengths, edges)
     assert found == pytest.approx([-50.0])
 
 
 def test_an_update_over_an_edge_counts_by_its_share():
     """Update 2 lies half in each bin."""
     ends, returns = np.array([50.0, 150.0, 200.0]), np.array([0.0, 6.0, 12.0])
-    found = statistics.binned_by_steps(ends, returns, np.array([0.0, 100.0, 200.0]))
+    found = statistics.binned(ends, returns, np.array([0.0, 100.0, 200.0]))
     assert found == pytest.approx([3 / 1.5, 15 / 1.5])
 
 

@@ -93,6 +93,32 @@ def nested(config, path, value):
             ["shown one-hot"],
         ),
         (["environments", 0, "optimizer", "learning_rate"], {"base": 1}, ["no rule"]),
+        (["environments", 0, "optimizer", "learning_rate"], [], ["it is empty"]),
+        (["environments", 0, "optimizer", "learning_rate"], [0.1, 0], ["above 0"]),
+        (
+            ["environments", 0, "optimizer", "learning_rate"],
+            [0.1, "1e-1"],
+            ["step size 0.1", "same runs"],
+        ),
+        (["environments", 0, "optimizer", "learning_rate"], "9^999", ["'9^999'"]),
+        (
+            ["environments", 0, "policy"],
+            {"initial_probabilities": [0.5, 0.6]},
+            ["their sum is 1.1"],
+        ),
+        (
+            ["environments", 0, "policy"],
+            {"initial_probabilities": [0.2, 0.3, 0.5]},
+            ["there are 3, and 2 actions"],
+        ),
+        (
+            ["environments", 0, "policy"],
+            {"initial_probabilities": [0, 1]},
+            ["initial_probabilities[0]: 0 is too small", "must be below 1"],
+        ),
+        (["environments", 0, "stop_when_truncated"], 1, ["not true or false"]),
+        (["published"], ["no/such.yaml"], ["no/such.yaml", "no such file"]),
+        (["published"], "a.yaml", ["published: 'a.yaml' is not a list"]),
         (
             ["environments", 0, "optimizer", "learning_rate"],
             {"base": 1e38, "power": 9},
@@ -145,6 +171,14 @@ def test_numbers_have_one_spelling(smoke):
     assert canonical_json(normalise({"n": [1.0, "10"]})) == '{"n":[1,10]}'
     environments = [{"name": "1e3", "kwargs": {"size": "4"}}]
     assert normalise({"environments": environments}) == {"environments": environments}
+
+
+def test_a_number_may_be_written_as_a_power():
+    """2^-12 is the step size that a book prints; names that look so stay text."""
+    assert normalise({"learning_rate": ["2^-12", "10^3"]}) == {
+        "learning_rate": [2**-12, 1000]
+    }
+    assert normalise({"name": "2^-12"}) == {"name": "2^-12"}
 
 
 def test_values_from_the_command_line_mean_what_the_file_means(smoke):

@@ -105,5 +105,5 @@ def test_a_diverged_run_is_complete_and_says_why(tmp_path, smoke, capsys):
     assert training.train_block(store, block) == []
     record = store.run(block.cell, 0).record()
     assert record["status"] == "diverged"
-    assert f"at update {record['diverged_at']}" in capsys.readouterr().err
+    assert f"at update {record['stopped_at']}" in capsys.readouterr().err
     assert store.missing(block) == []

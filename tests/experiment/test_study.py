@@ -1,5 +1,6 @@
 """Cells, precedence of settings, keys and blocks."""
 
+import json
 from pathlib import Path
 
 import gymnasium
@@ -7,7 +8,7 @@ import pytest
 
 from pgstudy.experiment import provenance
 from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.study import Block, folder_name
+from pgstudy.experiment.study import Block, folder_name, step_size_text
 from pgstudy.learning.corridor import ShortCorridor
 from pgstudy.learning.specification import EstimatorSpecification, ValueSpecification
 
@@ -187,3 +188,55 @@ def test_observations_are_normalised_where_an_environment_says_so(smoke):
     smoke["defaults"]["policy"] = {"normalise_observations": True}
     smoke["environments"][0]["policy"] = {"normalise_observations": False}
     assert cell(smoke).specification.policy.normalise_observations
+
+
+def test_a_list_of_step_sizes_makes_a_cell_of_each(smoke):
+    """In a list, and in a table by N; their runs and manifests are told apart."""
+    smoke["environments"] = smoke["environments"][:1]
+    smoke["estimators"] = smoke["estimators"][:1]
+    rates = {1: ["2^-12", 0.1], 4: 0.2}
+    smoke["environments"][0]["optimizer"] = {"learning_rate": rates}
+    study = load_study(smoke)
+    assert [(c.n, c.alpha) for c in study.cells] == [(1, 2**-12), (1, 0.1), (4, 0.2)]
+    assert study.cells[0].label.endswith("N = 1, step size 2^-12")
+    assert study.sweeps_step_sizes
+    assert study.step_sizes == (2**-12, 0.1, 0.2)
+    assert len({b.manifest for b in study.blocks()}) == 3
+    assert len({c.run_folder(0) for c in study.cells}) == 3
+
+
+def test_a_study_with_one_step_size_per_cell_sweeps_none(smoke):
+    """A table by N is no axis."""
+    assert not load_study(smoke).sweeps_step_sizes
+
+
+@pytest.mark.parametrize(
+    ("alpha", "text"),
+    [(2**-12, "2^-12"), (0.5, "0.5"), (0.25, "0.25"), (1e-3, "0.001"), (16.0, "16")],
+)
+def test_step_sizes_are_written_as_people_do(alpha, text):
+    """A power of two as one, if its digits would say less."""
+    assert step_size_text(alpha) == text
+
+
+def test_curves_run_over_episodes_where_all_budgets_do(smoke):
+    """One cell in another unit, and they run over environment steps."""
+    smoke["defaults"]["episodes"] = 10
+    for entry in smoke["environments"]:
+        del entry["env_steps"]
+    assert load_study(smoke).unit("CartPole-v1") == "episodes"
+    smoke["estimators"][0]["updates"] = 10
+    assert load_study(smoke).unit("CartPole-v1") == "env_steps"
+
+
+def test_a_specification_survives_its_trip_to_a_training_process(smoke):
+    """Every field, lists and numbers included."""
+    smoke["environments"] = smoke["environments"][:1]
+    smoke["environments"][0] |= {
+        "stop_when_truncated": True, "policy": {"initial_probabilities": [0.3, 0.7]},
+    }  # fmt: skip
+    block = next(load_study(smoke).blocks())
+    again = Block.from_dict(json.loads(block.to_json()))
+    assert again.cell.specification == block.cell.specification
+    assert again.cell.specification.stop_when_truncated
+    assert again.manifest == block.manifest

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pgstudy.learning.baselines import LearnedValue, StepWeights
+from pgstudy.learning.normaliser import Normaliser
 from pgstudy.learning.specification import ValueSpecification
 from tests.learning.enumeration import Trajectory, as_batch, specification
 
@@ -93,3 +94,25 @@ def test_a_value_function_learns_what_there_is_to_learn(update, hidden):
     for _ in range(200):
         last = abs(weights(batch)).max()
     assert last < first / 100
+
+
+@pytest.mark.parametrize("features", ["constant", "observation"])
+@pytest.mark.parametrize("normalised", [False, True])
+def test_a_linear_value_learned_per_step_is_what_autograd_makes_of_it(
+    features, normalised
+):
+    """The written-out step against backward, values met and parameters."""
+    rng = np.random.default_rng(1)
+    inputs = rng.normal(size=(40, 3)).astype("f4")
+    targets = rng.normal(size=40).astype("f4")
+    if features == "constant":
+        inputs = np.ones((40, 1), "f4")
+    normaliser = Normaliser(3) if normalised else None
+    if normaliser is not None:
+        normaliser.update(3 + 2 * rng.normal(size=(9, 3)).astype("f4"))
+    how = ValueSpecification(0.05, features, (), "step")
+    one, two = (LearnedValue(how, 3, normaliser, rng) for _ in range(2))
+    written, derived = one._learn_each_linear, two._learn_each
+    assert written(inputs, targets) == pytest.approx(derived(inputs, targets), abs=1e-6)
+    assert one.parameters.flat == pytest.approx(two.parameters.flat, abs=1e-6)
+    assert abs(one.parameters.flat).max() > 0.01

@@ -175,3 +175,18 @@ def test_a_policy_fits_its_environment(environment):
         2,
         made.actions.size,
     )
+
+
+@pytest.mark.parametrize("hidden", [(), (16,)])
+@pytest.mark.parametrize("observations", [spaces.Discrete(2), None])
+def test_initial_probabilities_are_those_of_the_untrained_policy(hidden, observations):
+    """In every state: exactly without hidden layers, closely with them."""
+    pi = policy(
+        spaces.Discrete(3), observations, hidden=hidden,
+        initial_probabilities=(0.7, 0.2, 0.1),
+    )  # fmt: skip
+    width = 2 if observations else 4
+    inputs = torch.eye(width)
+    found = torch.softmax(pi.network.torch_outputs(inputs), 1).detach()
+    expected = torch.tensor([0.7, 0.2, 0.1]).expand(width, 3)
+    assert torch.allclose(found, expected, atol=1e-6 if not hidden else 0.01)

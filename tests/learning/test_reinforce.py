@@ -110,7 +110,7 @@ def test_a_run_out_of_hand_stops_and_says_why(environment, policy, rate, reason)
     result = train(spec, 0)
     assert result.status == "diverged"
     assert reason in result.reason
-    assert len(result.updates["update"]) <= result.diverged_at < 50
+    assert len(result.updates["update"]) <= result.stopped_at < 50
     assert len(result.evaluation["final"]) == 0
 
 
@@ -213,3 +213,47 @@ def test_reinforce_learns_the_corridor():
     )
     returns = train(spec, 0).updates["mean_return"]
     assert -12.6 < returns[-300:].mean() < -10.9
+
+
+def stuck_corridor(**changes):
+    """A policy that walks right at every step never leaves the second state."""
+    right = PolicySpecification(initial_probabilities=(1e-9, 1 - 1e-9))
+    return specification(
+        environment=corridor(cap=50), policy=right, evaluation_episodes=0, **changes
+    )
+
+
+def test_an_episode_that_does_not_end_is_the_end_where_the_specification_says_so():
+    """The run is stuck, keeps its curve, and spends no more of its budget."""
+    result = train(stuck_corridor(stop_when_truncated=True), 0)
+    assert (result.status, result.stopped_at) == ("stuck", 1)
+    assert "50 steps" in result.reason
+    assert result.updates["mean_return"].tolist() == [-50.0]
+    assert not result.episodes["terminated"].any()
+
+
+def test_an_episode_that_does_not_end_is_counted_otherwise():
+    """Truncated episodes are ordinary data unless the specification says otherwise."""
+    result = train(stuck_corridor(), 0)
+    assert (result.status, result.stopped_at) == ("finished", None)
+    assert result.updates["truncated_share"].tolist() == [1.0] * 5
+
+
+def test_a_run_that_ends_its_episodes_is_not_stuck():
+    """The rule changes nothing but the random streams of such a run."""
+    how = specification(environment=corridor(20_000), stop_when_truncated=True)
+    assert train(how, 0).status == "finished"
+
+
+def test_options_added_later_leave_the_streams_of_other_runs_alone():
+    """Streams are spawned from this text: it may never change."""
+    assert json.dumps(specification().to_dict(), sort_keys=True) == (
+        '{"budget": {"amount": 5, "unit": "updates"}, "environment": {"id": '
+        '"CartPole-v1", "kwargs": {}, "max_episode_steps": 500, "module": null, '
+        '"vectorize": false}, "estimator": {"baseline": "none", "constant": null, '
+        '"credit": "total", "discounting": "unbiased", "entropy": 0.0, "gamma": 1.0, '
+        '"normalise": false, "value": null}, "evaluation_episodes": 3, "n": 4, '
+        '"optimizer": {"learning_rate": 0.001, "name": "sgd", "schedule": "constant"}, '
+        '"policy": {"activation": "tanh", "hidden": [8], "init": "default", "log_std": '
+        '0.0, "normalise_observations": false}}'
+    )

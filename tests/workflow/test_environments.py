@@ -98,7 +98,10 @@ def test_every_run_ends_with_a_status_and_a_reason(project):
     for name, reason in reasons.items():
         found = [(r["status"], r["reason"]) for r in of(project, name)]
         assert found == [("failed", reason)] * 6
-        assert f"failed: {name} total-return N=2 seed=0: {reason}" in project.log()
+        assert (
+            f"failed: {name} total-return N=2 alpha=0.5 seed=0: {reason}"
+            in project.log()
+        )
     diverged = of(project, "too fast")
     assert {r["status"] for r in diverged} == {"diverged"}
     assert all(r["reason"] for r in diverged)

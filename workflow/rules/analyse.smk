@@ -4,6 +4,8 @@ TABLES = ["runs", "curves", "summary"]
 
 
 rule plan:
+    input:
+        PUBLISHED,
     output:
         "results/{study}/study.json",
     log:
@@ -41,6 +43,8 @@ rule figures:
     log:
         "results/logs/{study}/figures.log",
     params:
-        code=code_digest("analysis/figures.py", "analysis/names.py"),
+        code=code_digest(
+            "analysis/figures.py", "analysis/style.py", "analysis/names.py"
+        ),
     shell:
         "pgstudy figures {input.study:q} 2>&1 | tee {log:q}"

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from pgstudy.analysis.names import figure_names
+from pgstudy.analysis.names import figure_names, paper_names
 from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.config import ConfigError, canonical_json, repeated_keys
+from pgstudy.experiment.published_files import find
 from pgstudy.experiment.provenance import code_digest
 from pgstudy.experiment.runs import Store
 
@@ -28,6 +29,8 @@ for block in BLOCKS.values():
     STORE.settle(block)
 
 MANIFESTS = [f"results/manifests/{name}.json" for name in BLOCKS]
+PUBLISHED = [str(find(published.name)) for published in STUDY.published]
+ACCEPTANCE = [f"results/{STUDY.name}/acceptance.csv"] if PUBLISHED else []
 
 
 wildcard_constraints:

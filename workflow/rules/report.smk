@@ -6,13 +6,18 @@ rule report:
         study="results/{study}/study.json",
         tables=rules.tables.output,
         figures=rules.figures.output,
+        paper=rules.paper.output if PUBLISHED else [],
+        acceptance=ACCEPTANCE,
     output:
         "results/{study}/report.html",
     log:
         "results/logs/{study}/report.log",
     params:
         code=code_digest(
-            "analysis/report.py", "analysis/names.py", "analysis/templates"
+            "analysis/report.py",
+            "analysis/names.py",
+            "analysis/numbers.py",
+            "analysis/templates",
         ),
     shell:
         "pgstudy report {input.study:q} 2>&1 | tee {log:q}"

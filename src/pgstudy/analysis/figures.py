@@ -6,66 +6,38 @@ PDF (TrueType fonts, for a paper) and PNG (for the report), byte-stable.
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 
-os.environ["MPLBACKEND"] = "Agg"  # a server has no screen, whatever the shell says
-os.environ["SOURCE_DATE_EPOCH"] = "0"  # no dates inside files
+from pgstudy.analysis import style  # before pyplot: it sets the backend
 
-import matplotlib.pyplot as plt
+import matplotlib.pyplot as plt  # isort: skip
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from pgstudy.analysis.names import FEW_RUNS, figure_names
-from pgstudy.analysis.tables import Tables
-from pgstudy.experiment.runs import write_atomically
-from pgstudy.experiment.study import Study
+from pgstudy.analysis.names import FEW_RUNS
+from pgstudy.analysis.tables import Tables, best, rows_of
+from pgstudy.experiment.study import Cell, Study, folder_name, step_size_text
 
 COLUMNS = 3  # panels in a row
 PANEL = 3.2, 2.5  # inches, width and height of one panel
-DPI = 200
-STYLE = {
-    "pdf.fonttype": 42,
-    "svg.hashsalt": "pgstudy",
-    "font.family": "DejaVu Sans",
-    "axes.titlesize": 9,
-    "axes.labelsize": 8,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
-    "legend.title_fontsize": 7,
-}
 MARKERS = "osD^vPX*"
-Colours = dict[int, tuple[float, float, float]]
+UNITS = {"env_steps": "environment steps", "episodes": "episodes"}
 
 
 def draw(study: Study, tables: Tables, folder: Path) -> None:
     """Draw every figure of `figure_names(study)` into the folder, as PDF and PNG."""
-    sns.set_theme(style="ticks", rc=STYLE)
-    for name, environment in zip(figure_names(study), study.environments, strict=False):
-        _save(_learning_curves(study, tables, environment), folder / name)
-    _save(_final_returns(study, tables), folder / "final_return")
-
-
-def colours(study: Study) -> Colours:
-    """One colour per N, light to dark, the same in every figure of the study."""
-    counts = study.sample_counts
-    palette = sns.color_palette("plasma_r", len(counts) + 1)[1:]  # no pale yellow
-    return dict(zip(counts, palette, strict=True))
-
-
-def _save(figure: Figure, path: Path) -> None:
-    for ending in ("pdf", "png"):
-        write_atomically(
-            path.with_name(f"{path.name}.{ending}"),
-            lambda p, e=ending: figure.savefig(p, format=e, dpi=DPI),  # type: ignore[misc]
-        )
-    plt.close(figure)
+    style.use()
+    for name in study.environments:
+        curves = _learning_curves(study, tables, name)
+        style.save(curves, folder / f"learning_curves-{folder_name(name)}")
+        if study.sweeps_step_sizes:
+            sizes = _step_sizes(study, tables, name)
+            style.save(sizes, folder / f"step_sizes-{folder_name(name)}")
+    style.save(_final_returns(study, tables), folder / "final_return")
 
 
 def _panels(count: int) -> tuple[Figure, list[Axes]]:
@@ -84,32 +56,56 @@ def _panels(count: int) -> tuple[Figure, list[Axes]]:
 
 
 def _learning_curves(study: Study, tables: Tables, environment: str) -> Figure:
-    """Return against environment steps, a panel per estimator, a colour per N."""
+    """Return against steps or episodes: a panel per estimator, a line per N.
+
+    In a study of step sizes at one N, a line per step size.
+    """
     figure, panels = _panels(len(study.estimators))
     for axes, estimator in zip(panels, study.estimators, strict=True):
-        axes.sharey(panels[0])
-        axes.set(title=estimator, xlabel="environment steps")
+        axes.set(title=estimator, xlabel=UNITS[study.unit(environment)])
         axes.xaxis.set_major_formatter(_thousands)
-        curves = _of(tables.curves, environment, estimator)
-        for n, colour in colours(study).items():
-            curve = curves[curves["n"] == n]
+        for cell in _shown(study, tables, environment, estimator):
+            curve = rows_of(tables.curves, cell)
             if curve.empty:
                 continue
+            colour = style.looks(study).of(cell)
             band = curve[curve["runs"] >= FEW_RUNS]
-            steps, low, high = band["env_steps"], band["low"], band["high"]
-            axes.plot(curve["env_steps"], curve["mean"], color=colour, lw=1.2)
-            axes.fill_between(steps, low, high, color=colour, alpha=0.2, lw=0)
-        axes.tick_params(labelleft=False)
-    for axes in panels[::COLUMNS]:
-        axes.tick_params(labelleft=True)
-        axes.set_ylabel("return of the training batches")
+            axes.plot(curve["at"], curve["mean"], color=colour, lw=1.2)
+            axes.fill_between(
+                band["at"], band["low"], band["high"], color=colour, alpha=0.2, lw=0
+            )
+    _share_y(panels, "return of the training batches")
     _finish(figure, study, f"{environment} (mean of {_count(tables, environment)})")
     return figure
 
 
-def _of(table: pd.DataFrame, environment: str, estimator: str) -> pd.DataFrame:
-    chosen = (table["environment"] == environment) & (table["estimator"] == estimator)
-    return table[chosen]
+def _shown(
+    study: Study, tables: Tables, environment: str, estimator: str
+) -> list[Cell]:
+    """The cells to draw against N: of several step sizes at one N the best one.
+
+    At a single N all step sizes.
+    """
+    cells = study.cells_of(environment, estimator)
+    if style.looks(study).by_step_size:
+        return cells
+    return [_best_at(tables, cells, n) for n in sorted({cell.n for cell in cells})]
+
+
+def _best_at(tables: Tables, cells: list[Cell], n: int) -> Cell:
+    rivals = [cell for cell in cells if cell.n == n]
+    summary = pd.concat([rows_of(tables.summary, cell) for cell in rivals])
+    alpha = best(summary)["learning_rate"].iloc[0]
+    return next(cell for cell in rivals if cell.alpha == alpha)
+
+
+def _share_y(panels: list[Axes], label: str) -> None:
+    for axes in panels:
+        axes.sharey(panels[0])
+        axes.tick_params(labelleft=False)
+    for axes in panels[::COLUMNS]:
+        axes.tick_params(labelleft=True)
+        axes.set_ylabel(label)
 
 
 def _thousands(value: float, _position: object) -> str:
@@ -125,30 +121,39 @@ def _count(tables: Tables, environment: str) -> str:
     return f"{seeds} seeds{interval}"
 
 
+def _step_sizes(study: Study, tables: Tables, environment: str) -> Figure:
+    """Final return against the step size: a panel per estimator, a line per N."""
+    figure, panels = _panels(len(study.estimators))
+    looks = style.looks(study)
+    for axes, estimator in zip(panels, study.estimators, strict=True):
+        axes.set(title=estimator, xlabel="step size", xscale="log")
+        cells = study.cells_of(environment, estimator)
+        for n in study.sample_counts:
+            series = [cell for cell in cells if cell.n == n]
+            rows = [rows_of(tables.summary, cell) for cell in series]
+            if not rows:
+                continue
+            table = pd.concat(rows).sort_values("learning_rate")
+            colour = "0.3" if looks.by_step_size else looks.colours[n]
+            axes.errorbar(
+                table["learning_rate"], table["final_return"], yerr=errors(table),
+                marker="o", ms=4, capsize=2, lw=1, color=colour,
+            )  # fmt: skip
+        sizes = sorted({cell.alpha for cell in cells})
+        axes.set_xticks(sizes, [step_size_text(alpha) for alpha in sizes], minor=False)
+        axes.minorticks_off()
+    _share_y(panels, "return, last tenth of training")
+    title = f"{environment} (mean of {_count(tables, environment)})"
+    _finish(figure, study, title, legend=not looks.by_step_size)
+    return figure
+
+
 def _final_returns(study: Study, tables: Tables) -> Figure:
     """Final return against N: every seed, the mean and its interval."""
     figure, panels = _panels(len(study.environments))
-    palette = sns.color_palette("colorblind", len(study.estimators))
-    width = 0.6 / len(study.estimators)
     for axes, environment in zip(panels, study.environments, strict=True):
-        axes.set(title=environment, xlabel="N, trajectories per update")
-        axes.set_xticks(range(len(study.sample_counts)), map(str, study.sample_counts))
-        axes.set_xlim(-0.6, len(study.sample_counts) - 0.4)
-        for index, estimator in enumerate(study.estimators):
-            shift = (index - (len(study.estimators) - 1) / 2) * width
-            place = {n: i + shift for i, n in enumerate(study.sample_counts)}
-            runs = _of(tables.runs, environment, estimator)
-            summary = _of(tables.summary, environment, estimator)
-            look = {"color": palette[index], "ls": ""}
-            axes.plot(
-                runs["n"].map(place), runs["final_return"],
-                marker=".", ms=3, alpha=0.35, **look,
-            )  # fmt: skip
-            axes.errorbar(
-                summary["n"].map(place), summary["final_return"], yerr=_errors(summary),
-                marker=MARKERS[index % len(MARKERS)], ms=4.5, capsize=2, lw=1,
-                label=estimator, **look,
-            )  # fmt: skip
+        axes.set(title=environment)
+        final_returns_panel(axes, study, tables, environment)
     for axes in panels[::COLUMNS]:
         axes.set_ylabel("return, last tenth of training")
     handles, labels = panels[0].get_legend_handles_labels()
@@ -157,25 +162,54 @@ def _final_returns(study: Study, tables: Tables) -> Figure:
     return figure
 
 
-def _errors(summary: pd.DataFrame) -> npt.NDArray[np.float64]:
+def final_returns_panel(
+    axes: Axes, study: Study, tables: Tables, environment: str
+) -> None:
+    """One environment's final returns, a marker per estimator.
+
+    Of several step sizes at one N the best one is shown.
+    """
+    axes.set(xlabel="N, trajectories per update")
+    axes.set_xticks(range(len(study.sample_counts)), map(str, study.sample_counts))
+    axes.set_xlim(-0.6, len(study.sample_counts) - 0.4)
+    palette = sns.color_palette("colorblind", len(study.estimators))
+    width = 0.6 / len(study.estimators)
+    for index, estimator in enumerate(study.estimators):
+        shift = (index - (len(study.estimators) - 1) / 2) * width
+        place = {n: i + shift for i, n in enumerate(study.sample_counts)}
+        cells = study.cells_of(environment, estimator)
+        shown = [_best_at(tables, cells, n) for n in sorted({c.n for c in cells})]
+        summary = pd.concat([rows_of(tables.summary, cell) for cell in shown])
+        runs = pd.concat([rows_of(tables.runs, cell) for cell in shown])
+        look = {"color": palette[index], "ls": ""}
+        axes.plot(
+            runs["n"].map(place), runs["final_return"],
+            marker=".", ms=3, alpha=0.35, **look,
+        )  # fmt: skip
+        axes.errorbar(
+            summary["n"].map(place), summary["final_return"], yerr=errors(summary),
+            marker=MARKERS[index % len(MARKERS)], ms=4.5, capsize=2, lw=1,
+            label=estimator, **look,
+        )  # fmt: skip
+
+
+def errors(summary: pd.DataFrame) -> npt.NDArray[np.float64]:
     """Lengths of the error bars, [2, cells]; none where there are few seeds."""
     mean = summary["final_return"].to_numpy(float)
     low = mean - summary["final_low"].to_numpy(float)
     high = summary["final_high"].to_numpy(float) - mean
-    errors = np.maximum([low, high], 0)
-    errors[:, summary["finished"] < FEW_RUNS] = np.nan
-    return errors
+    lengths = np.maximum([low, high], 0)
+    lengths[:, summary["finished"] < FEW_RUNS] = np.nan
+    return lengths
 
 
-def _finish(figure: Figure, study: Study, title: str) -> None:
-    """Title above, one legend of the N below, no frame."""
-    lines = [
-        Line2D([], [], color=colour, lw=2, label=str(n))
-        for n, colour in colours(study).items()
-    ]
+def _finish(figure: Figure, study: Study, title: str, legend: bool = True) -> None:
+    """Title above, one legend of the colours below, no frame."""
+    looks = style.looks(study)
     figure.suptitle(title, fontsize=9)
-    figure.legend(
-        handles=lines, title="N, trajectories per update", loc="outside lower center",
-        ncols=8, frameon=False,
-    )  # fmt: skip
+    if legend:
+        figure.legend(
+            handles=looks.handles(), title=looks.title, loc="outside lower center",
+            ncols=8, frameon=False,
+        )  # fmt: skip
     sns.despine(figure)

@@ -1,4 +1,4 @@
-"""The summary of a study as a Markdown table, for READMEs, issues and docs."""
+"""Tables of a study in Markdown, for terminals, READMEs, issues and docs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from typing import Any
 
 import pandas as pd
 
-from pgstudy.analysis.report import number, steps
+from pgstudy.analysis.numbers import decimals, number, steps
+from pgstudy.experiment.study import step_size_text
 
 HEADER = (
     "| environment | estimator | N | finished | step size | updates | untrained "
     "| final return, 95 % interval | reached threshold |"
+)
+ACCEPTANCE_HEADER = (
+    "| item | cell | quantity | theirs | ours, 95 % interval | tolerance | runs "
+    "| verdict |"
 )
 
 
@@ -33,10 +38,44 @@ def _row(row: dict[Any, Any]) -> str:
         row["estimator"],
         row["n"],
         f"{row['finished']} of {row['runs']}",
-        f"{row['learning_rate']:.3g}",
+        step_size_text(row["learning_rate"]),
         steps(row["mean_updates"]),
         number(row["untrained_return"]),
         number(row["final_return"]) + interval,
         reached,
     ]
+    return _joined(cells)
+
+
+def _joined(cells: list[Any]) -> str:
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def acceptance_table(acceptance: pd.DataFrame) -> str:
+    """A row per check of acceptance.csv."""
+    rule = "|---" * (ACCEPTANCE_HEADER.count("|") - 1) + "|"
+    rows = [_acceptance_row(row) for row in acceptance.to_dict("records")]
+    return "\n".join([ACCEPTANCE_HEADER, rule, *rows])
+
+
+def _acceptance_row(row: dict[Any, Any]) -> str:
+    digits = decimals(row["tolerance"])
+    theirs = number(row["value"], digits)
+    if pd.isna(row["value"]):
+        theirs = f"below {row['below']:g}"
+    ours, runs = number(row["ours"], digits), "–"
+    if not pd.isna(row["low"]):
+        ours += f" [{number(row['low'], digits)}, {number(row['high'], digits)}]"
+    if not pd.isna(row["runs"]):
+        runs = f"{row['finished']:.0f} of {row['runs']:.0f}, {row['stuck']:.0f} stuck"
+    cells = [
+        row["item"],
+        row["cell"],
+        row["quantity"],
+        f"{theirs} ({row['kind']})",
+        ours,
+        number(row["tolerance"], digits),
+        runs,
+        row["verdict"] + (f": {row['reason']}" if row["reason"] else ""),
+    ]
+    return _joined(cells)

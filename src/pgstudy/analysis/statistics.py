@@ -80,12 +80,12 @@ def column_aggregates(values: Array) -> dict[str, Array]:
     return {"n": present.sum(axis=0).astype(float), **result}
 
 
-def binned_by_steps(ends: Array, returns: Array, edges: Array) -> Array:
-    """A run's mean return per trajectory, in spans of environment steps.
+def binned(ends: Array, returns: Array, edges: Array) -> Array:
+    """A run's mean return per trajectory, in spans of environment steps or episodes.
 
-    ends: [U] environment steps after each update; returns: [U] mean return of its
+    ends: [U] steps or episodes after each update; returns: [U] mean return of its
     batch, sampled from the end before (0 at first) to this end; edges: [bins + 1].
-    An update that reaches over an edge counts on each side by its share of steps.
+    An update that reaches over an edge counts on each side by its share.
     Every trajectory weighs the same: weighing by steps would favour long episodes.
     Returns [bins], NaN for a span that the run does not cover whole.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import json
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 SCHEMA_FILE = ROOT / "workflow" / "schemas" / "config.schema.yaml"
-TEXT_KEYS = {"study", "register", "id", "name", "baseline", "schedule"}
+TEXT_KEYS = {"study", "register", "id", "name", "baseline", "schedule", "published"}
+TEXT_KEYS |= {"source", "item", "note", "why", "label", "estimator", "environment"}
 MAX_CHARACTERS = 100_000  # the config travels to jobs on one command line
 NUMBER = re.compile(r"(?=.{1,40}$)[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+POWER = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\^(-?\d{1,3})")
 EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d{1,3}")
 
 
@@ -72,6 +75,8 @@ def canonical_json(data: object) -> str:
 def normalise(value: Any, key: str = "", parent: str = "") -> Any:
     """Give every number one spelling: 1e-3, "0.001" and 0.001 become 0.001, 2.0 is 2.
 
+    A power may be written as one: 2^-12.
+
     YAML reads 1e-3 as text, and Snakemake's --config hands list items on as text.
     Text stays text under keys that hold text; an environment's kwargs stay as they are.
     """
@@ -81,11 +86,20 @@ def normalise(value: Any, key: str = "", parent: str = "") -> Any:
         return {str(k): normalise(v, str(k), key) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [normalise(item, key, key) for item in value]
-    if isinstance(value, str) and key not in TEXT_KEYS and NUMBER.fullmatch(value):
-        value = int(value) if re.fullmatch(r"[-+]?\d+", value) else float(value)
+    if isinstance(value, str) and key not in TEXT_KEYS:
+        value = _number(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+def _number(text: str) -> Any:
+    if NUMBER.fullmatch(text):
+        return int(text) if re.fullmatch(r"[-+]?\d+", text) else float(text)
+    if power := POWER.fullmatch(text):
+        with contextlib.suppress(ArithmeticError):  # then it stays text, and a fault
+            return float(power[1]) ** int(power[2])
+    return text
 
 
 def examine(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
@@ -95,23 +109,32 @@ def examine(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], lis
     lists with a fault replaced by None) and the faults. Defaults are not filled in: a
     cell's settings come from several places.
     """
-    import jsonschema  # late: training jobs need this module and not that one
-
     config: dict[str, Any] = normalise(raw)
     sound, faults = dict(config), []
     odd = list(_odd_values(config))
     for path, fault in odd:
         faults.append(f"{_where(path)}: {fault}")
         _leave_out(sound, path)
-    validator = jsonschema.Draft202012Validator(schema())
-    errors = sorted(validator.iter_errors(config), key=lambda e: list(map(str, e.path)))
-    for error in errors:
+    for error in _errors(config, schema()):
         faults += _messages(error)
         _leave_out(sound, list(error.absolute_path))
     if not odd and len(canonical_json(config)) > MAX_CHARACTERS:
         cure = "give seeds as a count"
         faults.append(f"the config is over {MAX_CHARACTERS} characters; {cure}")
     return config, sound, faults
+
+
+def faults_of_form(data: Any, rules: Mapping[str, Any]) -> list[str]:
+    """What a JSON schema has against the data, a readable line per fault."""
+    odd = [f"{_where(path)}: {fault}" for path, fault in _odd_values(data)]
+    return odd + [line for error in _errors(data, rules) for line in _messages(error)]
+
+
+def _errors(data: Any, rules: Mapping[str, Any]) -> list[jsonschema.ValidationError]:
+    import jsonschema  # late: training jobs need this module and not that one
+
+    found = jsonschema.Draft202012Validator(rules).iter_errors(data)
+    return sorted(found, key=lambda error: list(map(str, error.path)))
 
 
 def _leave_out(sound: dict[str, Any], path: list[str | int]) -> None:
@@ -180,6 +203,8 @@ def _phrase(error: jsonschema.ValidationError, where: str) -> str:
             return f"{shown} is too small; the least is {limit}"
         case "exclusiveMinimum":
             return f"{shown} is too small; it must be above {limit}"
+        case "exclusiveMaximum":
+            return f"{shown} is too large; it must be below {limit}"
         case "maximum":
             return f"{shown} is too large; the most is {limit}"
         case "minItems" | "minProperties":
@@ -203,6 +228,7 @@ def _types(kinds: str | list[str]) -> str:
         "array": "a list",
         "object": "a table of keys and values",
         "string": "text (put it in quotes)",
+        "boolean": "true or false",
     }
     return " or ".join(words[k] for k in ([kinds] if isinstance(kinds, str) else kinds))
 

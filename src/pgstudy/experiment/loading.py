@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from pgstudy.experiment.faults import (
     seed_list,
     usable_environment,
 )
+from pgstudy.experiment.published import Published
+from pgstudy.experiment.published_files import load_published
 from pgstudy.experiment.resolving import fitted, reason_to_leave_out, resolve
 from pgstudy.experiment.study import Cell, LeftOut, Study
 from pgstudy.learning import environments
@@ -20,9 +23,14 @@ from pgstudy.learning.spaces import Layout, UnusableEnvironment
 from pgstudy.learning.specification import EnvironmentSpecification
 
 
-def load_study(raw: Mapping[str, Any], known_faults: Sequence[str] = ()) -> Study:
+def load_study(
+    raw: Mapping[str, Any],
+    known_faults: Sequence[str] = (),
+    published_contents: Mapping[str, Any] | None = None,
+) -> Study:
     """The study that a config describes.
 
+    Files of published values are not read where their contents are given, by name.
     Errors: ConfigError, with all faults, those that its file is known to have first.
     """
     config, sound, faults = configs.examine(raw)
@@ -43,9 +51,13 @@ def load_study(raw: Mapping[str, Any], known_faults: Sequence[str] = ()) -> Stud
             left_out += [c for c in made if isinstance(c, LeftOut)]
         except ConfigError as error:
             faults += error.faults
-    faults += _same_runs(cells)
+    faults += _same_runs(cells) + _same_labels(cells)
     if not faults and not cells and left_out:
         faults.append(f"no cell is left: {left_out[0].label}: {left_out[0].reason}")
+    published: list[Published] = []
+    if not faults:  # they name cells, and without these there would be noise
+        names = config.get("published", [])
+        published, faults = load_published(names, cells, published_contents or {})
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
     seeds = _one_spelling(config)
@@ -56,6 +68,7 @@ def load_study(raw: Mapping[str, Any], known_faults: Sequence[str] = ()) -> Stud
         bins=config.get("bins", _default("bins")),
         cells=tuple(cells),
         left_out=tuple(left_out),
+        published=tuple(published),
         config=config,
     )
 
@@ -84,6 +97,13 @@ def _same_runs(cells: list[Cell]) -> list[str]:
     return faults
 
 
+def _same_labels(cells: list[Cell]) -> list[str]:
+    labels = Counter(cell.label for cell in cells)
+    alike = [label for label, count in labels.items() if count > 1]
+    cure = "step sizes that look alike at three digits; round them"
+    return [f"{label}: {cure}" for label in alike]
+
+
 def _environment_cells(
     config: Mapping[str, Any],
     entry: Mapping[str, Any],
@@ -104,9 +124,9 @@ def _environment_cells(
                 yield LeftOut(name, estimator["name"], n, reason)
                 continue
             try:
-                specification = resolve(places, n, environment, estimator)
-                specification = fitted(specification, layout)
-                yield Cell(name, estimator["name"], specification, _threshold(entry))
+                for specification in resolve(places, n, environment, estimator):
+                    fit = fitted(specification, layout)
+                    yield Cell(name, estimator["name"], fit, _threshold(entry))
             except ConfigError as error:
                 where = f"{name}, {estimator['name']}"
                 faults += [f"{where}: {fault}" for fault in error.faults]

@@ -25,7 +25,7 @@ for _name, _value in BOUNDS.items():
 
 from mlflow.entities import Metric  # noqa: E402
 
-POINTS_PER_METRIC = 500
+POINTS_PER_METRIC = 250  # a point costs 0.1 ms; the files have them all
 
 
 def tags(study: Study, run: Run, record: dict[str, Any]) -> dict[str, str]:
@@ -41,7 +41,7 @@ def tags(study: Study, run: Run, record: dict[str, Any]) -> dict[str, str]:
         "content_hash": record["digest"],
         "git_commit": str(git["commit"]),
         "git_dirty": str(git["dirty"]).lower(),
-        "diverged": str(record["status"] == "diverged").lower(),
+        "status": record["status"],
         **({"reason": record["reason"]} if record["reason"] else {}),
     }
 
@@ -65,11 +65,17 @@ def thinned(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def metrics(run: Run, record: dict[str, Any], start: int, end: int) -> Iterator[Metric]:
-    """The updates table, finite values only; `episodes` is N x update and left out."""
+    """The updates table, finite values only; `episodes` is N x update and left out.
+
+    A column that is the same throughout is its first and its last point.
+    """
     table = thinned(pd.read_parquet(run.folder / UPDATES))
     total = record["updates"]
     for name in table.columns.drop(["update", "episodes"]):
-        for update, value in zip(table["update"], table[name], strict=True):
+        rows = table
+        if table[name].nunique() <= 1:
+            rows = pd.concat([table.head(1), table.tail(1)]).drop_duplicates()
+        for update, value in zip(rows["update"], rows[name], strict=True):
             if math.isfinite(value):
                 when = start + int((end - start) * update / total)
                 yield Metric(name, float(value), when, int(update))

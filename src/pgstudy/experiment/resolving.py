@@ -2,8 +2,9 @@
 
 The settings are looked up in this order, the later one wins, key by key: the schema's
 defaults, `defaults`, the environment, the estimator, and the environment's
-`estimators.<name>`. A table of learning rates, or a rule, is then read at N. A budget
-(`env_steps`, `updates` or `episodes`) replaces one from an earlier place.
+`estimators.<name>`. A table of learning rates, or a rule, is then read at N; a list of
+them makes a cell of each. A budget (`env_steps`, `updates` or `episodes`) replaces one
+from an earlier place.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from pgstudy.learning.specification import (
 )
 
 BUDGETS = get_args(BudgetUnit)
-SETTINGS = (*BUDGETS, "policy", "value", "optimizer", "evaluation_episodes")
+NESTED = ("policy", "value", "optimizer")
+SETTINGS = (*BUDGETS, *NESTED, "evaluation_episodes", "stop_when_truncated")
 Settings = Mapping[str, Any]
 
 
@@ -60,8 +62,8 @@ def resolve(
     n: int,
     environment: EnvironmentSpecification,
     estimator: Settings,
-) -> RunSpecification:
-    """The specification of one cell. Errors: ConfigError, with all faults."""
+) -> list[RunSpecification]:
+    """One specification per step size. Errors: ConfigError, with all faults."""
     settings = _merge(places)
     budgets = [unit for unit in BUDGETS if unit in settings]
     faults = []
@@ -75,22 +77,25 @@ def resolve(
         )
     optimizer = settings["optimizer"]
     try:
-        rate = _learning_rate(optimizer.get("learning_rate"), n)
+        rates = _learning_rates(optimizer.get("learning_rate"), n)
     except ConfigError as error:
         faults += error.faults
     if faults:
         raise ConfigError(faults)
-    return RunSpecification(
-        environment=environment,
-        n=n,
-        estimator=_estimator(estimator, settings),
-        policy=PolicySpecification(**_typed(settings["policy"])),
-        optimizer=OptimizerSpecification(
-            optimizer["name"], rate, optimizer["schedule"]
-        ),
-        budget=Budget(budgets[0], settings[budgets[0]]),
-        evaluation_episodes=settings["evaluation_episodes"],
-    )
+    name, schedule = optimizer["name"], optimizer["schedule"]
+    return [
+        RunSpecification(
+            environment=environment,
+            n=n,
+            estimator=_estimator(estimator, settings),
+            policy=PolicySpecification(**_typed(settings["policy"])),
+            optimizer=OptimizerSpecification(name, rate, schedule),
+            budget=Budget(budgets[0], settings[budgets[0]]),
+            evaluation_episodes=settings["evaluation_episodes"],
+            stop_when_truncated=settings["stop_when_truncated"],
+        )
+        for rate in rates
+    ]
 
 
 def fitted(specification: RunSpecification, layout: Layout | None) -> RunSpecification:
@@ -103,11 +108,25 @@ def fitted(specification: RunSpecification, layout: Layout | None) -> RunSpecifi
     if layout is not None and layout.one_hot and policy.normalise_observations:
         cause = "its observations are integers, shown one-hot"
         raise ConfigError([f"policy.normalise_observations can't be used: {cause}"])
+    if layout is not None and policy.initial_probabilities is not None:
+        _require_probabilities(policy.initial_probabilities, layout)
     if not policy.hidden:
         policy = replace(policy, activation="tanh", init="default")
     if layout is not None and isinstance(layout.actions, Finite):
         policy = replace(policy, log_std=0.0)
     return replace(specification, policy=policy)
+
+
+def _require_probabilities(given: tuple[float, ...], layout: Layout) -> None:
+    if not isinstance(layout.actions, Finite):
+        cause = "there are some for discrete actions only"
+    elif len(given) != layout.actions.size:
+        cause = f"there are {len(given)}, and {layout.actions.size} actions"
+    elif abs(sum(given) - 1) > 1e-9:
+        cause = f"their sum is {sum(given):g}, not 1"
+    else:
+        return
+    raise ConfigError([f"policy.initial_probabilities can't be used: {cause}"])
 
 
 def _merge(places: list[Settings]) -> dict[str, Any]:
@@ -134,22 +153,24 @@ def _settings_defaults() -> dict[str, Any]:
     return defaults
 
 
-def _learning_rate(rate: Any, n: int) -> float:
+def _learning_rates(rate: Any, n: int) -> list[float]:
     if rate is None:
         raise ConfigError(["optimizer.learning_rate is not set"])
+    if isinstance(rate, list):
+        return [float(one) for one in rate]
     if not isinstance(rate, dict):
-        return float(rate)
+        return [float(rate)]
     if set(rate) == {"base", "power"}:
         found: float = rate["base"] * n ** rate["power"]
         if not 0 < found < 1e38:
             raise ConfigError([f"optimizer.learning_rate is {found:g} at N = {n}"])
-        return found
+        return [found]
     if "base" in rate or "power" in rate:
         cure = "give base and power, or a number for each N"
         raise ConfigError([f"optimizer.learning_rate is no rule and no table; {cure}"])
     if str(n) not in rate:
         raise ConfigError([f"optimizer.learning_rate has no entry for N = {n}"])
-    return float(rate[str(n)])
+    return _learning_rates(rate[str(n)], n)
 
 
 def estimator_faults(estimator: Settings) -> list[str]:

@@ -1,6 +1,6 @@
 """The run store: one folder a run, completed atomically; manifests name blocks of runs.
 
-A run is complete when its `run.json`, written last, says finished or diverged.
+A run is complete when its `run.json`, written last, has a status of `COMPLETE`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pgstudy.experiment.study import Block, Cell
+from pgstudy.experiment.study import Block, Cell, step_size_text
 
 UPDATES, EPISODES, POLICY = "updates.parquet", "episodes.parquet", "policy.safetensors"
 FILES = (UPDATES, EPISODES, POLICY)
+COMPLETE = ("finished", "diverged", "stuck")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Run:
     def name(self) -> str:
         """How people call the run."""
         cell = self.cell
-        return f"{cell.environment} {cell.estimator} N={cell.n} seed={self.seed}"
+        step = f"alpha={step_size_text(cell.alpha)}"
+        return f"{cell.environment} {cell.estimator} N={cell.n} {step} seed={self.seed}"
 
     def record(self) -> dict[str, Any] | None:
         """What `run.json` says; None if it is not there or can't be read."""
@@ -41,12 +43,19 @@ class Run:
             return None
         return data if isinstance(data, dict) else None
 
+    def status(self) -> str:
+        """How the run ended, `failed`, or `missing` where its numbers are not there."""
+        record = self.record() or {}
+        if record.get("status") == "failed" or self.is_complete():
+            return str(record["status"])
+        return "missing"
+
     def is_complete(self) -> bool:
-        """Whether all of the run's numbers are there, finished or diverged."""
+        """Whether all of the run's numbers are there, up to whatever end."""
         record = self.record()
         return (
             record is not None
-            and record.get("status") in ("finished", "diverged")
+            and record.get("status") in COMPLETE
             and all((self.folder / name).is_file() for name in FILES)
         )
 

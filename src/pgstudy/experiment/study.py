@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from pgstudy.experiment.config import canonical_json
 from pgstudy.experiment.provenance import environment_identity, numeric_identity
+from pgstudy.experiment.published import Published
 from pgstudy.learning.specification import RunSpecification
 
 
@@ -19,9 +21,15 @@ def folder_name(label: str) -> str:
     return quote(label, safe="")
 
 
+def step_size_text(alpha: float) -> str:
+    """A step size as people write it: 2^-12, or a decimal number."""
+    mantissa, exponent = math.frexp(alpha)
+    return f"2^{exponent - 1}" if mantissa == 0.5 and alpha < 0.05 else f"{alpha:.3g}"
+
+
 @dataclass(frozen=True)
 class Cell:
-    """One environment, estimator and N, with the specification of its runs."""
+    """One environment, estimator, N and step size, as the specification of its runs."""
 
     environment: str
     estimator: str
@@ -34,9 +42,20 @@ class Cell:
         return self.specification.n
 
     @property
+    def alpha(self) -> float:
+        """The step size."""
+        return self.specification.optimizer.learning_rate
+
+    @property
+    def short_label(self) -> str:
+        """How people call the cell where its environment is clear."""
+        step = step_size_text(self.alpha)
+        return f"{self.estimator}, N = {self.n}, step size {step}"
+
+    @property
     def label(self) -> str:
         """How people call the cell."""
-        return f"{self.environment}, {self.estimator}, N = {self.n}"
+        return f"{self.environment}, {self.short_label}"
 
     @property
     def folder(self) -> PurePosixPath:
@@ -120,6 +139,7 @@ class Study:
     bins: int
     cells: tuple[Cell, ...]
     left_out: tuple[LeftOut, ...]
+    published: tuple[Published, ...]
     config: Mapping[str, Any]
 
     def blocks(self) -> Iterator[Block]:
@@ -127,6 +147,11 @@ class Study:
         for cell in self.cells:
             for start in range(0, len(self.seeds), self.seeds_per_job):
                 yield Block(cell, self.seeds[start : start + self.seeds_per_job])
+
+    def cells_of(self, environment: str, estimator: str) -> list[Cell]:
+        """The cells of an environment and estimator, in the order of the config."""
+        place = environment, estimator
+        return [c for c in self.cells if (c.environment, c.estimator) == place]
 
     @property
     def environments(self) -> tuple[str, ...]:
@@ -142,3 +167,22 @@ class Study:
     def sample_counts(self) -> tuple[int, ...]:
         """Every N that some cell has, in rising order."""
         return tuple(sorted({cell.n for cell in self.cells}))
+
+    @property
+    def step_sizes(self) -> tuple[float, ...]:
+        """Every step size that some cell has, in rising order."""
+        return tuple(sorted({cell.alpha for cell in self.cells}))
+
+    @property
+    def sweeps_step_sizes(self) -> bool:
+        """Whether some environment, estimator and N has several step sizes."""
+        places = {(c.environment, c.estimator, c.n) for c in self.cells}
+        return len(places) < len(self.cells)
+
+    def unit(self, environment: str) -> Literal["env_steps", "episodes"]:
+        """What an environment's curves run over: episodes if all its budgets do."""
+        budgets = [
+            c.specification.budget for c in self.cells if c.environment == environment
+        ]
+        episodes = all(budget.unit == "episodes" for budget in budgets)
+        return "episodes" if episodes else "env_steps"

@@ -41,12 +41,12 @@ def train_block(store: Store, block: Block) -> list[Run]:
             failed.append(run)
             continue
         save(run, training, _made(started))
-        if training.status == "diverged":
-            print(_divergence(run, training), file=sys.stderr)
+        if training.status != "finished":
+            print(_early_end(run, training), file=sys.stderr)
     return failed
 
 
-def _divergence(run: Run, training: Training) -> str:
+def _early_end(run: Run, training: Training) -> str:
     specification = run.cell.specification
     rates = f"optimizer.learning_rate {specification.optimizer.learning_rate:g}"
     if specification.estimator.value is not None:
@@ -54,7 +54,8 @@ def _divergence(run: Run, training: Training) -> str:
             f", value.learning_rate {specification.estimator.value.learning_rate:g}"
         )
     return (
-        f"diverged: {run.name}: {training.reason}, at update {training.diverged_at} "
+        f"{training.status}: {run.name}: {training.reason}, at update "
+        f"{training.stopped_at} "
         f"({rates}); its curve ends there"
     )
 
@@ -77,7 +78,7 @@ def save(run: Run, training: Training, made: Mapping[str, Any]) -> None:
     )
     summary = {
         "status": training.status,
-        "diverged_at": training.diverged_at,
+        "stopped_at": training.stopped_at,
         "reason": training.reason,
         "updates": len(training.updates["update"]),
         "env_steps": int(training.episodes["length"].sum()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 from gymnasium import spaces
@@ -12,12 +12,29 @@ SWITCHED_STATE = 1
 GOAL_STATE = 3
 
 
+def _next_state(state: int, action: int) -> int:
+    forward = (action == RIGHT) != (state == SWITCHED_STATE)
+    return state + 1 if forward else max(state - 1, 0)
+
+
 class ShortCorridor(gymnasium.Env[Any, Any]):
     """Four states in a row, the last one terminal; every step pays -1.
 
     Actions: 0 left, 1 right. Left in the first state stays there; in the second state
     the two actions are swapped. All states look alike: the observation is always 0.
+    `P[state][action]` lists (probability, next state, reward, terminated), as in
+    Gymnasium's toy-text environments.
     """
+
+    P: ClassVar = {
+        state: {
+            action: [(1.0, after, -1.0, after == GOAL_STATE)]
+            for action in (LEFT, RIGHT)
+            for after in [_next_state(state, action)]
+        }
+        for state in range(GOAL_STATE)
+    }
+    initial_state_distrib = (1.0, 0.0, 0.0)
 
     def __init__(self) -> None:
         self.observation_space = spaces.Discrete(1)
@@ -34,6 +51,5 @@ class ShortCorridor(gymnasium.Env[Any, Any]):
 
     def step(self, action: int) -> tuple[int, float, bool, bool, dict[str, Any]]:
         """Move one state; the reward is -1, on the last step too."""
-        forward = (action == RIGHT) != (self.state == SWITCHED_STATE)
-        self.state = self.state + 1 if forward else max(self.state - 1, 0)
+        self.state = _next_state(self.state, action)
         return 0, -1.0, self.state == GOAL_STATE, False, {}

@@ -112,11 +112,11 @@ class Network:
         self._tensors = [(tensors[w], tensors.get(b)) for w, b in pairs]
         self._numpy_activation = np.tanh if activation == "tanh" else _relu
         self._torch_activation = torch.tanh if activation == "tanh" else torch.relu
-        self._normaliser = normaliser
+        self.normaliser = normaliser
 
     def torch_outputs(self, inputs: torch.Tensor) -> torch.Tensor:
         """Differentiable. [M, inputs] -> [M, outputs]."""
-        hidden = self._normaliser.torch_outputs(inputs) if self._normaliser else inputs
+        hidden = self.normaliser.torch_outputs(inputs) if self.normaliser else inputs
         *inner, (weight, bias) = self._tensors
         for inner_weight, inner_bias in inner:
             hidden = self._torch_activation(_affine(hidden, inner_weight, inner_bias))
@@ -124,7 +124,7 @@ class Network:
 
     def numpy_outputs(self, inputs: Floats) -> Floats:
         """The same, for the rollout. [K, inputs] -> [K, outputs], a new array."""
-        hidden = self._normaliser.numpy_outputs(inputs) if self._normaliser else inputs
+        hidden = self.normaliser.numpy_outputs(inputs) if self.normaliser else inputs
         last = self._arrays[-1]
         for pair in self._arrays:
             weight, bias = pair

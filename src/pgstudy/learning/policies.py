@@ -134,6 +134,9 @@ def make_policy(
     sizes = (layout.inputs, *specification.hidden, layout.actions.size)
     bias = bool(specification.hidden) or not layout.one_hot
     values = initial_layers(sizes, bias, specification.init, generator)
+    if specification.initial_probabilities is not None:
+        start = np.log(specification.initial_probabilities)
+        values[list(values)[-1]][:] = start - start.mean()  # the bias, or the table
     continuous = isinstance(layout.actions, Continuous)
     if continuous:
         shape = (1, layout.actions.size)

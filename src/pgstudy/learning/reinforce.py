@@ -16,7 +16,7 @@ from pgstudy.learning.lanes import Lanes, make_lanes
 from pgstudy.learning.networks import chunks
 from pgstudy.learning.optimizers import make_optimizer
 from pgstudy.learning.policies import PolicyOverflow, make_policy, saved
-from pgstudy.learning.results import Column, History, Training
+from pgstudy.learning.results import Column, History, Status, Training
 from pgstudy.learning.rollout import Batch, Sampler
 from pgstudy.learning.specification import RunSpecification
 from pgstudy.learning.streams import Streams
@@ -29,15 +29,29 @@ OVERFLOW = "the policy's outputs are not finite numbers"
 SATURATED = "outputs beyond 10,000 give every action probability 1, the gradient is 0"
 
 
-class Divergence(ArithmeticError):
-    """An update that can't be used; the message says why."""
+class Stopped(Exception):
+    """The run ends before its budget is spent; the message says why."""
+
+    status: Status
+
+
+class Divergence(Stopped):
+    """An update that can't be used."""
+
+    status = "diverged"
+
+
+class Stuck(Stopped):
+    """An episode was truncated, and the specification says to stop then."""
+
+    status = "stuck"
 
 
 def train(specification: RunSpecification, seed: int) -> Training:
     """Train one policy from scratch; the bits depend on these two arguments alone.
 
     Errors: UnusableEnvironment, EnvironmentFault. A run whose numbers get out of hand
-    is returned with the status `diverged`.
+    is returned with the status `diverged`, see also `stop_when_truncated`.
     """
     torch.set_num_threads(THREADS)
     with threadpoolctl.threadpool_limits(THREADS), warnings.catch_warnings():
@@ -63,27 +77,27 @@ class Trainer:
         self.history = History(specification.n)
 
     def run(self) -> Training:
-        """Train until the budget is spent or the run diverges."""
+        """Train until the budget is spent or the run is stopped."""
         evaluation: dict[Literal["untrained", "final"], Column]
         evaluation = {"untrained": np.empty(0), "final": np.empty(0)}
-        diverged_at, reason = None, None
+        stopped: Stopped | None = None
         try:
             evaluation["untrained"] = self._evaluate(self.streams.untrained)
             while self._progress() < 1:
                 self.update()
             evaluation["final"] = self._evaluate(self.streams.final)
-        except Divergence as error:
-            diverged_at, reason = max(1, self.spent["updates"]), str(error)
+        except Stopped as error:
+            stopped = error
         finally:
             self.sampler.close()
         return Training(
-            status="finished" if reason is None else "diverged",
+            status=stopped.status if stopped else "finished",
             updates=self.history.updates(),
             episodes=self.history.episodes(),
             policy=saved(self.policy),
             evaluation=evaluation,
-            diverged_at=diverged_at,
-            reason=reason,
+            stopped_at=max(1, self.spent["updates"]) if stopped else None,
+            reason=str(stopped) if stopped else None,
         )
 
     def _progress(self) -> float:
@@ -91,11 +105,15 @@ class Trainer:
         return self.spent[budget.unit] / budget.amount
 
     def update(self) -> None:
-        """Sample N trajectories and take one step. Errors: Divergence."""
+        """Sample N trajectories and take one step. Errors: Stopped."""
         alpha = self.specification.optimizer.learning_rate
         if self.specification.optimizer.schedule == "linear":
             alpha *= 1 - self._progress()
         batch = _sample(self.sampler)
+        if self.specification.stop_when_truncated and not batch.terminated.all():
+            self._record(batch, alpha, norm=np.nan)
+            longest = batch.lengths[~batch.terminated].max()
+            raise Stuck(f"an episode was cut after {longest:,} steps")
         weights = self.weights(batch)
         gradient = self.gradient(batch, weights)
         norm = float(gradient.norm())

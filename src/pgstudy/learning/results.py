@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 Column = npt.NDArray[Any]
+Status = Literal["finished", "diverged", "stuck"]
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,16 @@ class Training:
     episodes: columns with a row per trajectory (update, trajectory, return, length,
     terminated). policy: everything that makes the final policy, by name.
     evaluation: returns [E] of the untrained and of the final policy.
-    diverged_at: the first update that could not be used, and `reason` why.
+    stopped_at: the update at which a run that is diverged or stuck ended, and `reason`
+    why.
     """
 
-    status: Literal["finished", "diverged"]
+    status: Status
     updates: Mapping[str, Column]
     episodes: Mapping[str, Column]
     policy: Mapping[str, torch.Tensor]
     evaluation: Mapping[Literal["untrained", "final"], Column]
-    diverged_at: int | None = None
+    stopped_at: int | None = None
     reason: str | None = None
 
     def digest(self) -> str:

@@ -21,6 +21,10 @@ Baseline = Literal[
     "running-mean",
     "learned",
 ]
+# Left out of `to_dict` at these values: random streams are spawned from it, and an
+# option added later must not change the numbers of runs that do not use it.
+LATER_OPTIONS = {"initial_probabilities": None, "stop_when_truncated": False}
+
 BudgetUnit = Literal["env_steps", "updates", "episodes"]
 Activation = Literal["tanh", "relu"]
 Init = Literal["default", "orthogonal"]
@@ -47,13 +51,16 @@ class PolicySpecification:
     """Softmax over discrete actions, a diagonal Gaussian over continuous ones.
 
     `hidden` lists the widths of the hidden layers; empty means a linear policy.
-    `log_std` is where the Gaussian's log standard deviations start.
+    `initial_probabilities` is what the untrained softmax gives the actions in every
+    state (None: near-equal). `log_std` is where the Gaussian's log standard deviations
+    start.
     """
 
     hidden: tuple[int, ...] = ()
     activation: Activation = "tanh"
     init: Init = "default"
     normalise_observations: bool = False
+    initial_probabilities: tuple[float, ...] | None = None
     log_std: float = 0.0
 
 
@@ -115,7 +122,8 @@ class RunSpecification:
     """One cell of a study, made concrete: N trajectories per update and how to learn.
 
     `evaluation_episodes` fresh episodes are run with the untrained and with the final
-    policy (0: none).
+    policy (0: none). With `stop_when_truncated` a truncated episode ends the run as
+    stuck.
     """
 
     environment: EnvironmentSpecification
@@ -125,6 +133,7 @@ class RunSpecification:
     optimizer: OptimizerSpecification
     budget: Budget
     evaluation_episodes: int
+    stop_when_truncated: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The specification as plain JSON types; `from_dict` is its inverse."""
@@ -135,21 +144,23 @@ class RunSpecification:
         """Build from `to_dict`'s output. Errors: KeyError, TypeError if it is not."""
         estimator = dict(data["estimator"])
         if estimator["value"] is not None:
-            estimator["value"] = ValueSpecification(**_with_tuple(estimator["value"]))
+            estimator["value"] = ValueSpecification(**_tuples(estimator["value"]))
         return cls(
             environment=EnvironmentSpecification(**data["environment"]),
             n=data["n"],
             estimator=EstimatorSpecification(**estimator),
-            policy=PolicySpecification(**_with_tuple(data["policy"])),
+            policy=PolicySpecification(**_tuples(data["policy"])),
             optimizer=OptimizerSpecification(**data["optimizer"]),
             budget=Budget(**data["budget"]),
             evaluation_episodes=data["evaluation_episodes"],
+            stop_when_truncated=data.get("stop_when_truncated", False),
         )
 
 
 def _plain(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in items}
+    used = [(k, v) for k, v in items if k not in LATER_OPTIONS or v != LATER_OPTIONS[k]]
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in used}
 
 
-def _with_tuple(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {**data, "hidden": tuple(data["hidden"])}
+def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}

@@ -1,0 +1,30 @@
+"""Numbers as a reader wants them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+DASH = "–"
+
+
+def number(value: Any, digits: int | None = None) -> str:
+    """A number for a table, 0.742, 7.42 or 74.2; a dash where there is none."""
+    if value is None or pd.isna(value):
+        return DASH
+    if digits is None:
+        digits = 3 if abs(value) < 1 else 2 if abs(value) < 10 else 1
+    return f"{value:,.{digits}f}"
+
+
+def decimals(tolerance: Any) -> int:
+    """Digits that show a tenth of the tolerance; two where there is none."""
+    if pd.isna(tolerance):
+        return 2
+    return next((d for d in range(1, 9) if tolerance >= 10.0**-d), 9) + 1
+
+
+def steps(value: Any) -> str:
+    """A whole number with thousands separators; a dash where there is none."""
+    return number(value, 0)

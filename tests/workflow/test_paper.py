@@ -1,0 +1,209 @@
+"""Published values, the paper set and `snakemake verify`, by real Snakemake calls."""
+
+import json
+import shutil
+import subprocess
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+from tests.workflow.test_workflow import NOTHING, Project
+
+BOOK = yaml.safe_load((ROOT / "config/sutton_barto.yaml").read_text())
+SMALL = BOOK | {
+    "study": "small",
+    "seeds": 5,
+    "bins": 30,
+    "published": ["example.yaml", "figure.yaml"],
+}
+SMALL["environments"] = [BOOK["environments"][0] | {"episodes": 30}]
+SMALL["estimators"] = BOOK["estimators"][:1]
+FIGURE = {
+    "source": "A Book",
+    "item": "Figure 1.2",
+    "page": 3,
+    "figure": {
+        "y": [-90, -10],
+        "line": {"value": -11.656854, "label": "v*(s0)"},
+        "cells": [
+            {"estimator": "reward-to-go", "step_size": "2^-12"},
+            {"estimator": "reward-to-go", "step_size": "2^-13"},
+        ],
+    },
+    "checks": [
+        {
+            "id": "early", "kind": "published", "why": "for this test",
+            "cell": {"estimator": "reward-to-go", "step_size": "2^-12"},
+            "mean_return": [1, 30], "value": -60, "tolerance": 40,
+        }
+    ],
+}  # fmt: skip
+
+
+class Paper(Project):
+    """A folder with a small study of the book and two published tables."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.write(SMALL)
+        self.publish(FIGURE)
+        example = ROOT / "config/published/example_13_1.yaml"
+        shutil.copy(example, folder / "example.yaml")
+        self.made = self.results / "small"
+
+    def publish(self, figure):
+        (self.folder / "figure.yaml").write_text(yaml.safe_dump(figure))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The small study, made once."""
+    project = Paper(tmp_path_factory.mktemp("paper"))
+    project.log_text = project.succeed()
+    return project
+
+
+@pytest.fixture
+def project(finished, tmp_path):
+    """A copy, to be changed."""
+    folder = tmp_path / "copy"
+    shutil.copytree(finished.folder, folder)
+    made = Paper(folder)
+    return made
+
+
+def test_one_call_leaves_comparison_paper_set_and_report(finished):
+    """Every file, each check passed and printed."""
+    assert sorted(p.name for p in (finished.made / "paper").iterdir()) == [
+        "example-13.1.pdf", "example-13.1.png", "figure-1.2.pdf", "figure-1.2.png",
+        "numbers.tex", "table.tex",
+    ]  # fmt: skip
+    table = pd.read_csv(finished.made / "acceptance.csv")
+    assert set(table.verdict) == {"pass"}
+    assert "| Figure 1.2 | reward-to-go, N = 1, step size 2^-12 |" in finished.log_text
+    report = (finished.made / "report.html").read_text()
+    assert "<b>10 of 10</b>values met" in report
+    assert report.count("data:image/png;base64,") == 3 + 2
+    assert finished.snakemake().text.count(NOTHING) == 1
+
+
+def test_a_value_outside_its_tolerance_is_an_error_after_the_report(project):
+    """Exit code not 0, the value by name, and a report that shows it."""
+    wrong = json.loads(json.dumps(FIGURE))
+    wrong["checks"][0] |= {"value": -10, "tolerance": 1}
+    project.publish(wrong)
+    result = project.snakemake()
+    assert result.returncode != 0
+    assert "1 of 10 values are outside their tolerance: Figure 1.2, rew" in result.text
+    assert "Traceback" not in result.text
+    report = (project.made / "report.html").read_text()
+    assert "<b>9 of 10</b>values met" in report
+    assert "<b>fail</b>: outside the tolerance" in report
+    project.publish(FIGURE)
+    assert "train" not in project.jobs()
+    project.succeed()
+
+
+def test_everything_can_be_made_by_hand_from_study_json_alone(project, tmp_path):
+    """From another folder, and after the published tables are gone."""
+    (project.folder / "figure.yaml").unlink()
+    file = project.made / "study.json"
+    before = (project.made / "report.html").read_bytes()
+    for name in ("tables", "paper", "figures"):
+        shutil.rmtree(project.made / name)
+    (project.made / "acceptance.csv").unlink()
+    for step in ("tables", "paper", "compare", "figures", "paper", "accept", "report"):
+        done = subprocess.run(
+            ["pgstudy", step, str(file)], cwd=tmp_path, capture_output=True, text=True
+        )
+        early = step == "paper" and not (project.made / "acceptance.csv").exists()
+        assert done.returncode == int(early), done.stderr
+        assert ("run `pgstudy compare` first" in done.stderr) == early
+        assert (project.made / "paper").exists() == (done.returncode == 0 and step in (
+            "paper", "accept", "report"))  # fmt: skip
+    assert (project.made / "report.html").read_bytes() == before
+
+
+def test_a_study_that_names_nothing_published_is_verified_too(project):
+    """Its paper set is its own figures."""
+    project.write({k: v for k, v in SMALL.items() if k != "published"})
+    text = project.succeed("verify")
+    assert "are made again to the last byte" in text
+    assert (project.made / "paper" / "final_return-ShortCorridor-v0.pdf").exists()
+    result = subprocess.run(
+        ["pgstudy", "accept", str(project.made / "study.json")],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert "names no published values" in result.stderr
+
+
+def test_one_seed_and_stuck_runs_have_a_table_and_a_report(project):
+    """No interval is not "exact", and all runs stuck is a verdict with its reason."""
+    stuck = json.loads(json.dumps(SMALL)) | {"study": "stuck", "seeds": 1}
+    stuck["environments"][0] |= {"max_episode_steps": 5}
+    project.write(stuck)
+    result = project.snakemake()
+    assert result.returncode != 0
+    assert "(no run finished)" in result.text
+    made = project.results / "stuck"
+    table = (made / "paper" / "table.tex").read_text()
+    (row,) = [line for line in table.splitlines() if "episodes 1 to 30" in line]
+    assert "exact" not in row
+    assert (
+        "stuck, an episode was cut after 5 steps" in (made / "report.html").read_text()
+    )
+
+
+def test_verify_makes_everything_again(finished):
+    """All tables, figures, the paper set and the report, to the last byte."""
+    text = finished.succeed("verify")
+    found = json.loads((finished.made / "verification.json").read_text())["files"]
+    assert f"verified: {len(found)} of {len(found)} files" in text
+    assert set(found.values()) == {True}
+    made = {
+        str(p.relative_to(finished.made)) for p in finished.made.rglob("*")
+        if p.is_file() and p.suffix in (".csv", ".pdf", ".png", ".tex", ".html")
+    }  # fmt: skip
+    assert made == set(found)
+
+
+@pytest.mark.parametrize(
+    "name", ["tables/curves.csv", "paper/figure-1.2.pdf", "acceptance.csv"]
+)
+def test_verify_finds_a_changed_byte(project, name):
+    """A table, a figure, the comparison: the file is named, the exit code not 0."""
+    file = project.made / name
+    content = file.read_bytes()
+    file.write_bytes(content[:-3] + b"9" + content[-2:])
+    result = project.snakemake("verify", "--rerun-triggers", "input")
+    assert result.returncode != 0
+    assert name in result.text
+    assert "not what these runs give" in result.text
+    found = json.loads((project.made / "verification.json").read_text())["files"]
+    assert found[name] is False
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
+def test_numbers_and_table_compile(finished, tmp_path):
+    """A document that quotes every number; twice the same bytes."""
+    paper = finished.made / "paper"
+    text = (paper / "numbers.tex").read_text()
+    keys = [line.split("{")[1].split("}")[0] for line in text.splitlines()[3:]]
+    assert "small/figure-1.2/early/ours" in keys
+    quotes = "\n".join(rf"\pg{{{key}}}, " for key in keys)
+    document = (
+        r"\documentclass{article}\usepackage{graphicx}\input{" + str(paper / "numbers")
+        + r"}\begin{document}" + quotes + r"\input{" + str(paper / "table") + "}"
+        + r"\includegraphics{" + str(paper / "figure-1.2") + r"}\end{document}"
+    )  # fmt: skip
+    (tmp_path / "a.tex").write_text(document)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:]
+    (tmp_path / "a.tex").write_text(document.replace(keys[0], "small/no-such-number"))
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "pgstudy has no number 'small/no-such-number'" in done.stdout

@@ -1,0 +1,54 @@
+"""What is published held against our runs, and the paper set."""
+
+
+rule compare:
+    input:
+        study="results/{study}/study.json",
+        manifests=MANIFESTS,
+    output:
+        "results/{study}/acceptance.csv",
+    log:
+        "results/logs/{study}/compare.log",
+    params:
+        code=code_digest(
+            "analysis/acceptance.py", "analysis/exact.py", "analysis/statistics.py"
+        ),
+    shell:
+        "pgstudy compare {input.study:q} 2>&1 | tee {log:q}"
+
+
+# It fails after the report, which can so show what failed.
+rule accept:
+    input:
+        study="results/{study}/study.json",
+        acceptance=rules.compare.output,
+        report="results/{study}/report.html",
+    output:
+        touch("results/{study}/accepted"),
+    log:
+        "results/logs/{study}/accept.log",
+    shell:
+        "pgstudy accept {input.study:q} 2>&1 | tee {log:q}"
+
+
+rule paper:
+    input:
+        study="results/{study}/study.json",
+        tables=rules.tables.output,
+        acceptance=ACCEPTANCE,
+    output:
+        expand("results/{{study}}/paper/{name}", name=paper_names(STUDY)),
+    log:
+        "results/logs/{study}/paper.log",
+    params:
+        code=code_digest(
+            "analysis/paper_figures.py",
+            "analysis/figures.py",
+            "analysis/style.py",
+            "analysis/names.py",
+            "analysis/exact.py",
+            "analysis/latex.py",
+            "analysis/numbers.py",
+        ),
+    shell:
+        "pgstudy paper {input.study:q} 2>&1 | tee {log:q}"
