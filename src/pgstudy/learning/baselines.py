@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,6 +47,17 @@ class StepWeights:
             weights = weights * estimators.discounts(len(mask), how.gamma)
         every: Array = np.broadcast_to(weights, mask.shape)[mask]
         return every
+
+    def state(self) -> dict[str, Any]:
+        """See `checkpoint`."""
+        value = None if self._value is None else self._value.parameters.state()
+        return {"running": vars(self._running), "value": value}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """See `checkpoint`."""
+        vars(self._running).update(saved["running"])
+        if self._value is not None:
+            self._value.parameters.restore(saved["value"])
 
     def _baseline(self, credit: Array, batch: Batch) -> Array | float:
         match self._specification.baseline:

@@ -12,6 +12,7 @@ from typing import Any
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec, find_highest_version
+from numpy.random import Generator
 
 from pgstudy.learning.spaces import Layout, UnusableEnvironment, layout
 from pgstudy.learning.specification import EnvironmentSpecification
@@ -156,6 +157,24 @@ def make_envpool(specification: EnvironmentSpecification, seeds: list[int]) -> A
         max_episode_steps=specification.max_episode_steps,
         **specification.kwargs,
     )
+
+
+def resumable(specification: EnvironmentSpecification) -> bool:
+    """Whether all that an episode hands on to the next are the generators.
+
+    That is known of Gymnasium's own environments and of the corridor; others may keep
+    anything from one episode to the next.
+    """
+    entry = registered(specification.id).entry_point
+    place = entry if isinstance(entry, str) else getattr(entry, "__module__", "")
+    known = place.startswith(("gymnasium.envs.", "pgstudy."))
+    return known and specification.vectorize != "envpool"
+
+
+def generators(environment: Environment | VectorEnvironment) -> list[Generator]:
+    """The random generators of an environment and of its spaces."""
+    spaces = environment.action_space, environment.observation_space
+    return [environment.unwrapped.np_random, *(space.np_random for space in spaces)]
 
 
 def _own_spec(specification: EnvironmentSpecification) -> EnvSpec:

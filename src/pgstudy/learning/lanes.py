@@ -43,6 +43,12 @@ class Lanes(Protocol):
         K rewards are appended. Returns None if no lane ended.
         """
 
+    def state(self) -> Any:
+        """Between two episodes, all that the next ones depend on; None if unknown."""
+
+    def restore(self, saved: Any) -> None:
+        """The inverse of `state`, for new lanes."""
+
     def close(self) -> None:
         """Let go of the environments."""
 
@@ -71,6 +77,7 @@ class ListLanes:
         first = self._lanes[0]
         self.layout = layout(first.observation_space, first.action_space)
         self._seeds: Sequence[int | None] = seeds
+        self._resumable = environments.resumable(specification)
         self._steps: list[Callable[[Any], Any]] = []
         self._write = self.layout.write if self.layout.reshapes else None
 
@@ -122,10 +129,35 @@ class ListLanes:
         self._steps = [step for step, end in alive if not end]
         return Ended(ended, terminated)
 
+    def state(self) -> list[list[Any]] | None:
+        """See `Lanes.state`."""
+        if not self._resumable:
+            return None
+        return [generator_states(lane) for lane in self._lanes]
+
+    def restore(self, saved: list[list[Any]]) -> None:
+        """See `Lanes.restore`."""
+        for lane, states in zip(self._lanes, saved, strict=True):
+            set_generator_states(lane, states)
+        self._seeds = [None] * self.count
+
     def close(self) -> None:
         """See `Lanes.close`."""
         for lane in self._lanes:
             lane.close()
+
+
+def generator_states(environment: Any) -> list[Any]:
+    """The states of all generators of an environment."""
+    found = environments.generators(environment)
+    return [generator.bit_generator.state for generator in found]
+
+
+def set_generator_states(environment: Any, states: list[Any]) -> None:
+    """The inverse of `generator_states`."""
+    found = environments.generators(environment)
+    for generator, state in zip(found, states, strict=True):
+        generator.bit_generator.state = state
 
 
 def _require_shape(observation: Any, shape: tuple[int, ...] | None) -> None:

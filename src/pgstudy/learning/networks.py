@@ -41,6 +41,14 @@ class Parameters:
             self.tensors[name] = tensor
             start += value.size
 
+    def state(self) -> Floats:
+        """See `checkpoint`."""
+        return self.flat
+
+    def restore(self, saved: Floats) -> None:
+        """See `checkpoint`."""
+        self.flat[:] = saved
+
     def gradient(self, objectives: Iterable[torch.Tensor]) -> torch.Tensor:
         """d (sum of objectives) / d flat: [P], valid until the next call.
 

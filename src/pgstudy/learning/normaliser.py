@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -50,7 +52,15 @@ class Normaliser:
         result = (inputs - torch.from_numpy(self.mean)) * torch.from_numpy(self.scale)
         return result.clamp(-self.LIMIT, self.LIMIT)
 
-    def state(self) -> dict[str, torch.Tensor]:
+    def state(self) -> dict[str, Any]:
+        """See `checkpoint`."""
+        return vars(self)
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """See `checkpoint`."""
+        vars(self).update(saved)
+
+    def saved(self) -> dict[str, torch.Tensor]:
         """The statistics, to be saved with the policy."""
         return {
             "observations.mean": torch.from_numpy(self.mean),

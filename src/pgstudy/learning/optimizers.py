@@ -6,11 +6,14 @@ training process. A test holds Adam to torch.optim.Adam.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
+from pgstudy.learning.spaces import Floats
 from pgstudy.learning.specification import OptimizerSpecification
+
+AdamState = tuple[Floats, Floats, int]
 
 
 class Ascent(Protocol):
@@ -18,6 +21,12 @@ class Ascent(Protocol):
 
     def step(self, gradient: torch.Tensor, alpha: float) -> None:
         """Move the parameters; gradient: [P], as they are."""
+
+    def state(self) -> Any:
+        """What steps have changed, but for the parameters; see `checkpoint`."""
+
+    def restore(self, saved: Any) -> None:
+        """The inverse of `state`."""
 
 
 class GradientAscent:
@@ -30,6 +39,12 @@ class GradientAscent:
     def step(self, gradient: torch.Tensor, alpha: float) -> None:
         """See `Ascent.step`."""
         self._parameters.add_(gradient, alpha=alpha)
+
+    def state(self) -> None:
+        """It has none; see `checkpoint`."""
+
+    def restore(self, saved: None) -> None:
+        """See `checkpoint`."""
 
 
 class Adam:
@@ -55,6 +70,16 @@ class Adam:
         self._parameters.addcdiv_(
             self._first, second.sqrt_().add_(self.EPSILON), value=rate
         )
+
+    def state(self) -> AdamState:
+        """See `checkpoint`."""
+        return self._first.numpy(), self._second.numpy(), self._steps
+
+    def restore(self, saved: AdamState) -> None:
+        """See `checkpoint`."""
+        first, second, self._steps = saved
+        self._first.copy_(torch.from_numpy(first))
+        self._second.copy_(torch.from_numpy(second))
 
 
 def make_optimizer(

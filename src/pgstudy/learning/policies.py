@@ -155,5 +155,5 @@ def saved(policy: Policy) -> dict[str, torch.Tensor]:
     """Everything that makes the policy what it is, by name; copies."""
     state = dict(policy.parameters.tensors)
     if policy.normaliser is not None:
-        state |= policy.normaliser.state()
+        state |= policy.normaliser.saved()
     return {name: value.detach().clone() for name, value in state.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ import threadpoolctl
 import torch
 
 from pgstudy.learning.baselines import LearnedValue, StepWeights
+from pgstudy.learning.checkpoint import Snapshot, restore
 from pgstudy.learning.estimators import Array, entropy_bonus, surrogate
 from pgstudy.learning.lanes import Lanes, make_lanes
 from pgstudy.learning.networks import chunks
@@ -47,17 +48,27 @@ class Stuck(Stopped):
     status = "stuck"
 
 
-def train(specification: RunSpecification, seed: int) -> Training:
-    """Train one policy from scratch; the bits depend on these two arguments alone.
+def train(
+    specification: RunSpecification,
+    seed: int,
+    saved: Snapshot | None = None,
+    after_update: Callable[[Trainer], None] | None = None,
+) -> Training:
+    """Train one policy; the bits depend on the first two arguments alone.
 
-    Errors: UnusableEnvironment, EnvironmentFault. A run whose numbers get out of hand
-    is returned with the status `diverged`, see also `stop_when_truncated`.
+    `saved` is a snapshot of the same training to go on from; `after_update` is called
+    after each update, and may take one (see `checkpoint`). A run whose numbers get out
+    of hand is returned with the status `diverged`, see also `stop_when_truncated`.
+    Errors: UnusableEnvironment, EnvironmentFault.
     """
     torch.set_num_threads(THREADS)
     with threadpoolctl.threadpool_limits(THREADS), warnings.catch_warnings():
         # they end the run by name; np.errstate would cost 2 us a step
         warnings.filterwarnings("ignore", ".* encountered in", RuntimeWarning)
-        return Trainer(specification, seed).run()
+        trainer = Trainer(specification, seed)
+        if saved is not None:
+            restore(trainer, saved)
+        return trainer.run(after_update)
 
 
 class Trainer:
@@ -75,17 +86,20 @@ class Trainer:
         self.weights = StepWeights(specification.estimator, self._value(lanes))
         self.spent = {"env_steps": 0, "updates": 0, "episodes": 0}
         self.history = History(specification.n)
+        self.evaluation: dict[Literal["untrained", "final"], Column]
+        self.evaluation = {"untrained": np.empty(0), "final": np.empty(0)}
 
-    def run(self) -> Training:
+    def run(self, after_update: Callable[[Trainer], None] | None = None) -> Training:
         """Train until the budget is spent or the run is stopped."""
-        evaluation: dict[Literal["untrained", "final"], Column]
-        evaluation = {"untrained": np.empty(0), "final": np.empty(0)}
         stopped: Stopped | None = None
         try:
-            evaluation["untrained"] = self._evaluate(self.streams.untrained)
+            if self.spent["updates"] == 0:
+                self.evaluation["untrained"] = self._evaluate(self.streams.untrained)
             while self._progress() < 1:
                 self.update()
-            evaluation["final"] = self._evaluate(self.streams.final)
+                if after_update is not None:
+                    after_update(self)
+            self.evaluation["final"] = self._evaluate(self.streams.final)
         except Stopped as error:
             stopped = error
         finally:
@@ -95,7 +109,7 @@ class Trainer:
             updates=self.history.updates(),
             episodes=self.history.episodes(),
             policy=saved(self.policy),
-            evaluation=evaluation,
+            evaluation=self.evaluation,
             stopped_at=max(1, self.spent["updates"]) if stopped else None,
             reason=str(stopped) if stopped else None,
         )

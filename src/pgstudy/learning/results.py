@@ -64,6 +64,20 @@ class History:
     lengths: list[Column] = field(default_factory=list)
     terminated: list[Column] = field(default_factory=list)
 
+    def state(self) -> dict[str, Any]:
+        """See `checkpoint`; a row per update."""
+        return {
+            "learning_rates": np.array(self.learning_rates, np.float64),
+            "gradient_norms": np.array(self.gradient_norms, np.float64),
+            "returns": self._matrix(self.returns, np.float64),
+            "lengths": self._matrix(self.lengths, np.int64),
+            "terminated": self._matrix(self.terminated, np.bool_),
+        }
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """See `checkpoint`."""
+        vars(self).update({name: list(rows) for name, rows in saved.items()})
+
     def updates(self) -> dict[str, Column]:
         """See `Training.updates`."""
         returns = self._matrix(self.returns, np.float64)

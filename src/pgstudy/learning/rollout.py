@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +66,16 @@ class NoiseStream:
         self._used += count
         return self._rows[self._used - count : self._used]
 
+    def state(self) -> dict[str, Any]:
+        """See `checkpoint`."""
+        generator = self._generator.bit_generator.state
+        return {"generator": generator, "rows": self._rows[self._used :]}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """See `checkpoint`."""
+        self._generator.bit_generator.state = saved["generator"]
+        self._rows, self._used = saved["rows"], 0
+
 
 class Sampler:
     """Samples batches of trajectories, one per lane, from the policy as it then is."""
@@ -76,16 +87,16 @@ class Sampler:
         generator: np.random.Generator,
         max_episode_steps: int,
     ) -> None:
-        self._lanes = lanes
+        self.lanes = lanes
         self._policy = policy
         self._cap = max_episode_steps
-        self._noise = NoiseStream(policy.draw, generator)
+        self.noise = NoiseStream(policy.draw, generator)
         self._inputs: Floats = np.empty((2 * lanes.count, lanes.layout.inputs), "f4")
 
     def sample(self) -> Batch:
         """One trajectory per lane. Errors: EnvironmentFault, PolicyOverflow."""
-        trace = _Trace(self._lanes.count)
-        lanes, act, take = self._lanes, self._policy.act, self._noise.take
+        trace = _Trace(self.lanes.count)
+        lanes, act, take = self.lanes, self._policy.act, self.noise.take
         inputs, used, alive = self._inputs, 0, lanes.count
         lanes.reset(inputs[:alive])
         for _ in range(self._cap):
@@ -108,7 +119,7 @@ class Sampler:
 
     def close(self) -> None:
         """Close every lane."""
-        self._lanes.close()
+        self.lanes.close()
 
 
 class _Trace:

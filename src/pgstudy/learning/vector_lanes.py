@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from pgstudy.learning import environments
-from pgstudy.learning.lanes import Ended, fault
+from pgstudy.learning.lanes import (
+    Ended,
+    fault,
+    generator_states,
+    set_generator_states,
+)
 from pgstudy.learning.spaces import Actions, EnvironmentFault, Floats, layout
 from pgstudy.learning.specification import EnvironmentSpecification
 
@@ -27,6 +33,7 @@ class VectorLanes:
         spaces = self._lanes.single_observation_space, self._lanes.single_action_space
         self.layout = layout(*spaces)
         self._seed: int | None = seeds[0]
+        self._resumable = environments.resumable(specification)
         self._alive = np.arange(self.count)
         width = (self.layout.actions.size,) if spaces[1].shape else ()
         idle = np.zeros((self.count, *width), np.int64)
@@ -60,6 +67,15 @@ class VectorLanes:
         except Exception as error:  # an environment may raise anything
             raise fault(error) from error
         return ended
+
+    def state(self) -> list[Any] | None:
+        """See `Lanes.state`."""
+        return generator_states(self._lanes) if self._resumable else None
+
+    def restore(self, saved: list[Any]) -> None:
+        """See `Lanes.restore`."""
+        set_generator_states(self._lanes, saved)
+        self._seed = None
 
     def close(self) -> None:
         """See `Lanes.close`."""
@@ -110,6 +126,12 @@ class EnvpoolLanes:
         except Exception as error:  # a library may raise anything
             raise fault(error) from error
         return ended
+
+    def state(self) -> None:
+        """See `Lanes.state`: the library does not hand out its generators."""
+
+    def restore(self, saved: None) -> None:
+        """See `Lanes.restore`."""
 
     def close(self) -> None:
         """See `Lanes.close`."""
