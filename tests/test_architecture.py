@@ -1,6 +1,7 @@
 """Arrows run one way: cli -> analysis -> experiment -> learning."""
 
 import ast
+import re
 import subprocess
 import sys
 
@@ -51,3 +52,27 @@ def test_planning_a_study_imports_no_torch():
         "pgstudy.analysis.names; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+UNSAFE = {"pickle", "marshal", "shelve", "joblib", "dill", "cloudpickle"}
+UNSAFE_CALLS = {"eval", "exec", "torch.load", "yaml.load", "np.load", "pd.read_pickle"}
+
+
+@pytest.mark.parametrize("file", [*PACKAGE.rglob("*.py")], ids=lambda file: file.stem)
+def test_nothing_is_unpickled_or_evaluated(file):
+    """Policies and checkpoints are safetensors, records JSON, YAML is loaded safely."""
+    assert not {name.partition(".")[0] for name in imported(file)} & UNSAFE
+    calls = [
+        n for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Call)
+    ]
+    assert not {ast.unparse(call.func) for call in calls} & UNSAFE_CALLS
+
+
+def test_every_test_that_the_promises_name_exists():
+    """docs/reliability.md: a file below tests/, and a test of that name in it."""
+    names = re.findall(
+        r"`([\w/]+\.py)(?:::(\w+))?", (ROOT / "docs/reliability.md").read_text()
+    )
+    assert len(names) > 30
+    for file, test in names:
+        assert f"def {test}" in (ROOT / "tests" / file).read_text()

@@ -7,6 +7,7 @@ import sys
 import pytest
 import yaml
 
+from pgstudy.experiment.loading import load_study
 from tests.conftest import ROOT, SMOKE
 
 
@@ -67,3 +68,37 @@ def test_the_default_study_is_sound():
     raw = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     assert pgstudy("check", ROOT / "config" / "config.yaml")[0] == 0
     assert raw["seeds"] == 10
+
+
+def test_runs_that_no_config_asks_for_are_removed_on_yes_alone(tmp_path):
+    """By hand in a project's folder: listed, kept, then removed."""
+    (tmp_path / "config").mkdir()
+    config = tmp_path / "config" / "study.yaml"
+    config.write_text(yaml.safe_dump(SMOKE))
+    block = next(load_study(SMOKE).blocks())
+    assert pgstudy("train", block.to_json(), cwd=tmp_path)[0] == 0
+    assert pgstudy("runs", "prune", cwd=tmp_path) == (
+        0, "0 runs: no config asks for them; --yes removes them\n",
+    )  # fmt: skip
+    config.write_text(yaml.safe_dump(SMOKE | {"seeds": [1]}))
+    for arguments, left in ([], 2), (["--yes"], 1):
+        code, text = pgstudy("runs", "prune", *arguments, cwd=tmp_path)
+        assert code == 0
+        assert "seed0-" in text
+        assert len(list(tmp_path.rglob("run.json"))) == left
+    config.write_text("study: 5")
+    code, text = pgstudy("runs", "prune", "--yes", cwd=tmp_path)
+    assert (code, "Traceback" in text) == (1, False)
+    assert len(list(tmp_path.rglob("run.json"))) == 1
+
+
+def test_doctor_compares_this_machine_with_the_one_of_the_runs(tmp_path):
+    """How many runs are here, and that nothing differs."""
+    results = tmp_path / "results"
+    assert pgstudy("plan", json.dumps(SMOKE), "--results", results)[0] == 0
+    block = next(load_study(SMOKE).blocks())
+    pgstudy("train", block.to_json(), "--results", results)
+    code, text = pgstudy("doctor", results / "smoke" / "study.json")
+    assert code == 0
+    assert "smoke: 2 of 12 runs are here, current and sound" in text
+    assert "made on a machine like this one" in text

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +13,7 @@ import typer
 import yaml
 
 from pgstudy.experiment.config import ConfigError, repeated_keys, schema
-from pgstudy.experiment.loading import load_study
+from pgstudy.experiment.loading import NotAStudyFile, load_study, read_study
 from pgstudy.experiment.runs import Store, write_json
 from pgstudy.experiment.settings import settings_table
 from pgstudy.experiment.study import Block, Study
@@ -21,7 +23,12 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+runs_app = typer.Typer(help="The run store.", no_args_is_help=True)
+app.add_typer(runs_app, name="runs")
+capsule_app = typer.Typer(help="A study as one file.", no_args_is_help=True)
+app.add_typer(capsule_app, name="capsule")
 RESULTS = Path("results")
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 StudyFile = Annotated[Path, typer.Argument(help="results/<study>/study.json")]
 
 
@@ -31,24 +38,26 @@ class UserError(RuntimeError):
 
 def main() -> None:
     """Entry point: an error meant for the user is one message and exit code 1."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
     except (ConfigError, UserError) as error:
         print(f"pgstudy: {error}", file=sys.stderr)
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        cure = "mend that and call again; what is complete is kept"
+        print(f"pgstudy: can't write{where}: {error.strerror}; {cure}", file=sys.stderr)
+        sys.exit(1)
 
 
 def _read(study_file: Path) -> Study:
     try:
-        data = json.loads(study_file.read_text(encoding="utf-8"))
-        return load_study(data["config"], (), data["published"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, ConfigError):
-            raise
-        raise UserError(
-            f"{study_file} is not a study file ({error}); snakemake writes it to "
-            "results/<study>/study.json"
-        ) from None
+        return read_study(study_file)
+    except NotAStudyFile as error:
+        raise UserError(str(error)) from None
 
 
 def _results(study_file: Path) -> Path:
@@ -146,6 +155,17 @@ def track(study_file: StudyFile) -> None:
     )
 
 
+@app.command("check-tracking")
+def check_tracking(
+    study: Annotated[str, typer.Argument(help="its name")], results: Path = RESULTS
+) -> None:
+    """Say if the study's runs can't go to MLflow now; training needs none of it."""
+    from pgstudy.experiment import tracking  # imports mlflow
+
+    if trouble := tracking.trouble(results, study):
+        print(f"training goes on, but its runs can't be uploaded: {trouble}")
+
+
 @app.command()
 def tables(study_file: StudyFile) -> None:
     """Write runs.csv, curves.csv and summary.csv below tables/."""
@@ -201,18 +221,78 @@ def report(study_file: StudyFile) -> None:
     _make("report", study_file)
 
 
+@app.command("partial-report")
+def partial_report(study_file: StudyFile) -> None:
+    """Make everything from the runs that are there, below partial/."""
+    print(f"partial report: {_make('partial', study_file)}")
+
+
 @app.command()
 def verify(study_file: StudyFile) -> None:
-    """Make tables, figures, paper set and report again, and compare their bytes."""
-    same = _make("remade", study_file)
-    write_json(study_file.with_name("verification.json"), {"files": same})
-    different = [name for name, is_same in same.items() if not is_same]
-    if different:
-        raise UserError(
-            f"{len(different)} of {len(same)} files are not what these runs give: "
-            + ", ".join(different)
-        )
-    print(f"verified: {len(same)} of {len(same)} files are made again to the last byte")
+    """Train a sample of runs again and make all files again; compare every bit."""
+    from pgstudy.analysis import verification
+
+    study, store = _read(study_file), Store(_results(study_file))
+    found = verification.verify(store, study, study_file.parent)
+    print(f"verified: {found.summary}")
+    if found.faults:
+        raise UserError("not what was made before:\n  " + "\n  ".join(found.faults))
+
+
+@capsule_app.command("pack")
+def pack_capsule(study_file: StudyFile) -> None:
+    """Pack config, code, lock, runs and results into capsule.zip, an RO-Crate."""
+    from pgstudy.analysis.capsule import pack
+
+    study, store = _read(study_file), Store(_results(study_file))
+    print(f"capsule: {pack(store, study, study_file.parent)}")
+
+
+@capsule_app.command("check")
+def check_capsule(file: Annotated[Path, typer.Argument(help="capsule.zip")]) -> None:
+    """Verify every checksum of a capsule and derive its tables once more."""
+    from pgstudy.analysis.capsule import DamagedCapsule, check
+
+    try:
+        print(check(file))
+    except DamagedCapsule as error:
+        raise UserError(str(error)) from None
+
+
+@app.command()
+def doctor(study_file: StudyFile) -> None:
+    """Compare this machine with what a study's runs were made on."""
+    from pgstudy.experiment.doctor import differences
+
+    study, store = _read(study_file), Store(_results(study_file))
+    runs = [run for block in study.blocks() for run in store.runs(block)]
+    complete = sum(run.is_complete() for run in runs)
+    print(f"{study.name}: {complete} of {len(runs)} runs are here, current and sound")
+    for line in differences(runs) or ["they were made on a machine like this one"]:
+        print(line)
+
+
+@runs_app.command()
+def prune(
+    config: Annotated[
+        list[Path] | None, typer.Option(help="also keep what this file asks for")
+    ] = None,
+    results: Path = RESULTS,
+    yes: Annotated[bool, typer.Option("--yes", help="remove them")] = False,
+) -> None:
+    """List the runs that no file in config/ asks for; with --yes, remove them."""
+    from pgstudy.experiment import pruning
+
+    store, files = Store(results), sorted(Path("config").rglob("*.yaml"))
+    if not files:
+        raise UserError("there is no config/ here; call this in the project's folder")
+    stale = pruning.stale(store, pruning.wanted([*files, *(config or [])], store))
+    for folder in stale:
+        print(folder)
+    if yes:
+        pruning.remove(stale)
+    verb = "removed" if yes else "no config asks for them; --yes removes them"
+    print(f"{len(stale)} runs: {verb}")
 
 
 @app.command()

@@ -1,6 +1,5 @@
 """Published values: the real runs pass, and known mistakes fall outside."""
 
-import json
 import multiprocessing
 from functools import partial
 
@@ -201,5 +200,4 @@ def test_the_mean_is_that_of_the_episodes_by_hand(small):
 
 
 def rewrite(run, **changes):
-    record = run.record() | changes
-    (run.folder / "run.json").write_text(json.dumps(record))
+    run.write_record(run.record() | changes)

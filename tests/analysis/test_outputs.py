@@ -35,8 +35,7 @@ def made(tmp_path_factory):
     missing, failed, diverged = (store.run(study.cells[0], seed) for seed in range(3))
     shutil.rmtree(missing.folder)
     training.save_failure(failed, RuntimeError("it fell over"), {})
-    record = diverged.record() | {"status": "diverged", "stopped_at": 3}
-    (diverged.folder / "run.json").write_text(json.dumps(record))
+    diverged.write_record(diverged.record() | {"status": "diverged", "stopped_at": 3})
     return study, results
 
 
@@ -131,7 +130,7 @@ def page(made, tables, tmp_path_factory):
     study, _ = made
     folder = tmp_path_factory.mktemp("report")
     draw(study, tables, folder / "figures")
-    report.write(study, tables, None, folder)
+    report.write(study, tables, None, None, folder)
     return folder / "report.html"
 
 
@@ -143,7 +142,7 @@ def test_a_study_without_one_finished_run_still_has_a_report(made, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         draw(study, nothing, tmp_path / "figures")
-        report.write(study, nothing, None, tmp_path)
+        report.write(study, nothing, None, None, tmp_path)
     assert "<b>18</b>missing" in (tmp_path / "report.html").read_text()
 
 
@@ -187,7 +186,7 @@ def test_names_from_a_config_are_escaped(made, tables, tmp_path):
     hostile = tables.runs.assign(environment="<script>alert(1)</script>")
     draw(study, tables, tmp_path / "figures")
     changed = Tables(hostile, tables.curves, tables.summary)
-    report.write(study, changed, None, tmp_path)
+    report.write(study, changed, None, None, tmp_path)
     text = (tmp_path / "report.html").read_text()
     assert "<script>" not in text
     assert "&lt;script&gt;" in text

@@ -68,10 +68,10 @@ def test_a_failing_run_takes_no_other_with_it(tmp_path, block, monkeypatch, caps
     """It is kept as failed with its traceback; the block's others are complete."""
     real = training.train
 
-    def train(specification, seed):
+    def train(specification, seed, *others):
         if seed == 0:
             raise RuntimeError("the environment fell over")
-        return real(specification, seed)
+        return real(specification, seed, *others)
 
     monkeypatch.setattr(training, "train", train)
     store = Store(tmp_path)
@@ -107,3 +107,40 @@ def test_a_diverged_run_is_complete_and_says_why(tmp_path, smoke, capsys):
     assert record["status"] == "diverged"
     assert f"at update {record['stopped_at']}" in capsys.readouterr().err
     assert store.missing(block) == []
+
+
+@pytest.mark.parametrize("name", [*FILES, "run.json"])
+@pytest.mark.parametrize("how", ["cut", "changed"])
+def test_a_damaged_file_is_set_aside_and_trained_again(
+    tmp_path, block, name, how, capsys
+):
+    """Found by its digest, said by name, and the same bits come back."""
+    store = Store(tmp_path)
+    training.train_block(store, block)
+    run = store.run(block.cell, 0)
+    digest, content = run.record()["digest"], (run.folder / name).read_bytes()
+    middle = len(content) // 2
+    other = b"1" if content[middle : middle + 1] != b"1" else b"2"
+    changed = content[:middle] + other + content[middle + 1 :]
+    (run.folder / name).write_bytes(content[:middle] if how == "cut" else changed)
+    assert [r.seed for r in store.missing(block)] == [0]
+    assert run.status() == "missing"
+    assert training.train_block(store, block) == []
+    said = capsys.readouterr().err
+    assert f"{run.name}: {name} is damaged; set aside in" in said
+    assert store.missing(block) == []
+    assert run.record()["digest"] == digest
+    (aside,) = (tmp_path / "set-aside").iterdir()
+    assert (aside / name).read_bytes() != content
+
+
+def test_what_a_kill_left_half_written_is_no_damage(tmp_path, block, capsys):
+    """Files without a record, and temporary ones, are written over."""
+    store = Store(tmp_path)
+    training.train_block(store, block)
+    run = store.run(block.cell, 0)
+    (run.folder / "run.json").unlink()
+    (run.folder / ".updates.parquet.1234abcd").write_text("half")
+    training.train_block(store, block)
+    assert not (tmp_path / "set-aside").exists()
+    assert sorted(p.name for p in run.folder.iterdir()) == sorted([*FILES, "run.json"])

@@ -127,6 +127,18 @@ def test_an_id_with_a_slash_runs_and_keeps_its_name(project):
         assert [r["status"] for r in of(project, name)] == ["finished"] * 6
 
 
+def test_a_partial_report_has_what_there_is_and_says_so(project):
+    """A banner, the failures by name, n of n; documented as `partial_report`."""
+    text = project.succeed("partial_report")
+    assert "partial report: results/own/partial/report.html" in text
+    page = (project.results / "own" / "partial" / "report.html").read_text()
+    assert "This report is partial." in page
+    assert "NaN, total-return, N = 2, step size 0.5, seed 3: failed, the env" in page
+    assert "6 of 6" in page
+    assert "0 of 6" in page
+    assert not (project.results / "own" / "report.html").exists()
+
+
 def test_a_fault_mended_in_the_module_trains_only_what_it_touches(project):
     """The module is part of each run's identity, so its edit reaches them all."""
     module = project.folder / "own_envs.py"

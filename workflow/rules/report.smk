@@ -21,3 +21,12 @@ rule report:
         ),
     shell:
         "pgstudy report {input.study:q} 2>&1 | tee {log:q}"
+
+
+rule partial_report:
+    input:
+        study=f"results/{STUDY.name}/study.json",
+    log:
+        f"results/logs/{STUDY.name}/partial_report.log",
+    shell:
+        "pgstudy partial-report {input.study:q} 2>&1 | tee {log:q}"

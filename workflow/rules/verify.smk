@@ -1,4 +1,4 @@
-"""Make everything again from the same runs, and compare the bytes."""
+"""Train runs again and make everything again, and compare the bits."""
 
 
 rule verify:
@@ -11,3 +11,15 @@ rule verify:
         f"results/logs/{STUDY.name}/verify.log",
     shell:
         "pgstudy verify {input.study:q} 2>&1 | tee {log:q}"
+
+
+rule capsule:
+    input:
+        f"results/{STUDY.name}/report.html",
+        study=f"results/{STUDY.name}/study.json",
+    output:
+        f"results/{STUDY.name}/capsule.zip",
+    log:
+        f"results/logs/{STUDY.name}/capsule.log",
+    shell:
+        "pgstudy capsule pack {input.study:q} 2>&1 | tee {log:q}"

@@ -1,12 +1,11 @@
 """Everything that is made of a study's runs, step by step, below results/<study>/.
 
-Each step reads the run store or what earlier steps wrote; the workflow's rules call
-them one by one, and `remade` all of them once more.
+Each step reads the run store or what earlier steps wrote. The workflow's rules call
+them one by one, `partial_report` and `snakemake verify` all of them elsewhere.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +61,7 @@ def paper(store: Store, study: Study, folder: Path) -> None:
 
 def report(store: Store, study: Study, folder: Path) -> None:
     """All of that -> report.html."""
+    from pgstudy.analysis import verification
     from pgstudy.analysis.report import write
 
     read = read_tables(store, study, folder)
@@ -69,10 +69,23 @@ def report(store: Store, study: Study, folder: Path) -> None:
         _need(folder / "figures" / f"{name}.png", "figures")
     for name in paper_figure_names(study) if study.published else []:
         _need(folder / "paper" / f"{name}.png", "paper")
-    write(study, read, read_acceptance(store, study, folder), folder)
+    write(
+        study,
+        read,
+        read_acceptance(store, study, folder),
+        verification.line(folder),
+        folder,
+    )
 
 
 STEPS: tuple[Step, ...] = (tables, comparison, figures, paper, report)
+
+
+def partial(store: Store, study: Study, folder: Path) -> Path:
+    """Everything from what there is, below partial/. Returns the report."""
+    for step in STEPS:
+        step(store, study, folder / "partial")
+    return folder / "partial" / "report.html"
 
 
 def read_tables(store: Store, study: Study, folder: Path) -> Tables:
@@ -99,17 +112,3 @@ def read_acceptance(store: Store, study: Study, folder: Path) -> pd.DataFrame | 
 def _need(file: Path, command: str) -> None:
     if not file.exists():
         raise Missing(f"{file} is missing; run `pgstudy {command}` first")
-
-
-def remade(store: Store, study: Study, folder: Path) -> dict[str, bool]:
-    """Make every file once more, elsewhere. Returns by name whether it is the same."""
-    with tempfile.TemporaryDirectory() as place:
-        other = Path(place)
-        for step in STEPS:
-            step(store, study, other)
-        files = sorted(p.relative_to(other) for p in other.rglob("*") if p.is_file())
-        return {str(f): _same(other / f, folder / f) for f in files}
-
-
-def _same(one: Path, two: Path) -> bool:
-    return two.is_file() and one.read_bytes() == two.read_bytes()

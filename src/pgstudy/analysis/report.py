@@ -21,7 +21,11 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write(
-    study: Study, tables: Tables, acceptance: pd.DataFrame | None, folder: Path
+    study: Study,
+    tables: Tables,
+    acceptance: pd.DataFrame | None,
+    verified: str | None,
+    folder: Path,
 ) -> None:
     """Render report.html. Everything that comes from a config is escaped."""
     environment = jinja2.Environment(
@@ -48,6 +52,7 @@ def write(
         commits=sorted(tables.runs["commit"].dropna().unique()),
         config=yaml.safe_dump(dict(study.config), sort_keys=False),
         versions=provenance.describe(),
+        verified=verified,
         ended=tables.runs["ended"].dropna().max(),
     )
     write_atomically(
@@ -65,7 +70,7 @@ def _pictures(study: Study, folder: Path) -> list[dict[str, str]]:
     ]
     best = ""
     if study.sweeps_step_sizes:
-        best = " Of several step sizes at one N, the best one."
+        best = "; of several step sizes at one N, the best one"
         captions += [
             f"{environment}: return over the last tenth of training against the step "
             f"size: mean, and {interval}"
@@ -73,7 +78,7 @@ def _pictures(study: Study, folder: Path) -> list[dict[str, str]]:
         ]
     captions.append(
         "Return over the last tenth of training against N: every seed (dots), mean, "
-        f"and {interval}.{best}"
+        f"and {interval}{best}"
     )
     return [
         {"caption": caption, "data": _data_address(folder / f"{name}.png")}

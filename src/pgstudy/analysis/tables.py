@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from pgstudy.analysis import statistics
+from pgstudy.experiment import provenance
 from pgstudy.experiment.runs import COMPLETE, UPDATES, Run, Store, write_atomically
 from pgstudy.experiment.study import Cell, Study
 
@@ -156,8 +156,7 @@ def _run_row(
         git = record["made_by"]["git"]
         measured["commit"] = f"{git['commit']}{'+' if git['dirty'] else ''}"
         measured["seconds"] = round(record["seconds"], 3)
-        ended = datetime.fromtimestamp(record["started"] + record["seconds"], UTC)
-        measured["ended"] = ended.isoformat(timespec="seconds")
+        measured["ended"] = provenance.utc(record["started"] + record["seconds"])
         measured["untrained_return"] = _mean(record["evaluation"]["untrained"])
         measured["evaluation_return"] = _mean(record["evaluation"]["final"])
         measured["threshold_at"] = threshold_at

@@ -15,8 +15,8 @@ from pgstudy.learning.spaces import Layout, UnusableEnvironment
 from pgstudy.learning.specification import EnvironmentSpecification
 
 # Names below results/ that are not a study's folder, and MLflow's own experiment.
-RESERVED = {"runs", "manifests", "logs", "mlartifacts", "mlflow.db", "readme.md"}
-RESERVED |= {"default"}
+RESERVED = {"runs", "manifests", "logs", "locks", "set-aside"}
+RESERVED |= {"mlartifacts", "mlflow.db", "readme.md", "paper.pdf", "default"}
 OF_MAKE = {"id", "max_episode_steps", "disable_env_checker", "render_mode"}
 Config = Mapping[str, Any]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pgstudy.experiment import config as configs
@@ -69,6 +71,7 @@ def load_study(
         cells=tuple(cells),
         left_out=tuple(left_out),
         published=tuple(published),
+        verify=config.get("verify", {}).get("runs", "one-per-cell"),
         config=config,
     )
 
@@ -141,3 +144,24 @@ def _threshold(entry: Mapping[str, Any]) -> float | None:
         registered = None
     threshold: float | None = entry.get("threshold", registered)
     return threshold
+
+
+class NotAStudyFile(ValueError):
+    """A file that `pgstudy plan` did not write; the message says so."""
+
+
+def read_study(file: Path) -> Study:
+    """The study that results/<study>/study.json describes.
+
+    Errors: NotAStudyFile; ConfigError, if it was made by another version.
+    """
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+        return load_study(data["config"], (), data["published"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise NotAStudyFile(
+            f"{file} is not a study file ({error}); snakemake writes it to "
+            "results/<study>/study.json"
+        ) from None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import platform
 import subprocess
 import sys
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,15 @@ from pgstudy.learning.specification import EnvironmentSpecification
 
 PACKAGE = Path(__file__).parents[1]
 NUMERIC_LIBRARIES = ("gymnasium", "numpy", "torch")
+PACKAGES = (
+    "snakemake",
+    "mlflow",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "seaborn",
+    "matplotlib",
+)
 
 
 def _is_code(path: Path) -> bool:
@@ -101,10 +112,28 @@ def _git(*arguments: str) -> str | None:
 
 @functools.cache
 def git_state() -> dict[str, Any]:
-    """`commit` (None outside a checkout) and `dirty`: whether tracked files differ."""
+    """`commit` (None outside a checkout), `dirty`: whether tracked files differ, and
+    then `diff`, the SHA-256 of how.
+    """
     commit = _git("rev-parse", "HEAD")
-    status = _git("status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit, "dirty": bool(status)}
+    diff = _git("diff", "HEAD") or ""
+    state: dict[str, Any] = {"commit": commit, "dirty": bool(diff)}
+    if diff:
+        state["diff"] = hashlib.sha256(diff.encode()).hexdigest()[:16]
+    return state
+
+
+def _lock_digest() -> str | None:
+    """SHA-256 of the lock file that the environment was made from, if it is here."""
+    file = PACKAGE.parents[1] / "requirements.lock"
+    return (
+        hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file.is_file() else None
+    )
+
+
+def utc(seconds: float) -> str:
+    """Seconds since 1970 as ISO 8601."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _cpu_model() -> str:
@@ -116,13 +145,17 @@ def _cpu_model() -> str:
     return models[0].strip() if models else platform.processor()
 
 
+@functools.cache
 def describe() -> dict[str, Any]:
     """Everything about this process that may explain a difference between two runs."""
     return {
         "git": git_state(),
+        "lock": _lock_digest(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": _cpu_model(),
+        "cpu_capability": os.environ.get("ATEN_CPU_CAPABILITY"),
         "command": sys.argv[:2],
+        "packages": {name: _version(name) for name in PACKAGES},
         **numeric_identity(),
     }

@@ -1,22 +1,28 @@
 """The run store: one folder a run, completed atomically; manifests name blocks of runs.
 
-A run is complete when its `run.json`, written last, has a status of `COMPLETE`.
+A run is complete when its `run.json`, written last, has a status of `COMPLETE`, and it
+and the files that it names are what was written: their SHA-256 says so.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import filelock
+
+from pgstudy.experiment.config import canonical_json
 from pgstudy.experiment.study import Block, Cell, step_size_text
 
 UPDATES, EPISODES, POLICY = "updates.parquet", "episodes.parquet", "policy.safetensors"
 FILES = (UPDATES, EPISODES, POLICY)
+RECORD, SELF = "run.json", "sha256"
 COMPLETE = ("finished", "diverged", "stuck")
 
 
@@ -36,12 +42,34 @@ class Run:
         return f"{cell.environment} {cell.estimator} N={cell.n} {step} seed={self.seed}"
 
     def record(self) -> dict[str, Any] | None:
-        """What `run.json` says; None if it is not there or can't be read."""
+        """What `run.json` says; None if it is not there or not what was written."""
         try:
-            data = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+            data = json.loads((self.folder / RECORD).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return data if isinstance(data, dict) else None
+        sound = isinstance(data, dict) and data.get(SELF) == _digest_of(data)
+        return data if sound else None
+
+    def write_record(self, data: Mapping[str, Any]) -> None:
+        """Write `run.json` with its own digest. Errors: ValueError, OSError."""
+        write_json(self.folder / RECORD, {**data, SELF: _digest_of(data)})
+
+    def damaged(self) -> str:
+        """Which file of the run is not what was written; empty if none is.
+
+        A run that was cut short has no `run.json` yet, and is not damaged.
+        """
+        if not (self.folder / RECORD).is_file():
+            return ""
+        record = self.record()
+        if record is None:
+            return RECORD
+        wrong = [
+            name
+            for name, digest in record.get("files", {}).items()
+            if file_digest(self.folder / name) != digest
+        ]
+        return ", ".join(wrong)
 
     def status(self) -> str:
         """How the run ended, `failed`, or `missing` where its numbers are not there."""
@@ -52,12 +80,8 @@ class Run:
 
     def is_complete(self) -> bool:
         """Whether all of the run's numbers are there, up to whatever end."""
-        record = self.record()
-        return (
-            record is not None
-            and record.get("status") in COMPLETE
-            and all((self.folder / name).is_file() for name in FILES)
-        )
+        record = self.record() or {}
+        return record.get("status") in COMPLETE and not self.damaged()
 
 
 @dataclass(frozen=True)
@@ -74,19 +98,52 @@ class Store:
         """The manifest of a block, written or not."""
         return self.results / "manifests" / f"{block.manifest}.json"
 
+    def runs(self, block: Block) -> list[Run]:
+        """The runs of a block, made or not."""
+        return [self.run(block.cell, seed) for seed in block.seeds]
+
     def missing(self, block: Block) -> list[Run]:
         """The runs of a block that still have to be trained."""
-        runs = [self.run(block.cell, seed) for seed in block.seeds]
-        return [run for run in runs if not run.is_complete()]
+        return [run for run in self.runs(block) if not run.is_complete()]
 
-    def settle(self, block: Block) -> None:
-        """Make the manifest true: there if, and only if, all its runs are complete."""
-        manifest = self.manifest(block)
-        if self.missing(block):
+    def lock(self, run: Run) -> filelock.FileLock:
+        """Held by the process that trains the run; let go of when that dies."""
+        return filelock.FileLock(self.results / "locks" / run.cell.key(run.seed))
+
+    def set_aside(self, run: Run) -> Path:
+        """Move what is there of a run out of the way. Returns where it is then."""
+        folder = self.results / "set-aside"
+        folder.mkdir(parents=True, exist_ok=True)
+        taken = len(list(folder.glob(f"{run.folder.name}-*")))
+        return run.folder.rename(folder / f"{run.folder.name}-{taken + 1}")
+
+    def settle(self, block: Block) -> list[Run]:
+        """Make the manifest true: there if, and only if, all its runs are complete.
+
+        Returns the runs that are not.
+        """
+        manifest, missing = self.manifest(block), self.missing(block)
+        if missing:
             manifest.unlink(missing_ok=True)
         elif not manifest.exists():
             folders = [str(block.cell.run_folder(seed)) for seed in block.seeds]
             write_json(manifest, {"runs": folders})
+        return missing
+
+
+def file_digest(path: Path) -> str | None:
+    """SHA-256 of a file, in hex; None if it can't be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _digest_of(record: Mapping[str, Any]) -> str:
+    """SHA-256 of a record without the digest that it carries of itself."""
+    rest = {key: value for key, value in record.items() if key != SELF}
+    return hashlib.sha256(canonical_json(rest).encode()).hexdigest()
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

@@ -13,7 +13,8 @@ def settings_table(schema: Rule) -> str:
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
     shared = schema["$defs"]["settings"]["properties"]
     for key, rule in schema["properties"].items():
-        rows += [_row(key, rule, _value(schema, rule))]
+        parts = _flat({key: rule}) if "properties" in rule else [(key, rule)]
+        rows += [_row(name, part, _value(schema, part)) for name, part in parts]
         entry = rule.get("items", {}).get("properties", {})
         own = {k: r for k, r in entry.items() if k not in shared}
         rows += [_row(f"{key}[].{k}", r, _value(schema, r)) for k, r in own.items()]

@@ -140,6 +140,7 @@ class Study:
     cells: tuple[Cell, ...]
     left_out: tuple[LeftOut, ...]
     published: tuple[Published, ...]
+    verify: Literal["one-per-cell", "all"]
     config: Mapping[str, Any]
 
     def blocks(self) -> Iterator[Block]:

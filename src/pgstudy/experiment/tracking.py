@@ -66,6 +66,35 @@ def sync(results: Path, study: Study, runs: Iterable[Run]) -> Report:
         raise TrackingError(f"MLflow at {uri} can't be used: {error}") from error
 
 
+def trouble(results: Path, name: str) -> str | None:
+    """Why a study's runs could not be uploaded now; None if nothing is known.
+
+    For a word before training, which goes on whatever the answer.
+    """
+    default = results / "mlflow.db"
+    if "MLFLOW_TRACKING_URI" not in os.environ and not default.exists():
+        return None
+    try:
+        _require_active(MlflowClient(tracking_uri(results)), name)
+    except TrackingError as error:
+        return str(error)
+    except (MlflowException, SQLAlchemyError) as error:
+        return f"MLflow at {tracking_uri(results)} can't be used: {error}"
+    return None
+
+
+def _require_active(client: MlflowClient, name: str) -> Any:
+    """The experiment of this name, if there is one. Errors: TrackingError."""
+    found = client.get_experiment_by_name(name)
+    if found is not None and found.lifecycle_stage != "active":
+        raise TrackingError(
+            f"the MLflow experiment '{name}' was deleted; restore it (mlflow "
+            f"experiments restore -x {found.experiment_id}) or give the study another "
+            "name"
+        )
+    return found
+
+
 class _Uploader:
     def __init__(self, results: Path, study: Study) -> None:
         self.uri = tracking_uri(results)
@@ -74,20 +103,15 @@ class _Uploader:
         self.experiment_id = self._experiment(results)
 
     def _experiment(self, results: Path) -> str:
-        found = self.client.get_experiment_by_name(self.study.name)
-        if found is None:
-            local = self.uri.startswith("sqlite:")
-            place = (results.resolve() / "mlartifacts").as_uri() if local else None
-            return str(
-                self.client.create_experiment(self.study.name, artifact_location=place)
-            )
-        if found.lifecycle_stage != "active":
-            raise TrackingError(
-                f"the MLflow experiment '{self.study.name}' was deleted; restore it "
-                f"(mlflow experiments restore -x {found.experiment_id}) or give the "
-                "study another name"
-            )
-        return str(found.experiment_id)
+        found = _require_active(self.client, self.study.name)
+        if found is not None:
+            return str(found.experiment_id)
+        local = self.uri.startswith("sqlite:")
+        place = (results.resolve() / "mlartifacts").as_uri() if local else None
+        created = self.client.create_experiment(
+            self.study.name, artifact_location=place
+        )
+        return str(created)
 
     def sync(self, runs: list[Run]) -> Report:
         known = self._entries()

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import filelock
 import pyarrow as pa
 import pyarrow.parquet as pq
 import safetensors.torch
 
-from pgstudy.experiment import provenance
+from pgstudy.experiment import checkpoints, provenance
 from pgstudy.experiment.runs import (
     EPISODES,
+    FILES,
     POLICY,
     UPDATES,
     Run,
     Store,
+    file_digest,
     write_atomically,
-    write_json,
 )
 from pgstudy.experiment.study import Block
 from pgstudy.learning.reinforce import THREADS, train
@@ -29,21 +32,61 @@ from pgstudy.learning.results import Column, Training
 
 
 def train_block(store: Store, block: Block) -> list[Run]:
-    """Train the runs of a block that are not complete. Returns those that failed."""
+    """Train the runs of a block that are not complete. Returns those that failed.
+
+    A run that another process trains is waited for. Errors: OSError.
+    """
     failed = []
     for run in store.missing(block):
-        started = time.time()
-        try:
-            training = train(run.cell.specification, run.seed)
-        except Exception as error:  # an environment may raise anything
-            save_failure(run, error, _made(started))
-            print(f"failed: {run.name}: {error}", file=sys.stderr)
-            failed.append(run)
-            continue
-        save(run, training, _made(started))
-        if training.status != "finished":
-            print(_early_end(run, training), file=sys.stderr)
+        with _held(store.lock(run), run):
+            if not run.is_complete() and not _train(store, run):
+                failed.append(run)
     return failed
+
+
+@contextlib.contextmanager
+def _held(lock: filelock.FileLock, run: Run) -> Iterator[None]:
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        print(f"waiting for the process that trains {run.name}", file=sys.stderr)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _train(store: Store, run: Run) -> bool:
+    """Train one run, from its checkpoint if there is one. False if it failed."""
+    _clear(store, run)
+    saved = checkpoints.read(run)
+    keeper = checkpoints.Keeper(run, saved.seconds if saved else 0.0)
+    started = time.time()
+    try:
+        state = saved.snapshot if saved else None
+        training = train(run.cell.specification, run.seed, state, keeper)
+    except Exception as error:  # an environment may raise anything
+        save_failure(run, error, _made(started, keeper.seconds()))
+        print(f"failed: {run.name}: {error}", file=sys.stderr)
+        return False
+    save(run, training, _made(started, keeper.seconds(), resumed=saved is not None))
+    checkpoints.remove(run)
+    if training.status != "finished":
+        print(_early_end(run, training), file=sys.stderr)
+    return True
+
+
+def _clear(store: Store, run: Run) -> None:
+    """Set a damaged run aside, and remove what a kill left half-written."""
+    if damaged := run.damaged():
+        place = store.set_aside(run)
+        print(
+            f"{run.name}: {damaged} is damaged; set aside in {place}, trained again",
+            file=sys.stderr,
+        )
+    for left in run.folder.glob(".*"):
+        left.unlink()
 
 
 def _early_end(run: Run, training: Training) -> str:
@@ -60,11 +103,12 @@ def _early_end(run: Run, training: Training) -> str:
     )
 
 
-def _made(started: float) -> dict[str, Any]:
+def _made(started: float, seconds: float, resumed: bool = False) -> dict[str, Any]:
     return {
         "made_by": provenance.describe() | {"threads": THREADS},
         "started": started,
-        "seconds": time.time() - started,
+        "seconds": seconds,
+        "resumed": resumed,
     }
 
 
@@ -85,15 +129,16 @@ def save(run: Run, training: Training, made: Mapping[str, Any]) -> None:
         "episodes": len(training.episodes["length"]),
         "evaluation": {k: v.tolist() for k, v in training.evaluation.items()},
         "digest": training.digest(),
+        "files": {name: file_digest(run.folder / name) for name in FILES},
     }
-    write_json(run.folder / "run.json", _identity(run) | summary | dict(made))
+    run.write_record(_identity(run) | summary | dict(made))
 
 
 def save_failure(run: Run, error: Exception, made: Mapping[str, Any]) -> None:
     """Keep a run that raised, with the reason; it will be tried again."""
     text = "".join(traceback.format_exception(error))
     failure = {"status": "failed", "reason": str(error), "traceback": text}
-    write_json(run.folder / "run.json", _identity(run) | failure | dict(made))
+    run.write_record(_identity(run) | failure | dict(made))
 
 
 def _identity(run: Run) -> dict[str, Any]:

@@ -1,0 +1,5 @@
+"""`python -m pgstudy` is `pgstudy`."""
+
+from pgstudy.cli import main
+
+main()

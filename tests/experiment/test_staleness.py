@@ -1,0 +1,89 @@
+"""What was made some other way before: why it is made again, and what may differ."""
+
+import pytest
+import yaml
+
+from pgstudy.experiment import doctor, provenance, pruning, staleness, training
+from pgstudy.experiment.loading import load_study
+from pgstudy.experiment.runs import Store
+
+
+@pytest.fixture
+def made(smoke, tmp_path, monkeypatch):
+    """(store, study) of six runs, in a folder that is the working one."""
+    monkeypatch.chdir(tmp_path)
+    smoke["environments"] = smoke["environments"][:1]
+    smoke["environments"][0]["env_steps"] = 200
+    store, study = Store(tmp_path / "results"), load_study(smoke)
+    for block in study.blocks():
+        training.train_block(store, block)
+    return store, study
+
+
+def runs(store, study):
+    return [run for block in study.blocks() for run in store.runs(block)]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("torch", "6 runs are stale: torch was 2.13.0, is 9.9"),
+        ("learning", "6 runs are stale: the code in src/pgstudy/learning was"),
+    ],
+)
+def test_another_version_makes_runs_stale_and_says_why(made, monkeypatch, name, words):
+    """torch, numpy, gymnasium, or the learning code."""
+    store, study = made
+    assert (
+        staleness.reasons(run for b in study.blocks() for run in store.missing(b)) == []
+    )
+    other = provenance.numeric_identity() | {name: "9.9"}
+    for module in ("study", "staleness"):
+        place = f"pgstudy.experiment.{module}.numeric_identity"
+        monkeypatch.setattr(place, lambda: other)
+    missing = [run for b in study.blocks() for run in store.missing(b)]
+    assert len(missing) == 6
+    (line,) = staleness.reasons(missing)
+    assert line.replace("+cpu", "").startswith(words)
+
+
+def test_another_setting_is_no_staleness(made, smoke):
+    """Its runs were never made; nothing is said of versions."""
+    store, _ = made
+    smoke["environments"][0]["optimizer"] = {"learning_rate": 0.3}
+    other = load_study(smoke)
+    missing = [run for b in other.blocks() for run in store.missing(b)]
+    assert len(missing) == 6
+    assert staleness.reasons(missing) == []
+
+
+def test_doctor_finds_nothing_on_the_machine_that_made_the_runs(made):
+    """And says what differs, in how many runs, and what it may do, on another."""
+    store, study = made
+    assert doctor.differences(runs(store, study)) == []
+    for run in runs(store, study)[:2]:
+        made_by = run.record()["made_by"] | {"cpu": "a slide rule", "python": "2.7"}
+        run.write_record(run.record() | {"made_by": made_by})
+    lines = doctor.differences(runs(store, study))
+    assert lines[0].startswith("cpu: a slide rule in 2 of 6 runs, ")
+    assert "bits may differ" in lines[0]
+    assert lines[1].startswith("python: 2.7 in 2 of 6 runs")
+
+
+def test_runs_that_no_config_asks_for_are_listed_and_removed(made, smoke, tmp_path):
+    """Others stay; folders that are empty then go too."""
+    store, study = made
+    everything = {run.folder for run in runs(store, study)}
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml.safe_dump(smoke | {"seeds": [1]}))
+    (tmp_path / "published.yaml").write_text("source: no study")
+    files = [file, tmp_path / "published.yaml"]
+    keep = pruning.wanted(files, store)
+    stale = pruning.stale(store, keep)
+    assert keep < everything
+    assert set(stale) == everything - keep
+    pruning.remove(stale)
+    assert pruning.stale(store, keep) == []
+    assert all(folder.is_dir() for folder in keep)
+    pruning.remove(keep)
+    assert list((store.results / "runs").iterdir()) == []

@@ -1,0 +1,203 @@
+"""Kills, full disks and calls at once, for real; one plain line goes on from each."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+STUDY = {
+    "study": "crash",
+    "seeds": 6,
+    "seeds_per_job": 3,
+    "sample_counts": [1],
+    "bins": 10,
+    "environments": [
+        {
+            "id": "ShortCorridor-v0",
+            "env_steps": 60_000,
+            "optimizer": {"learning_rate": 1e-4},
+        }
+    ],
+    "estimators": [{"name": "total-return"}],
+}
+
+
+class Clone:
+    """A project folder of its own, with the profile that the README's line reads."""
+
+    def __init__(self, folder):
+        self.folder, self.results = folder, folder / "results"
+        folder.mkdir()
+        shutil.copy(ROOT / "Snakefile", folder)
+        for name in ("workflow", "profiles"):
+            shutil.copytree(ROOT / name, folder / name)
+        (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
+
+    def start(self, **environment):
+        """`snakemake --cores 2` in a process group of its own."""
+        variables = {k: v for k, v in os.environ.items() if "MLFLOW" not in k}
+        return subprocess.Popen(
+            ["snakemake", "--cores", "2", "--configfile", "study.yaml"],
+            cwd=self.folder,
+            env=variables | {"PGSTUDY_CHECKPOINT_SECONDS": "0.1"} | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def call(self):
+        """The same, to its end: (exit code, text)."""
+        process = self.start()
+        text = process.communicate()[0]
+        return process.returncode, text
+
+    def digests(self):
+        records = [
+            json.loads(p.read_text()) for p in self.results.glob("runs/**/run.json")
+        ]
+        return {record["seed"]: record["digest"] for record in records}
+
+    def wait_for_training(self):
+        """Until a checkpoint is there and no run of this block is complete."""
+        for _ in range(1200):
+            if list(self.results.glob("runs/*/*/*/*/checkpoint")):
+                time.sleep(0.2)
+                return
+            time.sleep(0.05)
+        raise AssertionError("no training began")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The digests of a study that nothing went wrong with."""
+    clone = Clone(tmp_path_factory.mktemp("whole") / "clone")
+    code, text = clone.call()
+    assert code == 0, text
+    return clone.digests()
+
+
+@pytest.fixture
+def clone(tmp_path):
+    return Clone(tmp_path / "clone")
+
+
+def assert_goes_on(clone, whole):
+    """The same line again ends well, to the same bits, with nothing half-written."""
+    code, text = clone.call()
+    assert code == 0, text
+    assert clone.digests() == whole
+    assert (clone.results / "crash" / "report.html").is_file()
+    left = [p for p in clone.results.rglob(".*.????????") if p.is_file()]
+    assert left == []
+    assert "Nothing to be done" in clone.call()[1]
+
+
+def test_the_whole_group_killed_in_the_middle(clone, whole):
+    """kill -9: no unlocking, no other option, no run twice."""
+    process = clone.start()
+    clone.wait_for_training()
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert len(clone.digests()) < 6
+    assert_goes_on(clone, whole)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_only_snakemake_killed(clone, whole, how):
+    """Its children may go on training: they are waited for, not raced."""
+    process = clone.start()
+    clone.wait_for_training()
+    process.send_signal(how)
+    process.wait()
+    assert_goes_on(clone, whole)
+
+
+def test_two_calls_at_once(clone, whole):
+    """The second leaves with a message and changes nothing."""
+    first = clone.start()
+    clone.wait_for_training()
+    code, text = clone.call()
+    assert code != 0
+    assert "another snakemake call works on results/" in text
+    assert "Traceback" not in text
+    text = first.communicate()[0]
+    assert first.returncode == 0, text
+    assert clone.digests() == whole
+
+
+@pytest.fixture
+def small_disk(clone):
+    """`results` on a file system of 3 MB."""
+    clone.results.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(clone.results)]
+    if subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("mounting a tmpfs is not permitted here")
+    yield clone
+    subprocess.run(["umount", "-l", str(clone.results)], check=True)
+
+
+def remount(clone, option):
+    command = ["mount", "-o", f"remount,{option}", str(clone.results)]
+    subprocess.run(command, check=True)
+
+
+def test_a_full_disk(small_disk, whole):
+    """A message; what is complete is kept; with room again it goes on."""
+    filler = small_disk.results / "filler"
+    filler.write_bytes(b"x" * 2_850_000)
+    code, text = small_disk.call()
+    assert code != 0
+    assert "No space left on device" in text
+    filler.unlink()
+    remount(small_disk, "size=200m")
+    assert_goes_on(small_disk, whole)
+
+
+def test_a_read_only_results_folder(small_disk, whole):
+    """A message before anything is trained."""
+    remount(small_disk, "ro")
+    code, text = small_disk.call()
+    assert code != 0
+    assert "Read-only file system" in text
+    assert "Traceback" not in text
+    remount(small_disk, "rw,size=200m")
+    assert_goes_on(small_disk, whole)
+
+
+def test_a_dead_mlflow_server_leaves_training_untouched(clone, whole):
+    """All runs, tables and the report are there; exit code and a line say the rest."""
+    process = clone.start(MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    text = process.communicate()[0]
+    assert process.returncode != 0
+    assert "training goes on, but its runs can't be uploaded: MLflow at" in text
+    assert clone.digests() == whole
+    assert (clone.results / "crash" / "report.html").is_file()
+    assert_goes_on(clone, whole)
+
+
+def test_damaged_files_are_found_set_aside_and_trained_again(clone, whole):
+    """By the plain call, which says so, for a record, a table and a policy."""
+    assert clone.call()[0] == 0
+    folders = sorted(
+        Path(p).parent for p in clone.results.glob("runs/*/*/*/*/run.json")
+    )
+    for folder, name in zip(
+        folders, ("run.json", "updates.parquet", "policy.safetensors"), strict=False
+    ):
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[: len(content) // 2])
+    code, text = clone.call()
+    assert code == 0, text
+    for name in ("run.json", "updates.parquet", "policy.safetensors"):
+        assert f"{name} is damaged; set aside in" in text
+    assert clone.digests() == whole
+    assert len(list((clone.results / "set-aside").iterdir())) == 3
