@@ -103,7 +103,7 @@ def tracking(folder):
         save(store.run(study.cells[0], seed), Training(**fields), made)
     file = folder / "results" / "bench" / "study.json"
     file.parent.mkdir()
-    file.write_text(json.dumps({"config": study.config}))
+    file.write_text(json.dumps({"config": study.config, "published": {}}))
     wall, _, memory = run_measured(["pgstudy", "track", str(file)], folder)
     name = f"tracking 80 runs of 500 points x {len(updates) - 2} metrics"
     yield name, f"{wall:.0f} s, {memory:.0f} MB"
