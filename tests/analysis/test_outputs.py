@@ -1,5 +1,6 @@
 """Tables, figures and report of a small study, made from real runs."""
 
+import html
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import pytest
 
 from pgstudy.analysis import report
 from pgstudy.analysis.figures import draw
+from pgstudy.analysis.makings import facts
 from pgstudy.analysis.markdown import summary_table
 from pgstudy.analysis.style import looks
 from pgstudy.analysis.tables import Tables, best, build
@@ -33,8 +35,9 @@ def made(tmp_path_factory):
     for block in study.blocks():
         training.train_block(store, block)
     missing, failed, diverged = (store.run(study.cells[0], seed) for seed in range(3))
+    made = {k: missing.record()[k] for k in ("made_by", "started", "seconds")}
+    training.save_failure(failed, RuntimeError("it fell over"), made)
     shutil.rmtree(missing.folder)
-    training.save_failure(failed, RuntimeError("it fell over"), {})
     diverged.write_record(diverged.record() | {"status": "diverged", "stopped_at": 3})
     return study, results
 
@@ -130,7 +133,7 @@ def page(made, tables, tmp_path_factory):
     study, _ = made
     folder = tmp_path_factory.mktemp("report")
     draw(study, tables, folder / "figures")
-    report.write(study, tables, None, None, folder)
+    report.write(study, report.Contents(tables), folder)
     return folder / "report.html"
 
 
@@ -142,7 +145,7 @@ def test_a_study_without_one_finished_run_still_has_a_report(made, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         draw(study, nothing, tmp_path / "figures")
-        report.write(study, nothing, None, None, tmp_path)
+        report.write(study, report.Contents(nothing), tmp_path)
     assert "<b>18</b>missing" in (tmp_path / "report.html").read_text()
 
 
@@ -172,6 +175,23 @@ def test_the_report_says_how_many_runs_there_are(page, tables):
     assert "leave-one-out is undefined at N = 1" in text
 
 
+def test_the_report_says_how_its_runs_were_made(made, tables, tmp_path):
+    """Commit, local changes, lock, versions, machine, threads, command, times."""
+    study, results = made
+    store = Store(results)
+    draw(study, tables, tmp_path / "figures")
+    runs = [store.run(cell, seed) for cell in study.cells for seed in study.seeds]
+    contents = report.Contents(tables, made=facts(runs))
+    report.write(study, contents, tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    here = next(r.record()["made_by"] for r in runs if r.is_complete())
+    parts = [here["git"]["commit"], here["lock"], here["learning"], here["cpu"]]
+    parts += [here["torch"], here["python"], here["packages"]["mlflow"]]
+    assert all(html.escape(part) in text for part in parts)
+    for name in ("threads of a run", "command", "first start", "training in all"):
+        assert name in text
+
+
 def test_the_report_needs_no_network(page):
     """Every picture is inline; nothing is loaded from elsewhere."""
     text = page.read_text()
@@ -186,7 +206,7 @@ def test_names_from_a_config_are_escaped(made, tables, tmp_path):
     hostile = tables.runs.assign(environment="<script>alert(1)</script>")
     draw(study, tables, tmp_path / "figures")
     changed = Tables(hostile, tables.curves, tables.summary)
-    report.write(study, changed, None, None, tmp_path)
+    report.write(study, report.Contents(changed), tmp_path)
     text = (tmp_path / "report.html").read_text()
     assert "<script>" not in text
     assert "&lt;script&gt;" in text

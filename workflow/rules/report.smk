@@ -15,6 +15,7 @@ rule report:
     params:
         code=code_digest(
             "analysis/report.py",
+            "analysis/makings.py",
             "analysis/names.py",
             "analysis/numbers.py",
             "analysis/templates",

@@ -62,20 +62,22 @@ def paper(store: Store, study: Study, folder: Path) -> None:
 def report(store: Store, study: Study, folder: Path) -> None:
     """All of that -> report.html."""
     from pgstudy.analysis import verification
-    from pgstudy.analysis.report import write
+    from pgstudy.analysis.makings import facts
+    from pgstudy.analysis.report import Contents, write
 
     read = read_tables(store, study, folder)
     for name in figure_names(study):
         _need(folder / "figures" / f"{name}.png", "figures")
     for name in paper_figure_names(study) if study.published else []:
         _need(folder / "paper" / f"{name}.png", "paper")
-    write(
-        study,
-        read,
-        read_acceptance(store, study, folder),
-        verification.line(folder),
-        folder,
+    runs = [store.run(cell, seed) for cell in study.cells for seed in study.seeds]
+    contents = Contents(
+        tables=read,
+        acceptance=read_acceptance(store, study, folder),
+        verified=verification.line(folder),
+        made=facts(runs),
     )
+    write(study, contents, folder)
 
 
 STEPS: tuple[Step, ...] = (tables, comparison, figures, paper, report)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +12,29 @@ import jinja2
 import pandas as pd
 import yaml
 
+from pgstudy.analysis.makings import Fact
 from pgstudy.analysis.names import FEW_RUNS, figure_names
 from pgstudy.analysis.numbers import decimals, number, steps
 from pgstudy.analysis.tables import STATES, Tables, best
-from pgstudy.experiment import provenance
 from pgstudy.experiment.runs import write_atomically
 from pgstudy.experiment.study import Study, step_size_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write(
-    study: Study,
-    tables: Tables,
-    acceptance: pd.DataFrame | None,
-    verified: str | None,
-    folder: Path,
-) -> None:
+@dataclass(frozen=True)
+class Contents:
+    """What the report shows, as far as there is something."""
+
+    tables: Tables
+    acceptance: pd.DataFrame | None = None
+    verified: str | None = None
+    made: Sequence[Fact] = ()
+
+
+def write(study: Study, contents: Contents, folder: Path) -> None:
     """Render report.html. Everything that comes from a config is escaped."""
+    tables, acceptance = contents.tables, contents.acceptance
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -51,8 +58,8 @@ def write(
         learned=_learned(tables.summary),
         commits=sorted(tables.runs["commit"].dropna().unique()),
         config=yaml.safe_dump(dict(study.config), sort_keys=False),
-        versions=provenance.describe(),
-        verified=verified,
+        made=contents.made,
+        verified=contents.verified,
         ended=tables.runs["ended"].dropna().max(),
     )
     write_atomically(
