@@ -47,10 +47,18 @@ def often(monkeypatch):
     monkeypatch.setenv(checkpoints.SECONDS, "0")
 
 
+def interruptible():
+    """A shell's background jobs are deaf to SIGINT, and their children too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(block, results):
     command = [sys.executable, "-m", "pgstudy", "train", block.to_json()]
     return subprocess.Popen(
-        [*command, "--results", str(results)], stderr=subprocess.PIPE, text=True
+        [*command, "--results", str(results)],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=interruptible,
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
+from tests.experiment.test_checkpoints import interruptible
 
 STUDY = {
     "study": "crash",
@@ -52,6 +53,7 @@ class Clone:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=interruptible,
         )
 
     def call(self):
