@@ -13,7 +13,7 @@ from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.published import Check, Published
 from pgstudy.experiment.runs import Store
 from pgstudy.experiment.training import train_block
-from pgstudy.learning import reinforce
+from pgstudy.learning import gradients
 from pgstudy.learning.corridor import ShortCorridor
 from pgstudy.learning.optimizers import GradientAscent
 from tests.conftest import ROOT
@@ -46,7 +46,7 @@ def step_size_2e_4():
 
 def loss_averaged_over_steps():
     """The divisor is the number of steps, not of trajectories."""
-    reinforce.surrogate = lambda log_probs, weights, n: (log_probs * weights).mean()
+    gradients.surrogate = lambda log_probs, weights, n: (log_probs * weights).mean()
 
 
 def train_with(mistake, results, study, block):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pgstudy.learning import baselines, estimators, policies, reinforce, rollout
+from pgstudy.learning import baselines, estimators, gradients, policies, rollout
 from tests.learning import test_estimators as on_estimators
 from tests.learning import test_gradient as on_gradient
 from tests.learning import test_rollout as on_rollout
@@ -15,16 +15,16 @@ from tests.learning.test_estimators import FLAT
 
 
 def mean_over_steps(patch):
-    patch.setattr(reinforce, "surrogate", lambda lp, w, n: (w * lp).mean())
+    patch.setattr(gradients, "surrogate", lambda lp, w, n: (w * lp).mean())
 
 
 def wrong_sign(patch):
-    patch.setattr(reinforce, "surrogate", lambda lp, w, n: -torch.dot(w, lp) / n)
+    patch.setattr(gradients, "surrogate", lambda lp, w, n: -torch.dot(w, lp) / n)
 
 
 def divided_by_n_minus_1(patch):
     patch.setattr(
-        reinforce, "surrogate", lambda lp, w, n: torch.dot(w, lp) / max(n - 1, 1)
+        gradients, "surrogate", lambda lp, w, n: torch.dot(w, lp) / max(n - 1, 1)
     )
 
 
@@ -94,8 +94,8 @@ def present_batch_in_the_running_mean(patch):
 
 
 def entropy_downhill(patch):
-    right = reinforce.entropy_bonus
-    patch.setattr(reinforce, "entropy_bonus", lambda e, c, n: -right(e, c, n))
+    right = gradients.entropy_bonus
+    patch.setattr(gradients, "entropy_bonus", lambda e, c, n: -right(e, c, n))
 
 
 def last_step_of_the_cap_lost(patch):

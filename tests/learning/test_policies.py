@@ -8,7 +8,7 @@ import torch
 from gymnasium import spaces
 
 from pgstudy.learning.optimizers import GradientAscent
-from pgstudy.learning.policies import PolicyOverflow, make_policy, saved
+from pgstudy.learning.policies import PolicyOverflow, load, make_policy, saved
 from pgstudy.learning.rollout import NoiseStream
 from pgstudy.learning.spaces import layout
 from pgstudy.learning.specification import PolicySpecification
@@ -190,3 +190,18 @@ def test_initial_probabilities_are_those_of_the_untrained_policy(hidden, observa
     found = torch.softmax(pi.network.torch_outputs(inputs), 1).detach()
     expected = torch.tensor([0.7, 0.2, 0.1]).expand(width, 3)
     assert torch.allclose(found, expected, atol=1e-6 if not hidden else 0.01)
+
+
+@pytest.mark.parametrize("actions", [spaces.Discrete(3), PAIR])
+@pytest.mark.parametrize("normalise", [False, True])
+def test_a_saved_policy_is_loaded_to_the_last_bit(actions, normalise):
+    """Weights, log standard deviations, the statistics of observations."""
+    how = {"hidden": (8,), "normalise_observations": normalise}
+    inputs = np.random.default_rng(1).normal(2, 3, (50, 4)).astype(np.float32)
+    one, two = shaken(policy(actions, **how)), policy(actions, seed=1, **how)
+    if normalise:
+        one.normaliser.update(inputs)
+    load(two, {name: value.numpy() for name, value in saved(one).items()})
+    assert (two.parameters.flat == one.parameters.flat).all()
+    outputs = [pi.network.numpy_outputs(inputs) for pi in (one, two)]
+    assert (outputs[0] == outputs[1]).all()

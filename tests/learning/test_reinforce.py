@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from pgstudy.learning.policies import saved
 from pgstudy.learning.reinforce import Trainer, train
 from pgstudy.learning.specification import (
     Budget,
@@ -257,3 +258,26 @@ def test_options_added_later_leave_the_streams_of_other_runs_alone():
         '"policy": {"activation": "tanh", "hidden": [8], "init": "default", "log_std": '
         '0.0, "normalise_observations": false}}'
     )
+
+
+@pytest.mark.parametrize("normalise", [False, True])
+def test_the_policies_of_the_start_and_the_middle_are_kept(normalise):
+    """As they were then, whatever came later; the middle is half of the budget."""
+    how = PolicySpecification(hidden=(8,), normalise_observations=normalise)
+    run = specification(policy=how)
+    at = [saved(Trainer(run, 0).policy)]
+    kept = train(
+        run, 0, after_update=lambda trainer: at.append(saved(trainer.policy))
+    ).milestones
+    assert {name.partition("/")[0] for name in kept} == {"start", "middle"}
+    for milestone, update in ("start", 0), ("middle", 3):
+        for name, value in at[update].items():
+            assert (kept[f"{milestone}/{name}"] == value.numpy()).all()
+    assert not (kept["start/layer0.weight"] == kept["middle/layer0.weight"]).all()
+
+
+def test_a_run_that_ends_before_the_middle_has_no_policy_of_it():
+    """It diverges in its first update."""
+    how = OptimizerSpecification("sgd", 1e38, "constant")
+    kept = train(specification(optimizer=how), 0).milestones
+    assert {name.partition("/")[0] for name in kept} == {"start"}

@@ -20,8 +20,9 @@ import filelock
 from pgstudy.experiment.config import canonical_json
 from pgstudy.experiment.study import Block, Cell, step_size_text
 
-UPDATES, EPISODES, POLICY = "updates.parquet", "episodes.parquet", "policy.safetensors"
-FILES = (UPDATES, EPISODES, POLICY)
+UPDATES, EPISODES = "updates.parquet", "episodes.parquet"
+POLICY, MILESTONES = "policy.safetensors", "milestones.safetensors"
+FILES = (UPDATES, EPISODES, POLICY, MILESTONES)
 RECORD, SELF = "run.json", "sha256"
 COMPLETE = ("finished", "diverged", "stuck")
 

@@ -13,12 +13,14 @@ from typing import Any
 import filelock
 import pyarrow as pa
 import pyarrow.parquet as pq
+import safetensors.numpy
 import safetensors.torch
 
 from pgstudy.experiment import checkpoints, provenance
 from pgstudy.experiment.runs import (
     EPISODES,
     FILES,
+    MILESTONES,
     POLICY,
     UPDATES,
     Run,
@@ -27,7 +29,8 @@ from pgstudy.experiment.runs import (
     write_atomically,
 )
 from pgstudy.experiment.study import Block
-from pgstudy.learning.reinforce import THREADS, train
+from pgstudy.learning.gradients import THREADS
+from pgstudy.learning.reinforce import train
 from pgstudy.learning.results import Column, Training
 
 
@@ -119,6 +122,10 @@ def save(run: Run, training: Training, made: Mapping[str, Any]) -> None:
     write_atomically(
         run.folder / POLICY,
         lambda p: safetensors.torch.save_file(dict(training.policy), p),
+    )
+    write_atomically(
+        run.folder / MILESTONES,
+        lambda p: safetensors.numpy.save_file(dict(training.milestones), p),
     )
     summary = {
         "status": training.status,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pgstudy.learning.reinforce import Trainer
 
 Snapshot = dict[str, Any]
+PLAIN = ("spent", "evaluation", "milestones")  # of a trainer, as they are
 
 
 def snapshot(trainer: Trainer) -> Snapshot | None:
@@ -25,8 +26,8 @@ def snapshot(trainer: Trainer) -> Snapshot | None:
     if lanes is None:
         return None
     parts = {name: part.state() for name, part in _parts(trainer).items()}
-    counts = {"spent": trainer.spent, "evaluation": trainer.evaluation}
-    return copy.deepcopy({"lanes": lanes, **parts, **counts})
+    plain = {name: getattr(trainer, name) for name in PLAIN}
+    return copy.deepcopy({"lanes": lanes, **parts, **plain})
 
 
 def restore(trainer: Trainer, saved: Snapshot) -> None:
@@ -34,8 +35,8 @@ def restore(trainer: Trainer, saved: Snapshot) -> None:
     trainer.sampler.lanes.restore(saved["lanes"])
     for name, part in _parts(trainer).items():
         part.restore(saved[name])
-    trainer.spent.update(saved["spent"])
-    trainer.evaluation.update(saved["evaluation"])
+    for name in PLAIN:
+        getattr(trainer, name).update(saved[name])
 
 
 def _parts(trainer: Trainer) -> dict[str, Any]:

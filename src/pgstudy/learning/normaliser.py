@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from pgstudy.learning.spaces import Floats
@@ -67,3 +69,9 @@ class Normaliser:
             "observations.scale": torch.from_numpy(self.scale),
             "observations.count": torch.tensor(self.count),
         }
+
+    def load(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """The inverse of `saved`, for outputs; `update` would need more."""
+        self.mean[:] = arrays["observations.mean"]
+        self.scale[:] = arrays["observations.scale"]
+        self.count = int(arrays["observations.count"])

@@ -7,9 +7,11 @@ the gradient (torch). Both read the same parameters.
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from pgstudy.learning.networks import Network, Parameters, initial_layers
@@ -157,3 +159,14 @@ def saved(policy: Policy) -> dict[str, torch.Tensor]:
     if policy.normaliser is not None:
         state |= policy.normaliser.saved()
     return {name: value.detach().clone() for name, value in state.items()}
+
+
+def load(policy: Policy, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """The inverse of `saved`, for a policy of the same specification.
+
+    Errors: KeyError, ValueError if the arrays are another policy's.
+    """
+    for name, values in policy.parameters.arrays.items():
+        values[:] = arrays[name]
+    if policy.normaliser is not None:
+        policy.normaliser.load(arrays)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-import threadpoolctl
 import torch
 
 from pgstudy.learning.baselines import LearnedValue, StepWeights
 from pgstudy.learning.checkpoint import Snapshot, restore
-from pgstudy.learning.estimators import Array, entropy_bonus, surrogate
+from pgstudy.learning.estimators import Array
+from pgstudy.learning.gradients import gradient, one_thread
 from pgstudy.learning.lanes import Lanes, make_lanes
-from pgstudy.learning.networks import chunks
 from pgstudy.learning.optimizers import make_optimizer
 from pgstudy.learning.policies import PolicyOverflow, make_policy, saved
 from pgstudy.learning.results import Column, History, Status, Training
@@ -22,9 +21,10 @@ from pgstudy.learning.rollout import Batch, Sampler
 from pgstudy.learning.specification import RunSpecification
 from pgstudy.learning.streams import Streams
 
-THREADS = 1  # more would change the bits, and eight jobs at once would crawl
 LARGEST = float(np.finfo(np.float32).max)
 HUGE = 1e4  # no sensible step size makes logits like that
+
+MIDDLE = 0.5  # of the budget: the policy is kept at the start and then
 
 OVERFLOW = "the policy's outputs are not finite numbers"
 SATURATED = "outputs beyond 10,000 give every action probability 1, the gradient is 0"
@@ -61,8 +61,7 @@ def train(
     of hand is returned with the status `diverged`, see also `stop_when_truncated`.
     Errors: UnusableEnvironment, EnvironmentFault.
     """
-    torch.set_num_threads(THREADS)
-    with threadpoolctl.threadpool_limits(THREADS), warnings.catch_warnings():
+    with one_thread(), warnings.catch_warnings():
         # they end the run by name; np.errstate would cost 2 us a step
         warnings.filterwarnings("ignore", ".* encountered in", RuntimeWarning)
         trainer = Trainer(specification, seed)
@@ -88,15 +87,19 @@ class Trainer:
         self.history = History(specification.n)
         self.evaluation: dict[Literal["untrained", "final"], Column]
         self.evaluation = {"untrained": np.empty(0), "final": np.empty(0)}
+        self.milestones: dict[str, Column] = {}
 
     def run(self, after_update: Callable[[Trainer], None] | None = None) -> Training:
         """Train until the budget is spent or the run is stopped."""
         stopped: Stopped | None = None
         try:
             if self.spent["updates"] == 0:
+                self._keep("start")
                 self.evaluation["untrained"] = self._evaluate(self.streams.untrained)
-            while self._progress() < 1:
+            while (before := self._progress()) < 1:
                 self.update()
+                if before < MIDDLE <= self._progress():
+                    self._keep("middle")
                 if after_update is not None:
                     after_update(self)
             self.evaluation["final"] = self._evaluate(self.streams.final)
@@ -109,10 +112,15 @@ class Trainer:
             updates=self.history.updates(),
             episodes=self.history.episodes(),
             policy=saved(self.policy),
+            milestones=self.milestones,
             evaluation=self.evaluation,
             stopped_at=max(1, self.spent["updates"]) if stopped else None,
             reason=str(stopped) if stopped else None,
         )
+
+    def _keep(self, milestone: str) -> None:
+        for name, value in saved(self.policy).items():
+            self.milestones[f"{milestone}/{name}"] = value.numpy()
 
     def _progress(self) -> float:
         budget = self.specification.budget
@@ -129,14 +137,14 @@ class Trainer:
             longest = batch.lengths[~batch.terminated].max()
             raise Stuck(f"an episode was cut after {longest:,} steps")
         weights = self.weights(batch)
-        gradient = self.gradient(batch, weights)
-        norm = float(gradient.norm())
+        estimate = self.gradient(batch, weights)
+        norm = float(estimate.norm())
         self._record(batch, alpha, norm)
         if not np.isfinite(norm):
             raise Divergence(self._why_not_finite(batch, weights))
         if norm == 0 and weights.any() and self._outputs_beyond(HUGE, batch):
             raise Divergence(SATURATED)
-        self.optimizer.step(gradient, alpha)
+        self.optimizer.step(estimate, alpha)
         if not np.isfinite(self.policy.parameters.flat).all():
             raise Divergence("the weights are not finite numbers")
         if self.policy.normaliser is not None:
@@ -144,23 +152,7 @@ class Trainer:
 
     def gradient(self, batch: Batch, weights: Array) -> torch.Tensor:
         """The estimate of grad J from one batch and its weights [M]: [P]."""
-        return self.policy.parameters.gradient(self._objectives(batch, weights))
-
-    def _objectives(self, batch: Batch, weights: Array) -> Iterator[torch.Tensor]:
-        """The surrogate, in chunks that add up to it."""
-        n, bonus = self.specification.n, self.specification.estimator.entropy
-        for rows in chunks(len(weights)):
-            outputs = self.policy.network.torch_outputs(
-                torch.from_numpy(batch.inputs[rows])
-            )
-            actions = torch.from_numpy(batch.actions[rows])
-            log_probs = self.policy.log_probs(outputs, actions)
-            part = torch.from_numpy(weights[rows].astype(np.float32))
-            objective = surrogate(log_probs, part, n)
-            if bonus:
-                entropies = self.policy.entropy(outputs)
-                objective = objective + entropy_bonus(entropies, bonus, n)
-            yield objective
+        return gradient(self.policy, self.specification.estimator, batch, weights)
 
     def _why_not_finite(self, batch: Batch, weights: Array) -> str:
         if self._outputs_beyond(LARGEST, batch):

@@ -23,7 +23,8 @@ class Training:
     gradient_norm, mean_return, std_return, mean_length, truncated_share); counts are
     totals after the update, returns are those of its batch.
     episodes: columns with a row per trajectory (update, trajectory, return, length,
-    terminated). policy: everything that makes the final policy, by name.
+    terminated). policy: everything that makes the final policy, by name. milestones:
+    the same of earlier policies, as `start/<name>` and `middle/<name>` (of the budget).
     evaluation: returns [E] of the untrained and of the final policy.
     stopped_at: the update at which a run that is diverged or stuck ended, and `reason`
     why.
@@ -33,6 +34,7 @@ class Training:
     updates: Mapping[str, Column]
     episodes: Mapping[str, Column]
     policy: Mapping[str, torch.Tensor]
+    milestones: Mapping[str, Column]
     evaluation: Mapping[Literal["untrained", "final"], Column]
     stopped_at: int | None = None
     reason: str | None = None
@@ -41,6 +43,7 @@ class Training:
         """SHA-256 over the weights, every column and the evaluation, in hex."""
         arrays: dict[str, Column] = {
             **{f"policy.{k}": v.numpy() for k, v in self.policy.items()},
+            **{f"milestones.{k}": v for k, v in self.milestones.items()},
             **{f"updates.{k}": v for k, v in self.updates.items()},
             **{f"episodes.{k}": v for k, v in self.episodes.items()},
             **{f"evaluation.{k}": v for k, v in self.evaluation.items()},

@@ -1,0 +1,397 @@
+"""Comparisons over runs' values."""
+
+import importlib
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from pgstudy.analysis import comparisons
+from pgstudy.analysis.statistics import bootstrap_interval
+
+ONE, TWO = np.array([1.0, 2.0, 3.0]), np.array([0.0, 2.0, 2.5, 9.0])
+MEAN, IQM = comparisons.AGGREGATES["mean"], comparisons.AGGREGATES["iqm"]
+
+
+def rliable_module(name):
+    """A part of rliable, whose definitions are those of Agarwal et al. 2021.
+
+    Its library needs arch < 8, which pandas 3 breaks with a TypeError.
+    """
+    try:
+        return importlib.import_module(f"rliable.{name}")
+    except (ImportError, TypeError) as error:
+        pytest.skip(
+            f"NOT CHECKED AGAINST RLIABLE ({error}): it is archived and does not work "
+            "with pandas 3. Tests by hand hold the same definitions. To run this: "
+            "python -m venv /tmp/rliable; /tmp/rliable/bin/pip install rliable "
+            "'pandas<3' pytest; PYTHONPATH=src /tmp/rliable/bin/python -m pytest "
+            "--noconftest tests/analysis/test_comparisons.py"
+        )
+
+
+def close(interval, other, tolerance):
+    return interval == pytest.approx(tuple(other), abs=tolerance)
+
+
+def has_no_interval(interval):
+    return not math.isnan(interval[0]) and all(map(math.isnan, interval[1:]))
+
+
+@pytest.mark.parametrize(
+    ("name", "by_hand"),
+    [
+        ("mean", 1.0),
+        ("median", (0.8 + 0.9) / 2),
+        ("iqm", (0.5 + 0.8 + 0.9 + 1.0) / 4),
+        ("optimality_gap", (1 + 0.6 + 0.5 + 0.2 + 0.1) / 8),
+    ],
+)
+def test_aggregates_by_hand_over_pooled_environments(name, by_hand):
+    """Eight runs, unequal seeds: a run above the target has no gap."""
+    values = [np.array([0.4, 3.0, 0.0]), np.array([0.5, 0.9, 1.0, 0.8, 1.4])]
+    found = comparisons.stratified(values, comparisons.AGGREGATES[name])
+    assert found.estimate == pytest.approx(by_hand)
+    assert found.low < found.estimate < found.high
+
+
+def test_another_target_of_the_optimality_gap():
+    gap = comparisons.optimality_gap(np.array([1.0, 4.0, 9.0]), target=5.0)
+    assert gap == pytest.approx((4 + 1 + 0) / 3)
+
+
+def test_environments_are_resampled_on_their_own():
+    """Two environments without spread, far apart: their mean is certain."""
+    values = [np.zeros(3), np.full(3, 10.0)]
+    assert comparisons.stratified(values, MEAN) == (5, 5, 5)
+    one_stratum = comparisons.stratified([np.concatenate(values)], MEAN)
+    assert one_stratum.high - one_stratum.low > 5
+
+
+def test_one_environment_is_the_plain_bootstrap():
+    """Same draws as `bootstrap_interval`, to the last bit; scipy's is close."""
+    values = np.random.default_rng(0).normal(size=12)
+    found = comparisons.stratified([values], IQM)
+    assert found[1:] == bootstrap_interval(values, "iqm")
+
+    def trimmed(scores, axis):
+        return scipy.stats.trim_mean(scores, 0.25, axis=axis)
+
+    theirs = scipy.stats.bootstrap(
+        (values,), trimmed, method="percentile", n_resamples=20_000, rng=1
+    ).confidence_interval
+    assert close(found[1:], theirs, 0.06)
+
+
+def test_the_stratified_interval_covers_the_truth():
+    """Of 400 studies with 15 and 25 seeds about 95 % hold the true pooled mean."""
+    generator = np.random.default_rng(2)
+    truth = (15 * 0 + 25 * 4) / 40
+    hits = 0
+    for _ in range(400):
+        values = [generator.normal(0, 1, 15), generator.normal(4, 2, 25)]
+        _, low, high = comparisons.stratified(values, MEAN)
+        hits += low < truth < high
+    assert 0.90 < hits / 400 < 0.98
+
+
+def test_one_seed_has_no_interval():
+    """In any environment, sample or profile: nothing is known of the spread."""
+    single = np.array([5.0])
+    assert has_no_interval(comparisons.stratified([single, ONE], MEAN))
+    assert has_no_interval(comparisons.probability_of_improvement(single, ONE))
+    assert has_no_interval(comparisons.probability_of_improvement(ONE, single))
+    found = comparisons.welch(single, ONE)
+    assert has_no_interval(found)
+    assert found.difference == 3
+    share, low, high = comparisons.performance_profile([single, ONE], np.array([2.0]))
+    assert share == [0.5]
+    assert np.isnan([low, high]).all()
+
+
+def test_no_seed_has_no_estimate():
+    nothing = np.array([])
+    assert np.isnan(comparisons.stratified([nothing], MEAN)).all()
+    assert np.isnan(comparisons.performance_profile([nothing], np.ones(2))).all()
+    assert np.isnan(comparisons.probability_of_improvement(nothing, ONE)).all()
+    assert np.isnan(comparisons.welch(ONE, nothing)).all()
+
+
+def test_two_calls_are_equal_to_the_last_bit():
+    """Each function has an explicit generator."""
+    generator = np.random.default_rng(4)
+    values = list(generator.normal(size=(2, 30)))
+    positive = np.exp(generator.normal(size=(3, 50)))
+    calls = [
+        lambda: comparisons.stratified(values, IQM),
+        lambda: comparisons.performance_profile(values, np.linspace(-1, 1, 5)),
+        lambda: comparisons.probability_of_improvement(*values),
+        lambda: comparisons.width_by_seeds(values[0], [5, 10]),
+        lambda: comparisons.log_log_slope(ONE, positive.mean(axis=1), positive),
+    ]
+    for call in calls:
+        assert np.array(call()).tobytes() == np.array(call()).tobytes()
+
+
+def test_the_performance_profile_by_hand():
+    """A run at the threshold is not above it."""
+    values = [np.array([1.0, 2.0]), np.array([2.0, 3.0, 4.0])]
+    thresholds = np.array([0.0, 1.0, 2.0, 5.0])
+    share, low, high = comparisons.performance_profile(values, thresholds)
+    assert share.tolist() == [1, 0.8, 0.4, 0]
+    assert (low <= share).all()
+    assert (share <= high).all()
+    # Above 2 is none of the first environment and each of three with 2 / 3.
+    draws = scipy.stats.binom(3, 2 / 3).ppf([0.025, 0.975]) / 5
+    assert (low[2], high[2]) == pytest.approx(tuple(draws))
+
+
+def test_a_point_of_the_profile_is_the_stratified_share():
+    values = list(np.random.default_rng(5).normal(size=(2, 20)))
+    profile = comparisons.performance_profile(values, np.array([0.3]))
+    point = comparisons.stratified(values, lambda scores: (scores > 0.3).mean(axis=0))
+    assert tuple(p[0] for p in profile) == point
+
+
+def test_probability_of_improvement_by_hand():
+    """Of 12 pairs: wins 1 + 1 + 3, and one tie."""
+    found = comparisons.probability_of_improvement(ONE, TWO)
+    assert found.estimate == pytest.approx((1 + 1.5 + 3) / 12)
+    assert comparisons.probability_of_improvement(ONE, ONE).estimate == 0.5
+    assert comparisons.probability_of_improvement(ONE + 9, ONE) == (1, 1, 1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_failed_runs_are_the_worst_and_tie():
+    """-inf is a run that failed: of 6 pairs, one tie and three wins, then all ties."""
+    failed = np.array([-np.inf, 1.0])
+    found = comparisons.probability_of_improvement(failed, np.array([-np.inf, 0, -1]))
+    assert found.estimate == pytest.approx((0.5 + 3) / 6)
+    assert 0 <= found.low < found.estimate < found.high <= 1
+    never = np.full(3, -np.inf)
+    assert comparisons.probability_of_improvement(never, never) == (0.5, 0.5, 0.5)
+
+
+def test_probability_of_improvement_is_scipys_u_and_bootstrap():
+    """Whole numbers, so that there are ties."""
+    generator = np.random.default_rng(6)
+    one, two = generator.poisson(6.0, 25) * 1.0, generator.poisson(5.0, 15) * 1.0
+
+    def over_pairs(x, y):
+        return scipy.stats.mannwhitneyu(x, y).statistic / (len(x) * len(y))
+
+    found = comparisons.probability_of_improvement(one, two)
+    assert found.estimate == pytest.approx(over_pairs(one, two))
+    theirs = scipy.stats.bootstrap(
+        (one, two),
+        over_pairs,
+        method="percentile",
+        n_resamples=3000,
+        rng=1,
+        vectorized=False,
+    ).confidence_interval
+    assert close(found[1:], theirs, 0.025)
+    back = comparisons.probability_of_improvement(two, one)
+    assert back.estimate == pytest.approx(1 - found.estimate)
+
+
+def test_welch_by_hand():
+    """Variances 1 and 4 of three each: error sqrt(5 / 3), 50 / 17 degrees."""
+    found = comparisons.welch(np.array([5.0, 6.0, 7.0]), np.array([1.0, 3.0, 5.0]))
+    error = math.sqrt(1 / 3 + 4 / 3)
+    freedom = (5 / 3) ** 2 / ((1 / 3) ** 2 / 2 + (4 / 3) ** 2 / 2)
+    assert freedom == pytest.approx(50 / 17)
+    half = scipy.stats.t.ppf(0.975, freedom) * error
+    p = 2 * scipy.stats.t.sf(3 / error, freedom)
+    assert found == pytest.approx((3, 3 - half, 3 + half, p))
+
+
+def test_welch_is_scipys():
+    found = comparisons.welch(ONE, TWO)
+    theirs = scipy.stats.ttest_ind(ONE, TWO, equal_var=False)
+    assert found.p == theirs.pvalue
+    assert found[1:3] == tuple(theirs.confidence_interval(0.95))
+
+
+@pytest.mark.filterwarnings("error")
+def test_samples_without_spread_are_compared_without_warnings():
+    """0.1 three times has a mean that is not 0.1."""
+    same = comparisons.welch(np.full(3, 0.1), np.full(4, 0.1))
+    assert same == (0, 0, 0, 1)
+    assert comparisons.welch(np.full(3, 9.0), np.full(4, 7.0)) == (2, 2, 2, 0)
+    one_varies = comparisons.welch(np.full(3, 2.0), np.array([1.0, 2.0, 3.0]))
+    half = scipy.stats.t.ppf(0.975, 2) / math.sqrt(3)
+    assert one_varies == pytest.approx((0, -half, half, 1))
+
+
+def test_welchs_interval_covers_the_truth_and_p_is_its_dual():
+    """Unequal sizes and variances, where the pooled t test covers far less."""
+    generator = np.random.default_rng(7)
+    hits = 0
+    for _ in range(400):
+        one, two = generator.normal(3, 5, 6), generator.normal(1, 1, 24)
+        found = comparisons.welch(one, two)
+        hits += found.low < 2 < found.high
+        assert (found.p < 0.05) == (not found.low < 0 < found.high)
+    assert 0.92 < hits / 400 < 0.98
+
+
+def test_holm_by_hand():
+    """Four tests were made: times 4, 3, 2, 1 in order, never falling, at most 1."""
+    p = np.array([0.03, np.nan, 0.005, 0.02, 0.9])
+    found = comparisons.holm(p)
+    assert found == pytest.approx(
+        np.array([0.06, np.nan, 0.02, 0.06, 0.9]), nan_ok=True
+    )
+    monotone = comparisons.holm(np.array([0.02, 0.021, 0.6, 0.7]))
+    assert monotone == pytest.approx([0.08, 0.08, 1, 1])
+    assert np.isnan(comparisons.holm(np.full(2, np.nan))).all()
+
+
+def test_holm_keeps_the_family_wise_error():
+    """Ten true null hypotheses: about 5 % of the families have any rejection."""
+    families = np.random.default_rng(8).uniform(size=(1000, 10))
+    any_rejected = [comparisons.holm(p).min() < 0.05 for p in families]
+    assert 0.03 < np.mean(any_rejected) < 0.07
+
+
+def test_the_area_is_the_average_height():
+    """Equal bins: the mean. Else by hand: widths 1, 1.5, 2."""
+    height = comparisons.area(np.array([5.0, 15.0, 25.0]), np.array([1.0, 2.0, 6.0]))
+    assert height == pytest.approx(3)
+    height = comparisons.area(np.array([1.0, 2.0, 4.0]), np.array([0.0, 2.0, 5.0]))
+    assert height == pytest.approx((0 + 3 + 10) / 4.5)
+    assert comparisons.area(np.array([5.0]), np.array([7.0])) == 7
+    assert math.isnan(comparisons.area(ONE, np.array([1.0, 2.0, np.nan])))
+    assert math.isnan(comparisons.area(np.array([]), np.array([])))
+
+
+def test_widths_by_seeds_by_hand():
+    """Two of three: three pairs. All three: the t interval itself."""
+    values = np.array([0.0, 1.0, 3.0])
+    found = comparisons.width_by_seeds(values, [1, 2, 3, 4])
+    pairs = np.mean([1, 3, 2]) / math.sqrt(2) / math.sqrt(2)
+    assert found[1] == pytest.approx(2 * scipy.stats.t.ppf(0.975, 1) * pairs)
+    low, high = scipy.stats.t.interval(0.95, 2, values.mean(), scipy.stats.sem(values))
+    assert found[2] == pytest.approx(high - low)
+    assert np.isnan(found[[0, 3]]).all()
+
+
+def test_drawn_subsets_are_close_to_all_of_them():
+    """3003 subsets of 5 of 15, of which 500 are drawn; no seed twice in one."""
+    values = np.random.default_rng(9).normal(size=15)
+    drawn = comparisons.width_by_seeds(values, [5])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparisons, "MAX_SUBSETS", 3003)
+        everything = comparisons.width_by_seeds(values, [5])
+    assert drawn != everything
+    assert drawn == pytest.approx(everything, rel=0.03)
+    alone = comparisons.width_by_seeds(values, [2, 5, 10])
+    assert alone[1] == drawn[0], "other counts change nothing"
+
+
+def test_the_slope_of_a_power_law_is_its_power():
+    """Draws that are the law times one factor have the same slope."""
+    x = np.array([1.0, 4.0, 16.0, 64.0])
+    law = 7 * x**-0.5
+    draws = law[:, None] * np.linspace(0.5, 2, 9)
+    assert comparisons.log_log_slope(x, law, draws) == pytest.approx((-0.5,) * 3)
+
+
+def test_the_slope_is_weighted_by_the_variance_of_the_logs():
+    """numpy's weighted fit, for the estimate and for each column."""
+    generator = np.random.default_rng(10)
+    x = np.array([1.0, 2.0, 4.0, 8.0])
+    spread = np.array([0.1, 0.2, 0.9, 0.4])
+    draws = np.exp(-np.log(x) + spread * generator.normal(size=(300, 4))).T
+    estimates = draws[:, 0]
+    root = 1 / np.log(draws).std(axis=1)
+
+    def fit(y):
+        return np.polyfit(np.log(x), np.log(y), 1, w=root)[0]
+
+    slopes = [fit(column) for column in draws.T]
+    bounds = np.quantile(slopes, [0.025, 0.975])
+    found = comparisons.log_log_slope(x, estimates, draws)
+    assert found == pytest.approx((fit(estimates), *bounds))
+
+
+@pytest.mark.filterwarnings("error")
+def test_rows_without_a_logarithm_or_a_weight_are_left_out():
+    """The other rows' slope, whatever the bad row holds."""
+    x = np.array([1.0, 2.0, 3.0, 4.0])
+    draws = np.exp(np.random.default_rng(11).normal(size=(4, 100)))
+    estimates = draws.mean(axis=1)
+    three = comparisons.log_log_slope(x[:3], estimates[:3], draws[:3])
+    for bad in (
+        np.append(draws[3, 1:], -1),
+        np.append(draws[3, 1:], 0),
+        np.full(100, 0.1),
+    ):
+        with_bad = np.vstack([draws[:3], bad])
+        assert comparisons.log_log_slope(x, estimates, with_bad) == three
+    negative = np.append(estimates[:3], -2.0)
+    assert comparisons.log_log_slope(x, negative, draws) == three
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_slope_without_spread_has_no_interval_and_one_point_no_slope():
+    x = np.array([1.0, np.e, np.e**2])
+    certain = np.exp([0.0, 1.0, 4.0])
+    found = comparisons.log_log_slope(x, certain, np.tile(certain, (5, 1)).T)
+    assert has_no_interval(found)
+    assert found.estimate == pytest.approx(2)
+    point = comparisons.log_log_slope(x[:1], certain[:1], np.array([[1.0, 2.0]]))
+    assert np.isnan(point).all()
+
+
+def test_rliable_has_the_same_definitions():
+    """Its matrices are [runs, tasks]; its median is of means, so of one run here."""
+    metrics = rliable_module("metrics")
+    scores, other = np.random.default_rng(12).normal(0.7, 0.5, (2, 20, 3)).round(1)
+    for name in ("mean", "iqm", "optimality_gap", "median"):
+        matrix = scores[:1] if name == "median" else scores
+        ours = comparisons.stratified(list(matrix.T), comparisons.AGGREGATES[name])
+        theirs = getattr(metrics, f"aggregate_{name}")(matrix)
+        assert ours.estimate == pytest.approx(theirs)
+    ours = comparisons.probability_of_improvement(scores[:, 0], other[:, 0])
+    theirs = metrics.probability_of_improvement(scores[:, :1], other[:, :1])
+    assert ours.estimate == pytest.approx(theirs)
+
+
+@pytest.mark.parametrize("name", ["mean", "iqm", "optimality_gap"])
+def test_rliable_has_close_intervals(name):
+    metrics, library = rliable_module("metrics"), rliable_module("library")
+    np.random.seed(0)  # rliable draws from numpy's global generator
+    scores = np.random.default_rng(12).normal(0.7, 0.5, (20, 3))
+    ours = comparisons.stratified(list(scores.T), comparisons.AGGREGATES[name])
+    theirs = getattr(metrics, f"aggregate_{name}")
+    _, bounds = library.get_interval_estimates(
+        {"": scores}, lambda matrix: np.array([theirs(matrix)]), reps=5000
+    )
+    assert close(ours[1:], bounds[""][:, 0], 0.015)
+
+
+def test_rliable_has_a_close_interval_of_the_probability_of_improvement():
+    metrics, library = rliable_module("metrics"), rliable_module("library")
+    np.random.seed(0)
+    one, two = np.random.default_rng(14).normal(size=(2, 20, 1))
+    ours = comparisons.probability_of_improvement(one[:, 0], two[:, 0])
+    _, bounds = library.get_interval_estimates(
+        {"": [one, two]},
+        lambda x, y: np.array([metrics.probability_of_improvement(x, y)]),
+        reps=2000,
+    )
+    assert close(ours[1:], bounds[""][:, 0], 0.025)
+
+
+def test_rliable_has_the_same_performance_profile():
+    library = rliable_module("library")
+    np.random.seed(0)
+    scores = np.random.default_rng(13).normal(0.7, 0.5, (20, 3)).round(1)
+    thresholds = np.linspace(0, 1.5, 7)
+    ours = comparisons.performance_profile(list(scores.T), thresholds)
+    shares, bounds = library.create_performance_profile({"": scores}, thresholds)
+    assert ours[0] == pytest.approx(shares[""])
+    assert np.array(ours[1:]) == pytest.approx(bounds[""], abs=0.035)
