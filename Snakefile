@@ -7,6 +7,10 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 
+
+report: "workflow/report/workflow.rst"
+
+
 # A config file describes a whole study: the default one is read only if no other is
 # given, so that nothing of it slips into another study.
 if not workflow.overwrite_configfiles:
@@ -30,8 +34,10 @@ localrules:
 rule all:
     default_target: True
     input:
-        MANIFESTS,
+        manifests,
+        TUNED,
         f"results/{STUDY.name}/tracked.json",
+        f"results/{STUDY.name}/in-mlflow",
         f"results/{STUDY.name}/report.html",
         expand(f"results/{STUDY.name}/paper/{{name}}", name=paper_names(STUDY)),
         [f"results/{STUDY.name}/accepted"] if PUBLISHED else [],

@@ -90,23 +90,47 @@ def dry_run(folder):
     yield "a dry run of a study of 10,000 runs", f"{cpu:.1f} CPU-s, {memory:.0f} MB"
 
 
-def tracking(folder):
-    """80 runs of 500 updates, as the files of real runs, into a new SQLite store."""
-    study = load_study(config(seeds=80, sample_counts=[1]))
+def fake_runs(folder, study):
+    """All runs of a study, 500 updates each, as the files of real runs."""
     store = Store(folder / "results")
     result = train(study.cells[0].specification, 0)
-    updates = {k: np.resize(v, 500) for k, v in result.updates.items()}
-    updates["update"] = np.arange(1, 501)
-    fields = vars(result) | {"updates": updates}
     made = {"made_by": provenance.describe(), "started": time.time(), "seconds": 1.0}
-    for seed in study.seeds:
-        save(store.run(study.cells[0], seed), Training(**fields), made)
+    generator = np.random.default_rng(0)
+    for cell in study.cells:
+        for seed in study.seeds:
+            updates = {k: np.resize(v, 500) for k, v in result.updates.items()}
+            updates["update"] = np.arange(1, 501)
+            updates["env_steps"] = STEPS // 500 * updates["update"]
+            updates["mean_return"] = generator.normal(updates["update"], 50)
+            fields = vars(result) | {"updates": updates}
+            save(store.run(cell, seed), Training(**fields), made)
     file = folder / "results" / "bench" / "study.json"
     file.parent.mkdir()
     file.write_text(json.dumps({"config": study.config, "published": {}}))
+    return file
+
+
+def tracking(folder):
+    """80 runs of 500 updates into a new SQLite store."""
+    file = fake_runs(folder, load_study(config(seeds=80, sample_counts=[1])))
     wall, _, memory = run_measured(["pgstudy", "track", str(file)], folder)
-    name = f"tracking 80 runs of 500 points x {len(updates) - 2} metrics"
-    yield name, f"{wall:.0f} s, {memory:.0f} MB"
+    yield "tracking 80 runs of 500 points x 7 metrics", f"{wall:.0f} s, {memory:.0f} MB"
 
 
-MEASURES = (training_memory, published_runs, dry_run, tracking)
+def analysis(folder):
+    """Tables, claims, figures, paper set and report of 1,000 runs of 500 updates."""
+    places = [{"id": "CartPole-v1", "name": f"CartPole {i}"} for i in range(5)]
+    for i, place in enumerate(places):  # else the five would be the same runs
+        place["max_episode_steps"] = 500 + i
+    study = load_study(config(seeds=50, environments=places))
+    file = fake_runs(folder, study)
+    walls, peak = [], 0.0
+    for step in ("tables", "claims", "figures", "paper", "report"):
+        wall, _, memory = run_measured(["pgstudy", step, str(file)], folder)
+        walls.append(f"{step} {wall:.0f}")
+        peak = max(peak, memory)
+    name = "tables, claims, figures, paper set and report of 1,000 runs of 500 updates"
+    yield name, f"{', '.join(walls)} s; {peak:.0f} MB"
+
+
+MEASURES = (training_memory, published_runs, dry_run, tracking, analysis)

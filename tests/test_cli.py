@@ -46,7 +46,7 @@ def test_steps_by_hand_need_no_special_folder(tmp_path):
     file = results / "smoke" / "study.json"
     code, text = pgstudy("figures", file)
     assert (code, "run `pgstudy tables` first" in text) == (1, True)
-    for step in ("tables", "figures", "report"):
+    for step in ("tables", "gradients", "claims", "figures", "report"):
         assert pgstudy(step, file, cwd=tmp_path) == (0, "")
     assert (results / "smoke" / "report.html").exists()
     assert {p.name for p in tmp_path.iterdir()} == {"results"}

@@ -87,8 +87,13 @@ def check(config: Annotated[Path, typer.Argument(help="a config file")]) -> None
     if not isinstance(raw, dict):
         raise UserError(f"{config} holds no keys and values")
     study = load_study(raw, repeated)
-    runs = len(study.cells) * len(study.seeds)
-    print(f"{study.name}: {len(study.cells)} cells, {runs} runs")
+    cells, tuning = len(study.cells), study.tune_seeds
+    runs = f"{cells * len(study.seeds)} runs"
+    if tuning:
+        places = len({(c.environment, c.estimator, c.n) for c in study.cells})
+        reported = places * len(study.seeds)
+        runs = f"{cells * len(tuning)} runs to choose by, {reported} to report"
+    print(f"{study.name}: {cells} cells, {runs}")
     for cell in study.left_out:
         print(f"left out: {cell.label}: {cell.reason}")
 
@@ -102,18 +107,30 @@ def settings() -> None:
 @app.command()
 def plan(
     config: Annotated[str, typer.Argument(help="a config as JSON")],
+    chosen: Annotated[
+        Path | None, typer.Option(help="what `pgstudy choose` wrote")
+    ] = None,
     results: Path = RESULTS,
 ) -> None:
     """Write results/<study>/study.json, which the commands after training read."""
     study = load_study(json.loads(config))
-    write_json(
-        results / study.name / "study.json",
-        {
-            "config": study.config,
-            "left_out": [vars(c) for c in study.left_out],
-            "published": {p.name: p.data for p in study.published},
-        },
-    )
+    data = {
+        "config": study.config,
+        "left_out": [vars(c) for c in study.left_out],
+        "published": {p.name: p.data for p in study.published},
+    }
+    if chosen is not None:
+        data["chosen"] = json.loads(chosen.read_text(encoding="utf-8"))["chosen"]
+    write_json(results / study.name / "study.json", data)
+
+
+@app.command()
+def choose(
+    study_file: Annotated[Path, typer.Argument(help="of the tuning study")],
+    output: Annotated[Path, typer.Argument(help="chosen.json")],
+) -> None:
+    """Choose a step size for each environment, estimator and N from the tables."""
+    write_json(output, _make("chosen", study_file))
 
 
 @app.command()
@@ -137,7 +154,13 @@ def train(
 
 
 @app.command()
-def track(study_file: StudyFile) -> None:
+def track(
+    study_file: StudyFile,
+    later: Annotated[
+        bool,
+        typer.Option("--later", help="if MLflow can't be used, `tracked` fails"),
+    ] = False,
+) -> None:
     """Mirror the study's complete runs into MLflow; a second sync uploads nothing."""
     from pgstudy.experiment import tracking  # imports mlflow
 
@@ -147,12 +170,25 @@ def track(study_file: StudyFile) -> None:
     try:
         report = tracking.sync(results, study, [r for r in runs if r.is_complete()])
     except tracking.TrackingError as error:
-        raise UserError(str(error)) from None
+        if not later:
+            raise UserError(str(error)) from None
+        write_json(study_file.with_name("tracked.json"), {"trouble": str(error)})
+        print(f"MLflow: {error}")
+        return
     write_json(study_file.with_name("tracked.json"), vars(report))
     print(
         f"MLflow: {report.uploaded} uploaded, {report.unchanged} unchanged, "
         f"{report.replaced} replaced"
     )
+
+
+@app.command()
+def tracked(
+    receipt: Annotated[Path, typer.Argument(help="results/<study>/tracked.json")],
+) -> None:
+    """Fail if the last `track` could not upload the runs, and say why."""
+    if trouble := json.loads(receipt.read_text(encoding="utf-8")).get("trouble"):
+        raise UserError(trouble)
 
 
 @app.command("check-tracking")
@@ -168,8 +204,23 @@ def check_tracking(
 
 @app.command()
 def tables(study_file: StudyFile) -> None:
-    """Write runs.csv, curves.csv and summary.csv below tables/."""
+    """Write the tables of runs, curves, cells and pairs below tables/."""
     _make("tables", study_file)
+
+
+@app.command()
+def gradients(
+    study_file: StudyFile,
+    environment: Annotated[str, typer.Argument(help="all, if left out")] = "",
+) -> None:
+    """Measure gradient estimates at saved policies, and write gradients/."""
+    from pgstudy.analysis import products  # imports torch
+
+    if not environment:
+        _make("gradients", study_file)
+        return
+    study, store = _read(study_file), Store(_results(study_file))
+    products.measure_gradients(store, study, study_file.parent, environment)
 
 
 @app.command()
@@ -178,6 +229,18 @@ def summary(study_file: StudyFile) -> None:
     from pgstudy.analysis.markdown import summary_table
 
     print(summary_table(_make("read_tables", study_file).summary))
+
+
+@app.command()
+def claims(study_file: StudyFile) -> None:
+    """Write claims.csv: what the tables and measurements say, with verdicts."""
+    _make("claims", study_file)
+
+
+@app.command()
+def films(study_file: StudyFile) -> None:
+    """Film the worst, the median and the best run of each environment."""
+    _make("films", study_file)
 
 
 @app.command()
@@ -270,6 +333,22 @@ def doctor(study_file: StudyFile) -> None:
     print(f"{study.name}: {complete} of {len(runs)} runs are here, current and sound")
     for line in differences(runs) or ["they were made on a machine like this one"]:
         print(line)
+
+
+@app.command()
+def progress(
+    results: Path = RESULTS,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="until the snakemake call ends")
+    ] = False,
+) -> None:
+    """Say how far each run that trains now is, and the whole study."""
+    from pgstudy.experiment import live
+
+    if follow:
+        live.follow(results, sys.stderr)
+    else:
+        print("\n".join(live.lines(results)))
 
 
 @runs_app.command()

@@ -8,14 +8,17 @@ import shutil
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
-from pgstudy.analysis import report
-from pgstudy.analysis.figures import draw
+from pgstudy.analysis import aggregates, claims, report
+from pgstudy.analysis.drawing import Source
+from pgstudy.analysis.drawing import draw as draw_source
 from pgstudy.analysis.makings import facts
 from pgstudy.analysis.markdown import summary_table
+from pgstudy.analysis.names import GRADIENT_COLUMNS
 from pgstudy.analysis.style import looks
 from pgstudy.analysis.tables import Tables, best, build
 from pgstudy.experiment import training
@@ -23,12 +26,15 @@ from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.runs import Store
 from tests.conftest import SMOKE
 
+NOT_MEASURED = pd.DataFrame(columns=GRADIENT_COLUMNS)
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """(study, results) with one run missing, one failed and one diverged."""
     results = tmp_path_factory.mktemp("results")
     config = json.loads(json.dumps(SMOKE)) | {"seeds": [0, 1, 2]}
+    del config["gradients"]
     config["environments"][0]["name"] = "corridor <script>alert(1)</script>"[:8]
     study = load_study(config)
     store = Store(results)
@@ -95,7 +101,7 @@ def test_figures_are_the_same_bytes_twice(tables, made, tmp_path):
     for folder in ("a", "b"):
         draw(study, tables, tmp_path / folder)
     files = sorted(p.name for p in (tmp_path / "a").iterdir())
-    assert len(files) == 6
+    assert len(files) == 8 * 4
     for name in files:
         content = (tmp_path / "a" / name).read_bytes()
         assert content == (tmp_path / "b" / name).read_bytes()
@@ -128,12 +134,23 @@ def test_every_n_has_one_colour(made):
     assert len(set(colours.values())) == 2
 
 
+def draw(study, tables, folder):
+    beside = aggregates.build(study, tables)
+    draw_source(Source(study, tables, beside, NOT_MEASURED), folder)
+
+
+def contents(study, tables, **more):
+    beside = aggregates.build(study, tables)
+    said = claims.build(study, tables, beside, NOT_MEASURED)
+    return report.Contents(tables, beside, NOT_MEASURED, said, **more)
+
+
 @pytest.fixture(scope="module")
 def page(made, tables, tmp_path_factory):
     study, _ = made
     folder = tmp_path_factory.mktemp("report")
     draw(study, tables, folder / "figures")
-    report.write(study, report.Contents(tables), folder)
+    report.write(study, contents(study, tables), folder)
     return folder / "report.html"
 
 
@@ -145,7 +162,7 @@ def test_a_study_without_one_finished_run_still_has_a_report(made, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         draw(study, nothing, tmp_path / "figures")
-        report.write(study, report.Contents(nothing), tmp_path)
+        report.write(study, contents(study, nothing), tmp_path)
     assert "<b>18</b>missing" in (tmp_path / "report.html").read_text()
 
 
@@ -181,8 +198,8 @@ def test_the_report_says_how_its_runs_were_made(made, tables, tmp_path):
     store = Store(results)
     draw(study, tables, tmp_path / "figures")
     runs = [store.run(cell, seed) for cell in study.cells for seed in study.seeds]
-    contents = report.Contents(tables, made=facts(runs))
-    report.write(study, contents, tmp_path)
+    what = contents(study, tables, made=facts(runs))
+    report.write(study, what, tmp_path)
     text = (tmp_path / "report.html").read_text()
     here = next(r.record()["made_by"] for r in runs if r.is_complete())
     parts = [here["git"]["commit"], here["lock"], here["learning"], here["cpu"]]
@@ -196,7 +213,7 @@ def test_the_report_needs_no_network(page):
     """Every picture is inline; nothing is loaded from elsewhere."""
     text = page.read_text()
     assert not re.findall(r"(?:src|href)=\"(?!data:|#)", text)
-    assert text.count("data:image/png;base64,") == 3
+    assert text.count("data:image/png;base64,") == 8
     assert "nan" not in re.sub(r"data:[^\"]+", "", text)
 
 
@@ -205,10 +222,10 @@ def test_names_from_a_config_are_escaped(made, tables, tmp_path):
     study, _ = made
     hostile = tables.runs.assign(environment="<script>alert(1)</script>")
     draw(study, tables, tmp_path / "figures")
-    changed = Tables(hostile, tables.curves, tables.summary)
-    report.write(study, report.Contents(changed), tmp_path)
+    changed = replace(tables, runs=hostile)
+    report.write(study, contents(study, changed), tmp_path)
     text = (tmp_path / "report.html").read_text()
-    assert "<script>" not in text
+    assert "<script>alert" not in text
     assert "&lt;script&gt;" in text
 
 

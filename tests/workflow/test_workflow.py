@@ -90,8 +90,8 @@ def test_one_call_leaves_everything(finished):
     made = finished.results / "smoke"
     assert (made / "report.html").stat().st_size > 10_000
     assert len(pd.read_csv(made / "tables" / "runs.csv")) == 12
-    assert len(list((made / "figures").iterdir())) == 6
-    assert len(list((made / "paper").iterdir())) == 6
+    assert len(list((made / "figures").iterdir())) == 10 * 4
+    assert len(list((made / "paper").iterdir())) == 2 * 3 + 2
     assert {p.name for p in finished.folder.iterdir()} == {
         ".snakemake", "results", "study.yaml",
     }  # fmt: skip
@@ -184,7 +184,7 @@ def test_a_deleted_run_is_trained_again(project):
 
 def test_a_lost_mlflow_store_is_made_again(project):
     """The mirror is made from the files; nothing is trained."""
-    assert project.jobs() == {"all": 1, "track": 1}
+    assert project.jobs() == {"all": 1, "track": 1, "tracked": 1, "report": 1}
 
 
 @pytest.mark.parametrize(

@@ -1,50 +1,120 @@
-"""Manifests -> tables -> figures."""
+"""Manifests -> tables, gradients -> figures."""
 
-TABLES = ["runs", "curves", "summary"]
+from urllib.parse import unquote
+
+from pgstudy.experiment.study import folder_name
+
+NAMES = ["runs", "seeds", "curves", "updates", "summary"]
+
+TUNED = [f"results/{TUNING.name}/tracked.json"] if TUNING else []
+TABLES = [*NAMES, "scores", "profiles", "pairs", "adequacy"]
+GRADIENTS = expand(
+    f"results/{STUDY.name}/gradients/{{environment}}.csv",
+    environment=map(folder_name, STUDY.environments if STUDY.gradients else []),
+)
 
 
 rule plan:
     input:
         PUBLISHED,
+        chosen=chosen,
     output:
         "results/{study}/study.json",
     log:
         "results/logs/{study}/plan.log",
     params:
-        config=canonical_json(STUDY.config),
+        config=lambda wildcards: canonical_json(STUDIES[wildcards.study].config),
+        chosen=lambda wildcards, input: (
+            f"--chosen={input.chosen}" if input.chosen else []
+        ),
     shell:
-        "pgstudy plan {params.config:q} 2>&1 | tee {log:q}"
+        "pgstudy plan {params.config:q} {params.chosen:q} 2>&1 | tee {log:q}"
+
+
+checkpoint choose:
+    input:
+        study="results/{study}-tuning/study.json",
+        tables="results/{study}-tuning/tables/summary.csv",
+    output:
+        "results/{study}/chosen.json",
+    log:
+        "results/logs/{study}/choose.log",
+    shell:
+        "pgstudy choose {input.study:q} {output:q} 2>&1 | tee {log:q}"
 
 
 rule tables:
     input:
         study="results/{study}/study.json",
-        manifests=MANIFESTS,
+        manifests=manifests,
     output:
-        expand("results/{{study}}/tables/{table}.csv", table=TABLES),
+        report(
+            expand("results/{{study}}/tables/{table}.csv", table=TABLES),
+            "../report/tables.rst",
+            "Tables",
+        ),
     log:
         "results/logs/{study}/tables.log",
     params:
-        code=code_digest("analysis/tables.py", "analysis/statistics.py"),
+        code=code_digest(
+            "analysis/tables.py",
+            "analysis/histories.py",
+            "analysis/statistics.py",
+            "analysis/aggregates.py",
+            "analysis/comparisons.py",
+        ),
     shell:
         "pgstudy tables {input.study:q} 2>&1 | tee {log:q}"
+
+
+rule gradients:
+    input:
+        study="results/{study}/study.json",
+        manifests=manifests,
+    output:
+        "results/{study}/gradients/{environment}.csv",
+    log:
+        "results/logs/{study}/gradients/{environment}.log",
+    params:
+        environment=lambda wildcards: unquote(wildcards.environment),
+        code=code_digest(
+            "analysis/gradient_noise.py",
+            "analysis/gradient_samples.py",
+            "analysis/exact.py",
+            "analysis/comparisons.py",
+        ),
+    shell:
+        "pgstudy gradients {input.study:q} {params.environment:q} 2>&1 | tee {log:q}"
 
 
 rule figures:
     input:
         study="results/{study}/study.json",
         tables=rules.tables.output,
+        gradients=GRADIENTS,
     output:
+        report(
+            expand(
+                "results/{{study}}/figures/{figure}.svg", figure=figure_names(STUDY)
+            ),
+            "../report/figures.rst",
+            "Figures",
+        ),
         expand(
             "results/{{study}}/figures/{figure}.{ending}",
             figure=figure_names(STUDY),
-            ending=["pdf", "png"],
+            ending=["pdf", "png", "csv"],
         ),
     log:
         "results/logs/{study}/figures.log",
     params:
         code=code_digest(
-            "analysis/figures.py", "analysis/style.py", "analysis/names.py"
+            "analysis/drawing.py",
+            "analysis/figures.py",
+            "analysis/comparison_figures.py",
+            "analysis/gradient_figures.py",
+            "analysis/style.py",
+            "analysis/names.py",
         ),
     shell:
         "pgstudy figures {input.study:q} 2>&1 | tee {log:q}"

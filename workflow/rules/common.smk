@@ -1,5 +1,6 @@
 """The study that the config describes, and what is already there of it."""
 
+import json
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -7,12 +8,14 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from pgstudy.analysis.names import figure_names, paper_names
+from pgstudy.experiment.live import start_following
 from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.config import ConfigError, canonical_json, repeated_keys
 from pgstudy.experiment.published_files import find
 from pgstudy.experiment.provenance import code_digest
 from pgstudy.experiment.runs import Store
 from pgstudy.experiment.staleness import reasons
+from pgstudy.experiment.tuning import restricted, tuning_study
 
 STORE = Store(Path("results"))
 
@@ -24,18 +27,39 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error))
 
-BLOCKS = {block.manifest: block for block in STUDY.blocks()}
+# Step sizes are chosen by a study of their own, if the config says `tune`.
+TUNING = tuning_study(STUDY) if STUDY.tune_seeds else None
+STUDIES = {study.name: study for study in (STUDY, TUNING) if study is not None}
+BLOCKS = {b.manifest: b for study in STUDIES.values() for b in study.blocks()}
 
 # Before the graph is built, each manifest is made true to the run store: a deleted or
 # damaged run is trained again, and runs that are there already need no job.
 try:
-    MISSING = [run for block in BLOCKS.values() for run in STORE.settle(block)]
+    SETTLED = {name: STORE.settle(block) for name, block in BLOCKS.items()}
 except OSError as error:
     raise WorkflowError(f"results/ can't be written: {error}")
+# Which runs a tuned study needs is known when its step sizes are chosen.
+FIRST = [block.manifest for block in (TUNING or STUDY).blocks()]
+MISSING = [run for name in FIRST for run in SETTLED[name]]
 for line in reasons(MISSING):
     logger.info(line)
 
-MANIFESTS = [f"results/manifests/{name}.json" for name in BLOCKS]
+
+def manifests(wildcards):
+    """The manifests of a study; of a tuned one, of the chosen step sizes alone."""
+    study = STUDIES[wildcards.get("study", STUDY.name)]
+    if study.tune_seeds:
+        file = checkpoints.choose.get(study=study.name).output[0]
+        study = restricted(study, json.loads(Path(file).read_text())["chosen"])
+    return [f"results/manifests/{block.manifest}.json" for block in study.blocks()]
+
+
+def chosen(wildcards):
+    """What a tuned study's plan needs: its step sizes."""
+    tuned = STUDIES[wildcards.study].tune_seeds
+    return f"results/{wildcards.study}/chosen.json" if tuned else []
+
+
 PUBLISHED = [str(find(published.name)) for published in STUDY.published]
 ACCEPTANCE = [f"results/{STUDY.name}/acceptance.csv"] if PUBLISHED else []
 
@@ -54,7 +78,14 @@ onstart:
         )
     if MISSING:
         shell(f"pgstudy check-tracking {STUDY.name}")
+    jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "train"]
+    blocks = [BLOCKS[job.wildcards.block] for job in jobs]
+    missing = {run.folder for runs in SETTLED.values() for run in runs}
+    runs = [run for block in blocks for run in STORE.runs(block)]
+    if to_train := [run for run in runs if run.folder in missing]:
+        start_following(STORE, STUDY.name, to_train)
 
 
 wildcard_constraints:
     study=r"[^/]+",
+    environment=r"[^/]+",

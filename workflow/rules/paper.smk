@@ -4,7 +4,7 @@
 rule compare:
     input:
         study="results/{study}/study.json",
-        manifests=MANIFESTS,
+        manifests=manifests,
     output:
         "results/{study}/acceptance.csv",
     log:

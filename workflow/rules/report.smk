@@ -1,21 +1,58 @@
-"""The report: one self-contained HTML file."""
+"""Claims, films, and the report: one self-contained HTML file, and Markdown."""
+
+
+rule claims:
+    input:
+        study="results/{study}/study.json",
+        tables=rules.tables.output,
+        gradients=GRADIENTS,
+    output:
+        report("results/{study}/claims.csv", "../report/claims.rst", "Claims"),
+    log:
+        "results/logs/{study}/claims.log",
+    params:
+        code=code_digest("analysis/claims.py"),
+    shell:
+        "pgstudy claims {input.study:q} 2>&1 | tee {log:q}"
+
+
+rule films:
+    input:
+        study="results/{study}/study.json",
+        tables=rules.tables.output,
+    output:
+        "results/{study}/films/films.json",
+    log:
+        "results/logs/{study}/films.log",
+    params:
+        code=code_digest("analysis/films.py", "analysis/paint.py"),
+    shell:
+        "pgstudy films {input.study:q} 2>&1 | tee {log:q}"
 
 
 rule report:
     input:
         study="results/{study}/study.json",
         tables=rules.tables.output,
+        gradients=GRADIENTS,
+        claims=rules.claims.output,
         figures=rules.figures.output,
+        films=rules.films.output,
+        tracked="results/{study}/tracked.json",
         paper=rules.paper.output if PUBLISHED else [],
         acceptance=ACCEPTANCE,
     output:
-        "results/{study}/report.html",
+        html=report("results/{study}/report.html", "../report/report.rst", "Report"),
+        markdown="results/{study}/report.md",
     log:
         "results/logs/{study}/report.log",
     params:
         code=code_digest(
             "analysis/report.py",
+            "analysis/captions.py",
+            "analysis/checklists.py",
             "analysis/makings.py",
+            "analysis/markdown.py",
             "analysis/names.py",
             "analysis/numbers.py",
             "analysis/templates",

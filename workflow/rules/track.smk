@@ -1,17 +1,21 @@
 """Mirror the runs into MLflow: one uploader, after training."""
 
+import json
 import os
 
 TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI") or "results/mlflow.db"
 if not os.environ.get("MLFLOW_TRACKING_URI") and not Path(TRACKING_URI).exists():
     for receipt in Path("results").glob("*/tracked.json"):
         receipt.unlink()  # the mirror is gone: make it again, for every study
+for receipt in Path("results").glob("*/tracked.json"):
+    if "trouble" in json.loads(receipt.read_text()):
+        receipt.unlink()  # it failed: try again
 
 
 rule track:
     input:
         study="results/{study}/study.json",
-        manifests=MANIFESTS,
+        manifests=manifests,
     output:
         "results/{study}/tracked.json",
     log:
@@ -20,4 +24,17 @@ rule track:
         uri=TRACKING_URI,
         code=code_digest("experiment/tracking.py", "experiment/mlflow_entities.py"),
     shell:
-        "pgstudy track {input.study:q} 2>&1 | tee {log:q}"
+        "pgstudy track --later {input.study:q} 2>&1 | tee {log:q}"
+
+
+# It fails after the report, which does without links into MLflow then.
+rule tracked:
+    input:
+        receipt="results/{study}/tracked.json",
+        report="results/{study}/report.html",
+    output:
+        touch("results/{study}/in-mlflow"),
+    log:
+        "results/logs/{study}/tracked.log",
+    shell:
+        "pgstudy tracked {input.receipt:q} 2>&1 | tee {log:q}"

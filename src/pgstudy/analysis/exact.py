@@ -6,15 +6,22 @@ lists (probability, next state, reward, terminated).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.optimize
 
 from pgstudy.analysis.statistics import Array
 from pgstudy.learning import environments
-from pgstudy.learning.spaces import UnusableEnvironment
+from pgstudy.learning.spaces import Layout, UnusableEnvironment
+from pgstudy.learning.specification import EnvironmentSpecification
+
+if TYPE_CHECKING:
+    from pgstudy.learning.policies import Policy
+
+NO_MORE = 1e-15  # the share of episodes still under way that is as good as none
 
 
 @dataclass(frozen=True)
@@ -28,9 +35,10 @@ class Model:
     start: Array
 
 
-def model(environment_id: str) -> Model:
+def model(environment_id: str, kwargs: Mapping[str, Any] | None = None) -> Model:
     """An environment's own model. Errors: UnusableEnvironment, if it has none."""
-    environment: Any = environments.registered(environment_id).make().unwrapped
+    registered = environments.registered(environment_id)
+    environment: Any = registered.make(**(kwargs or {})).unwrapped
     table = getattr(environment, "P", None)
     if table is None:
         raise UnusableEnvironment("it has no table P of transitions")
@@ -68,6 +76,37 @@ def return_at(known: Model, action: int, probability: float) -> float:
     policy = np.full(2, 1 - probability)
     policy[action] = probability
     return expected_return(known, policy)
+
+
+def policy_gradient(
+    policy: Policy, layout: Layout, specification: EnvironmentSpecification
+) -> Array | None:
+    """grad J of episodes that are cut as in training: [P].
+
+    None where the environment hands out no model, or its observations are not its
+    states (or always the same).
+    """
+    import torch  # late: drawing a figure of exact returns needs none
+
+    try:
+        known = model(specification.id, specification.kwargs)
+    except UnusableEnvironment:
+        return None
+    if not layout.one_hot or layout.inputs not in (1, len(known.start)):
+        return None
+    shown = np.arange(len(known.start)) % layout.inputs
+    inputs = torch.from_numpy(np.eye(layout.inputs, dtype=np.float32)[shown])
+    transitions, rewards = map(torch.from_numpy, (known.transitions, known.rewards))
+    probabilities = policy.network.torch_outputs(inputs).double().softmax(1)
+    steps = torch.einsum("sa,sat->st", probabilities, transitions)
+    reward = (probabilities * rewards).sum(1)
+    states, value = torch.from_numpy(known.start), torch.zeros(())
+    for _ in range(specification.max_episode_steps):
+        value = value + states @ reward
+        states = states @ steps
+        if float(states.detach().sum()) < NO_MORE:
+            break
+    return policy.parameters.gradient([value]).numpy().astype(np.float64)
 
 
 def best(known: Model, action: int) -> tuple[float, float]:

@@ -1,12 +1,9 @@
-"""The study's figures, drawn from its tables; intervals are computed there, not here.
-
-PDF (TrueType fonts, for a paper) and PNG (for the report), byte-stable.
-"""
+"""Figures of returns, drawn from the tables; intervals are computed there, not here."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from typing import Any
 
 from pgstudy.analysis import style  # before pyplot: it sets the backend
 
@@ -19,34 +16,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pgstudy.analysis.names import FEW_RUNS
-from pgstudy.analysis.tables import Tables, best, rows_of
-from pgstudy.experiment.study import Cell, Study, folder_name, step_size_text
+from pgstudy.analysis.style import COLUMNS
+from pgstudy.analysis.tables import Tables, best_cells, rows_of, seed_curves
+from pgstudy.experiment.study import Cell, Study, step_size_text
 
-COLUMNS = 3  # panels in a row
 PANEL = 3.2, 2.5  # inches, width and height of one panel
-MARKERS = "osD^vPX*"
 UNITS = {"env_steps": "environment steps", "episodes": "episodes"}
+Drawn = tuple[Figure, pd.DataFrame]
 
 
-def draw(study: Study, tables: Tables, folder: Path) -> None:
-    """Draw every figure of `figure_names(study)` into the folder, as PDF and PNG."""
-    style.use()
-    for name in study.environments:
-        curves = _learning_curves(study, tables, name)
-        style.save(curves, folder / f"learning_curves-{folder_name(name)}")
-        if study.sweeps_step_sizes:
-            sizes = _step_sizes(study, tables, name)
-            style.save(sizes, folder / f"step_sizes-{folder_name(name)}")
-    style.save(_final_returns(study, tables), folder / "final_return")
-
-
-def _panels(count: int) -> tuple[Figure, list[Axes]]:
+def panels(count: int, square: bool = False) -> tuple[Figure, list[Axes]]:
     """That many panels, in rows of at most COLUMNS."""
     columns, rows = min(count, COLUMNS), math.ceil(count / COLUMNS)
+    height = PANEL[0] * 1.25 if square else PANEL[1]
+    width = PANEL[0] * (1.25 if square else 1)
     figure, axes = plt.subplots(
         rows,
         columns,
-        figsize=(PANEL[0] * max(columns, 1.4), PANEL[1] * rows + 0.4),
+        figsize=(width * max(columns, 1.4), height * rows + 0.4),
         squeeze=False,
         layout="constrained",
     )
@@ -55,13 +42,13 @@ def _panels(count: int) -> tuple[Figure, list[Axes]]:
     return figure, list(axes.flat[:count])
 
 
-def _learning_curves(study: Study, tables: Tables, environment: str) -> Figure:
+def learning_curves(study: Study, tables: Tables, environment: str) -> Drawn:
     """Return against steps or episodes: a panel per estimator, a line per N.
 
-    In a study of step sizes at one N, a line per step size.
+    In a study of step sizes at one N, a line per step size. The seeds are faint.
     """
-    figure, panels = _panels(len(study.estimators))
-    for axes, estimator in zip(panels, study.estimators, strict=True):
+    figure, axes_list = panels(len(study.estimators))
+    for axes, estimator in zip(axes_list, study.estimators, strict=True):
         axes.set(title=estimator, xlabel=UNITS[study.unit(environment)])
         axes.xaxis.set_major_formatter(_thousands)
         for cell in _shown(study, tables, environment, estimator):
@@ -70,13 +57,16 @@ def _learning_curves(study: Study, tables: Tables, environment: str) -> Figure:
                 continue
             colour = style.looks(study).of(cell)
             band = curve[curve["runs"] >= FEW_RUNS]
+            at, seeds = seed_curves(tables, cell)
+            axes.plot(at, seeds.T, color=colour, lw=0.4, alpha=0.15)
             axes.plot(curve["at"], curve["mean"], color=colour, lw=1.2)
             axes.fill_between(
                 band["at"], band["low"], band["high"], color=colour, alpha=0.2, lw=0
             )
-    _share_y(panels, "return of the training batches")
-    _finish(figure, study, f"{environment} (mean of {_count(tables, environment)})")
-    return figure
+    share_y(axes_list, "return of the training batches")
+    finish(figure, study, f"{environment} (mean of {_count(tables, environment)})")
+    curves = tables.curves
+    return figure, curves[curves["environment"] == environment]
 
 
 def _shown(
@@ -86,24 +76,19 @@ def _shown(
 
     At a single N all step sizes.
     """
-    cells = study.cells_of(environment, estimator)
     if style.looks(study).by_step_size:
-        return cells
-    return [_best_at(tables, cells, n) for n in sorted({cell.n for cell in cells})]
+        return study.cells_of(environment, estimator)
+    place = environment, estimator
+    cells = best_cells(study, tables)
+    return [c for c in cells if (c.environment, c.estimator) == place]
 
 
-def _best_at(tables: Tables, cells: list[Cell], n: int) -> Cell:
-    rivals = [cell for cell in cells if cell.n == n]
-    summary = pd.concat([rows_of(tables.summary, cell) for cell in rivals])
-    alpha = best(summary)["learning_rate"].iloc[0]
-    return next(cell for cell in rivals if cell.alpha == alpha)
-
-
-def _share_y(panels: list[Axes], label: str) -> None:
-    for axes in panels:
-        axes.sharey(panels[0])
+def share_y(axes_list: list[Axes], label: str) -> None:
+    """One scale for all panels, its numbers and label at the left."""
+    for axes in axes_list:
+        axes.sharey(axes_list[0])
         axes.tick_params(labelleft=False)
-    for axes in panels[::COLUMNS]:
+    for axes in axes_list[::COLUMNS]:
         axes.tick_params(labelleft=True)
         axes.set_ylabel(label)
 
@@ -121,11 +106,11 @@ def _count(tables: Tables, environment: str) -> str:
     return f"{seeds} seeds{interval}"
 
 
-def _step_sizes(study: Study, tables: Tables, environment: str) -> Figure:
+def step_sizes(study: Study, tables: Tables, environment: str) -> Drawn:
     """Final return against the step size: a panel per estimator, a line per N."""
-    figure, panels = _panels(len(study.estimators))
+    figure, axes_list = panels(len(study.estimators))
     looks = style.looks(study)
-    for axes, estimator in zip(panels, study.estimators, strict=True):
+    for axes, estimator in zip(axes_list, study.estimators, strict=True):
         axes.set(title=estimator, xlabel="step size", xscale="log")
         cells = study.cells_of(environment, estimator)
         for n in study.sample_counts:
@@ -142,24 +127,25 @@ def _step_sizes(study: Study, tables: Tables, environment: str) -> Figure:
         sizes = sorted({cell.alpha for cell in cells})
         axes.set_xticks(sizes, [step_size_text(alpha) for alpha in sizes], minor=False)
         axes.minorticks_off()
-    _share_y(panels, "return, last tenth of training")
+    share_y(axes_list, "return, last tenth of training")
     title = f"{environment} (mean of {_count(tables, environment)})"
-    _finish(figure, study, title, legend=not looks.by_step_size)
-    return figure
+    finish(figure, study, title, legend=not looks.by_step_size)
+    summary = tables.summary
+    return figure, summary[summary["environment"] == environment]
 
 
-def _final_returns(study: Study, tables: Tables) -> Figure:
+def final_returns(study: Study, tables: Tables) -> Drawn:
     """Final return against N: every seed, the mean and its interval."""
-    figure, panels = _panels(len(study.environments))
-    for axes, environment in zip(panels, study.environments, strict=True):
+    figure, axes_list = panels(len(study.environments))
+    for axes, environment in zip(axes_list, study.environments, strict=True):
         axes.set(title=environment)
         final_returns_panel(axes, study, tables, environment)
-    for axes in panels[::COLUMNS]:
+    for axes in axes_list[::COLUMNS]:
         axes.set_ylabel("return, last tenth of training")
-    handles, labels = panels[0].get_legend_handles_labels()
+    handles, labels = axes_list[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     sns.despine(figure)
-    return figure
+    return figure, tables.runs
 
 
 def final_returns_panel(
@@ -172,23 +158,23 @@ def final_returns_panel(
     axes.set(xlabel="N, trajectories per update")
     axes.set_xticks(range(len(study.sample_counts)), map(str, study.sample_counts))
     axes.set_xlim(-0.6, len(study.sample_counts) - 0.4)
-    palette = sns.color_palette("colorblind", len(study.estimators))
     width = 0.6 / len(study.estimators)
     for index, estimator in enumerate(study.estimators):
         shift = (index - (len(study.estimators) - 1) / 2) * width
         place = {n: i + shift for i, n in enumerate(study.sample_counts)}
-        cells = study.cells_of(environment, estimator)
-        shown = [_best_at(tables, cells, n) for n in sorted({c.n for c in cells})]
+        cells = best_cells(study, tables)
+        place_of = environment, estimator
+        shown = [c for c in cells if (c.environment, c.estimator) == place_of]
         summary = pd.concat([rows_of(tables.summary, cell) for cell in shown])
         runs = pd.concat([rows_of(tables.runs, cell) for cell in shown])
-        look = {"color": palette[index], "ls": ""}
+        look: Any = {"color": style.estimator_colour(study, index), "ls": ""}
         axes.plot(
             runs["n"].map(place), runs["final_return"],
             marker=".", ms=3, alpha=0.35, **look,
         )  # fmt: skip
         axes.errorbar(
             summary["n"].map(place), summary["final_return"], yerr=errors(summary),
-            marker=MARKERS[index % len(MARKERS)], ms=4.5, capsize=2, lw=1,
+            marker=style.marker(index), ms=4.5, capsize=2, lw=1,
             label=estimator, **look,
         )  # fmt: skip
 
@@ -203,13 +189,16 @@ def errors(summary: pd.DataFrame) -> npt.NDArray[np.float64]:
     return lengths
 
 
-def _finish(figure: Figure, study: Study, title: str, legend: bool = True) -> None:
-    """Title above, one legend of the colours below, no frame."""
+def finish(
+    figure: Figure, study: Study, title: str, legend: bool = True, markers: bool = False
+) -> None:
+    """Title above, one legend of the colours (and markers) below, no frame."""
     looks = style.looks(study)
     figure.suptitle(title, fontsize=9)
     if legend:
+        handles = looks.handles() + (style.marker_handles(study) if markers else [])
         figure.legend(
-            handles=looks.handles(), title=looks.title, loc="outside lower center",
+            handles=handles, title=looks.title, loc="outside lower center",
             ncols=8, frameon=False,
         )  # fmt: skip
     sns.despine(figure)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
+from pgstudy.analysis.aggregates import DENOMINATOR
+from pgstudy.analysis.captions import captions
 from pgstudy.analysis.numbers import decimals, number, steps
-from pgstudy.experiment.study import step_size_text
+from pgstudy.analysis.tables import Tables
+from pgstudy.experiment.study import Study, step_size_text
 
 HEADER = (
     "| environment | estimator | N | finished | step size | updates | untrained "
@@ -79,3 +83,38 @@ def _acceptance_row(row: dict[Any, Any]) -> str:
         row["verdict"] + (f": {row['reason']}" if row["reason"] else ""),
     ]
     return _joined(cells)
+
+
+def claims_table(claims: pd.DataFrame) -> str:
+    """A row per claim of claims.csv."""
+    rows = []
+    for row in claims.to_dict("records"):
+        value = number(row["estimate"])
+        if not pd.isna(row["low"]):
+            value += f" [{number(row['low'])}, {number(row['high'])}]"
+        texts = [row["environment"], row["claim"], row["quantity"]]
+        rows.append(_joined([*texts, value, row["verdict"]]))
+    header = "| environment | claim | quantity | estimate, 95 % interval | verdict |"
+    return "\n".join([header, "|---" * 5 + "|", *rows])
+
+
+def markdown_report(study: Study, tables: Tables, claims: pd.DataFrame) -> str:
+    """The report for a README: claims, figures beside it, the table of all cells."""
+    runs = tables.runs
+    finished = int((runs["status"] == "finished").sum())
+    pictures = [
+        f"![{caption.text}](figures/{quote(caption.name)}.png)\n\n*{caption.text}.*"
+        for caption in captions(study)
+    ]
+    parts = [
+        f"# {study.name}",
+        "What does a policy-gradient estimate from N sampled trajectories buy? "
+        f"{finished} of {len(runs)} runs finished.",
+        *(["## Claims", claims_table(claims)] if len(claims) else []),
+        "## Figures",
+        *pictures,
+        "## Every cell",
+        summary_table(tables.summary),
+        DENOMINATOR,
+    ]
+    return "\n\n".join(parts) + "\n"

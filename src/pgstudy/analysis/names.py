@@ -8,16 +8,33 @@ from pgstudy.experiment.study import Study, folder_name
 
 FEW_RUNS = 5  # below this an interval says little, and none is drawn
 NUMBERS, TABLE = "numbers.tex", "table.tex"
-ENDINGS = ("pdf", "png")  # for a paper, and for the report
+FRACTIONS = ("start", "middle", "end")  # of a run's training
+GRADIENT_COLUMNS = [
+    "environment", "at", "policy", "reference", "gradient_norm", "estimator", "n",
+    "batches", "env_steps", "variance", "variance_low", "variance_high", "bias",
+    "bias_by_chance", "cosine", "cosine_low", "cosine_high", "signal_to_noise",
+    "noise_scale", "noise_scale_low", "noise_scale_high", "zero_share",
+    "variance_x_cost", "slope", "slope_low", "slope_high",
+]  # fmt: skip
+ENDINGS = ("pdf", "svg", "png")
 
 
 def figure_names(study: Study) -> list[str]:
-    """Names without endings: figures per environment, then one of all."""
+    """Names without endings: figures per environment, then those of all."""
     kinds = ["learning_curves"]
     if study.sweeps_step_sizes:
         kinds.append("step_sizes")
-    each = [f"{kind}-{folder_name(e)}" for kind in kinds for e in study.environments]
-    return [*each, "final_return"]
+    if study.tune_seeds:
+        kinds.append("tuning")
+    if len(study.sample_counts) > 1:
+        kinds.append("equal_updates")
+    if study.gradients is not None:
+        kinds.append("gradients")
+    each = [f"{kind}-{folder_name(e)}" for e in study.environments for kind in kinds]
+    general = ["final_return", "wall_clock"]
+    if any(cell.threshold is not None for cell in study.cells):
+        general.append("profiles")
+    return [*each, *general, "improvement"]
 
 
 def paper_figure_names(study: Study) -> list[str]:

@@ -1,10 +1,10 @@
-"""report.html: one file, inline pictures, no network."""
+"""report.html: one file, inline pictures, no network; and report.md for a README."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +12,52 @@ import jinja2
 import pandas as pd
 import yaml
 
+from pgstudy.analysis import aggregates as beside
+from pgstudy.analysis.aggregates import Aggregates
+from pgstudy.analysis.captions import captions
+from pgstudy.analysis.checklists import answers
 from pgstudy.analysis.makings import Fact
-from pgstudy.analysis.names import FEW_RUNS, figure_names
+from pgstudy.analysis.markdown import markdown_report
 from pgstudy.analysis.numbers import decimals, number, steps
 from pgstudy.analysis.tables import STATES, Tables, best
 from pgstudy.experiment.runs import write_atomically
 from pgstudy.experiment.study import Study, step_size_text
 
 TEMPLATES = Path(__file__).parent / "templates"
+LOCAL = "http://127.0.0.1:5000"  # where `make ui` serves
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What the report shows, as far as there is something."""
+    """What the report shows, as far as there is something.
+
+    films: the entries of films.json, with `data`, the bytes, where there is a film.
+    tracked: what `pgstudy track` wrote.
+    """
 
     tables: Tables
+    aggregates: Aggregates
+    gradients: pd.DataFrame
+    claims: pd.DataFrame
     acceptance: pd.DataFrame | None = None
     verified: str | None = None
     made: Sequence[Fact] = ()
+    films: Sequence[Mapping[str, Any]] = ()
+    tracked: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write(study: Study, contents: Contents, folder: Path) -> None:
-    """Render report.html. Everything that comes from a config is escaped."""
-    tables, acceptance = contents.tables, contents.acceptance
+    """Render both reports. Everything that comes from a config is escaped."""
+    html = _environment().get_template("report.html.j2").render(
+        study=study, **_values(study, contents), pictures=_pictures(study, folder),
+        published=_published(study, folder / "paper"),
+    )  # fmt: skip
+    text = markdown_report(study, contents.tables, contents.claims)
+    for name, page in ("report.html", html), ("report.md", text):
+        write_atomically(folder / name, lambda p, t=page: p.write_text(t, "utf-8"))  # type: ignore[misc]
+
+
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -46,66 +69,82 @@ def write(study: Study, contents: Contents, folder: Path) -> None:
     environment.filters["steps"] = steps
     environment.filters["step_size"] = step_size_text
     environment.globals["decimals"] = decimals
-    html = environment.get_template("report.html.j2").render(
-        study=study,
-        counts={s: int((tables.runs["status"] == s).sum()) for s in STATES},
-        summary=_records(tables.summary),
-        runs=_records(tables.runs),
-        unfinished=_records(tables.runs[tables.runs["status"] != "finished"]),
-        pictures=_pictures(study, folder / "figures"),
-        acceptance=[] if acceptance is None else _records(acceptance),
-        published=_published(study, folder / "paper"),
-        learned=_learned(tables.summary),
-        commits=sorted(tables.runs["commit"].dropna().unique()),
-        config=yaml.safe_dump(dict(study.config), sort_keys=False),
-        made=contents.made,
-        verified=contents.verified,
-        ended=tables.runs["ended"].dropna().max(),
-    )
-    write_atomically(
-        folder / "report.html", lambda p: p.write_text(html, encoding="utf-8")
-    )
+    return environment
 
 
-def _pictures(study: Study, folder: Path) -> list[dict[str, str]]:
-    interval = f"from {FEW_RUNS} seeds on the 95 % bootstrap interval over seeds"
-    captions = [
-        f"{environment}: mean return of the training batches against {unit}, one panel "
-        "per estimator"
-        for environment in study.environments
-        for unit in [study.unit(environment).replace("env_", "environment ")]
-    ]
-    best = ""
-    if study.sweeps_step_sizes:
-        best = "; of several step sizes at one N, the best one"
-        captions += [
-            f"{environment}: return over the last tenth of training against the step "
-            f"size: mean, and {interval}"
-            for environment in study.environments
-        ]
-    captions.append(
-        "Return over the last tenth of training against N: every seed (dots), mean, "
-        f"and {interval}{best}"
-    )
-    return [
-        {"caption": caption, "data": _data_address(folder / f"{name}.png")}
-        for caption, name in zip(captions, figure_names(study), strict=True)
-    ]
+def _values(study: Study, contents: Contents) -> dict[str, Any]:
+    """Everything of the template but the study and the pictures."""
+    tables, acceptance = contents.tables, contents.acceptance
+    verdicts = contents.claims["verdict"]
+    measured = contents.gradients
+    return {
+        "counts": {s: int((tables.runs["status"] == s).sum()) for s in STATES},
+        "verdicts": verdicts.value_counts().to_dict(),
+        "claims": _records(contents.claims),
+        "summary": _records(tables.summary),
+        "runs": _records(tables.runs),
+        "unfinished": _records(tables.runs[tables.runs["status"] != "finished"]),
+        "scores": _records(contents.aggregates.scores),
+        "pairs": _records(_neighbours(contents.aggregates.pairs)),
+        "adequacy": _records(contents.aggregates.adequacy),
+        "gradients": _records(measured[measured["n"].notna()]),
+        "slopes": _records(measured[measured["slope"].notna()]),
+        "denominator": beside.DENOMINATOR,
+        "score_rule": beside.SCORE,
+        "acceptance": [] if acceptance is None else _records(acceptance),
+        "learned": _learned(tables.summary),
+        "commits": sorted(tables.runs["commit"].dropna().unique()),
+        "config": yaml.safe_dump(dict(study.config), sort_keys=False),
+        "made": contents.made,
+        "films": [dict(f) | {"data": _inline(f, "webp")} for f in contents.films],
+        "verified": contents.verified,
+        "ended": tables.runs["ended"].dropna().max(),
+        "checks": answers(study, tables.runs, contents.verified),
+        "links": _links(contents.tracked),
+    }
+
+
+def _neighbours(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Pairs that differ in N alone, or in the estimator alone."""
+    same_n = pairs["one_n"] == pairs["two_n"]
+    return pairs[same_n | (pairs["one_estimator"] == pairs["two_estimator"])]
+
+
+def _links(tracked: Mapping[str, Any]) -> dict[str, str]:
+    """An address in MLflow for each run's key."""
+    uri = str(tracked.get("uri", ""))
+    base = uri.rstrip("/") if uri.startswith("http") else LOCAL
+    place = f"{base}/#/experiments/{tracked.get('experiment_id')}/runs"
+    query = "?workflowType=machine_learning"
+    runs: Mapping[str, str] = tracked.get("runs", {})
+    return {key: f"{place}/{run}{query}" for key, run in runs.items()}
+
+
+def _pictures(study: Study, folder: Path) -> dict[str, list[dict[str, str]]]:
+    """The figures of each section, inline."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for caption in captions(study):
+        file = folder / "figures" / f"{caption.name}.png"
+        picture = {"name": caption.name, "caption": caption.text, "data": _png(file)}
+        found.setdefault(caption.section, []).append(picture)
+    return found
 
 
 def _published(study: Study, folder: Path) -> list[dict[str, Any]]:
     """Each published item, with its figure as we draw it, if it has one."""
     return [
-        {
-            "text": item,
-            "data": item.figure and _data_address(folder / f"{item.slug}.png"),
-        }
+        {"text": item, "data": item.figure and _png(folder / f"{item.slug}.png")}
         for item in study.published
     ]
 
 
-def _data_address(path: Path) -> str:
+def _png(path: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def _inline(film: Mapping[str, Any], kind: str) -> str | None:
+    data = film.get("data")
+    return data and f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _learned(summary: pd.DataFrame) -> list[dict[str, Any]]:

@@ -11,15 +11,19 @@ os.environ["MPLBACKEND"] = "Agg"  # a server has no screen, whatever the shell s
 os.environ["SOURCE_DATE_EPOCH"] = "0"  # no dates inside files
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from pgstudy.analysis.names import ENDINGS
+from pgstudy.analysis.tables import csv_writer
 from pgstudy.experiment.runs import write_atomically
 from pgstudy.experiment.study import Cell, Study, step_size_text
 
 DPI = 200
+COLUMNS = 3  # panels in a row
+MARKERS = "osD^vPX*"
 STYLE = {
     "pdf.fonttype": 42,
     "svg.hashsalt": "pgstudy",
@@ -39,8 +43,13 @@ def use() -> None:
     sns.set_theme(style="ticks", rc=STYLE)
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write the figure beside `path`, one file per ending, and close it."""
+def save(figure: Figure, path: Path, data: pd.DataFrame | None = None) -> None:
+    """Write the figure beside `path`, one file per ending, and close it.
+
+    `data`, what it shows, is written as CSV beside it.
+    """
+    if data is not None:
+        write_atomically(path.with_name(f"{path.name}.csv"), csv_writer(data))
     for ending in ENDINGS:
         write_atomically(
             path.with_name(f"{path.name}.{ending}"),
@@ -83,3 +92,22 @@ def looks(study: Study) -> Looks:
     keys: Sequence[float] = study.step_sizes if by_step_size else study.sample_counts
     palette = sns.color_palette("plasma_r", len(keys) + 1)[1:]  # no pale yellow
     return Looks(by_step_size, dict(zip(keys, palette, strict=True)))
+
+
+def marker(index: int) -> str:
+    """The marker of an estimator, by its place in the study."""
+    return MARKERS[index % len(MARKERS)]
+
+
+def estimator_colour(study: Study, index: int) -> Colour:
+    """The colour of an estimator where colours do not stand for N."""
+    palette: list[Colour] = sns.color_palette("colorblind", len(study.estimators))
+    return palette[index]
+
+
+def marker_handles(study: Study) -> list[Line2D]:
+    """A legend's entry for each estimator's marker."""
+    return [
+        Line2D([], [], color="0.3", ls="", marker=marker(i), ms=5, label=name)
+        for i, name in enumerate(study.estimators)
+    ]

@@ -73,11 +73,14 @@ def _remade(store: Store, study: Study, folder: Path) -> dict[str, bool]:
     """Make every file once more, elsewhere. Returns by name whether it is the same."""
     with tempfile.TemporaryDirectory() as place:
         other = Path(place)
-        if (folder / VERIFICATION).is_file():  # the report quotes it
-            shutil.copy(folder / VERIFICATION, other)
+        quoted = (VERIFICATION, products.TRACKED)  # by the report
+        for name in quoted:
+            if (folder / name).is_file():
+                shutil.copy(folder / name, other)
         for step in products.STEPS:
             step(store, study, other)
-        (other / VERIFICATION).unlink(missing_ok=True)
+        for name in quoted:
+            (other / name).unlink(missing_ok=True)
         files = sorted(p.relative_to(other) for p in other.rglob("*") if p.is_file())
         return {str(f): _same(other / f, folder / f) for f in files}
 

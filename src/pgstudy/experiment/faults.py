@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import gymnasium
 
 from pgstudy.experiment.resolving import estimator_faults
+from pgstudy.experiment.study import Cell
 from pgstudy.learning import environments
 from pgstudy.learning.spaces import Layout, UnusableEnvironment
 from pgstudy.learning.specification import EnvironmentSpecification
@@ -17,6 +18,7 @@ from pgstudy.learning.specification import EnvironmentSpecification
 # Names below results/ that are not a study's folder, and MLflow's own experiment.
 RESERVED = {"runs", "manifests", "logs", "locks", "set-aside"}
 RESERVED |= {"mlartifacts", "mlflow.db", "readme.md", "paper.pdf", "default"}
+FIRST_TUNE_SEED = 10_000
 OF_MAKE = {"id", "max_episode_steps", "disable_env_checker", "render_mode"}
 Config = Mapping[str, Any]
 
@@ -105,3 +107,27 @@ def usable_environment(
         hint = " (or name its module under 'register')" if missing else ""
         faults.append(f"{where}: {identifier} can't be used: {error}{hint}")
     return specification, layout, faults
+
+
+def tune_seeds(config: Config) -> list[int]:
+    """The seeds that step sizes are chosen on; none without `tune`."""
+    seeds = config.get("tune", {}).get("seeds", [])
+    if isinstance(seeds, int):
+        return list(range(FIRST_TUNE_SEED, FIRST_TUNE_SEED + seeds))
+    return sorted(seeds)
+
+
+def tuning_faults(config: Config, cells: Sequence[Cell]) -> list[str]:
+    """What is wrong with `tune` in a study with these cells."""
+    if "tune" not in config:
+        return []
+    faults = []
+    both = set(tune_seeds(config)) & set(seed_list(config["seeds"]))
+    if both:
+        cure = "the runs that are reported need others"
+        faults.append(f"tune.seeds: {min(both)} is a seed of the study; {cure}")
+    places = {(cell.environment, cell.estimator, cell.n) for cell in cells}
+    if len(places) == len(cells):
+        cure = "list several under optimizer.learning_rate"
+        faults.append(f"tune: there is one step size everywhere; {cure}")
+    return faults

@@ -14,12 +14,15 @@ from pgstudy.experiment.faults import (
     general_faults,
     load_modules,
     seed_list,
+    tune_seeds,
+    tuning_faults,
     usable_environment,
 )
 from pgstudy.experiment.published import Published
 from pgstudy.experiment.published_files import load_published
 from pgstudy.experiment.resolving import fitted, reason_to_leave_out, resolve
 from pgstudy.experiment.study import Cell, LeftOut, Study
+from pgstudy.experiment.tuning import restricted
 from pgstudy.learning import environments
 from pgstudy.learning.spaces import Layout, UnusableEnvironment
 from pgstudy.learning.specification import EnvironmentSpecification
@@ -60,6 +63,7 @@ def load_study(
     if not faults:  # they name cells, and without these there would be noise
         names = config.get("published", [])
         published, faults = load_published(names, cells, published_contents or {})
+        faults += tuning_faults(config, cells)
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
     seeds = _one_spelling(config)
@@ -72,6 +76,8 @@ def load_study(
         left_out=tuple(left_out),
         published=tuple(published),
         verify=config.get("verify", {}).get("runs", "one-per-cell"),
+        gradients=_filled("gradients", config),
+        tune_seeds=tuple(tune_seeds(config)),
         config=config,
     )
 
@@ -82,6 +88,15 @@ def _one_spelling(config: dict[str, Any]) -> list[int]:
     config["seeds"] = len(seeds) if seeds == list(range(len(seeds))) else seeds
     config["sample_counts"].sort()
     return seeds
+
+
+def _filled(key: str, config: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A table of the config with its defaults; None if it is not there."""
+    if key not in config:
+        return None
+    rules = configs.schema()["properties"][key]["properties"]
+    filled = {k: r["default"] for k, r in rules.items() if "default" in r}
+    return {**filled, **config[key]}
 
 
 def _default(key: str) -> Any:
@@ -157,7 +172,9 @@ def read_study(file: Path) -> Study:
     """
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
-        return load_study(data["config"], (), data["published"])
+        study = load_study(data["config"], (), data["published"])
+        chosen = data.get("chosen")
+        return study if chosen is None else restricted(study, chosen)
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, ConfigError):
             raise

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
+from pgstudy.experiment.progress import Progress
 from pgstudy.experiment.runs import UPDATES, Run
 from pgstudy.experiment.study import Study
 
@@ -44,6 +46,24 @@ def tags(study: Study, run: Run, record: dict[str, Any]) -> dict[str, str]:
         "status": record["status"],
         **({"reason": record["reason"]} if record["reason"] else {}),
     }
+
+
+def live_tags(study: str, job: Progress) -> dict[str, str]:
+    """What the entry of a run that still trains is found by."""
+    names = ("environment", "estimator", "n", "seed", "key")
+    known = {name: str(getattr(job, name)) for name in names}
+    return known | {"study": study, "live": "true"}
+
+
+def live_metrics(job: Progress, last: float) -> list[Metric]:
+    """The points of a run that still trains, after so many environment steps."""
+    now = int(time.time() * 1000)
+    return [
+        Metric(name, value, now, update)
+        for update, env_steps, mean_return in job.curve
+        for name, value in (("env_steps", env_steps), ("mean_return", mean_return))
+        if env_steps > last and math.isfinite(value)
+    ]
 
 
 def params(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

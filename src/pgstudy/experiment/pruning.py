@@ -10,6 +10,7 @@ import yaml
 
 from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.runs import RECORD, Store
+from pgstudy.experiment.tuning import tuning_study
 
 
 def wanted(configs: Iterable[Path], store: Store) -> set[Path]:
@@ -22,7 +23,8 @@ def wanted(configs: Iterable[Path], store: Store) -> set[Path]:
         raw = yaml.safe_load(file.read_text(encoding="utf-8"))
         if isinstance(raw, dict) and "study" in raw:
             study = load_study(raw)
-            blocks = study.blocks()
+            studies = [study, *([tuning_study(study)] if study.tune_seeds else [])]
+            blocks = [block for each in studies for block in each.blocks()]
             folders |= {run.folder for block in blocks for run in store.runs(block)}
     return folders
 

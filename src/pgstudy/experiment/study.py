@@ -141,6 +141,8 @@ class Study:
     left_out: tuple[LeftOut, ...]
     published: tuple[Published, ...]
     verify: Literal["one-per-cell", "all"]
+    gradients: Mapping[str, int] | None
+    tune_seeds: tuple[int, ...]
     config: Mapping[str, Any]
 
     def blocks(self) -> Iterator[Block]:
@@ -176,7 +178,9 @@ class Study:
 
     @property
     def sweeps_step_sizes(self) -> bool:
-        """Whether some environment, estimator and N has several step sizes."""
+        """Whether several step sizes of one environment, estimator and N are shown."""
+        if self.tune_seeds:
+            return False  # one of them is chosen
         places = {(c.environment, c.estimator, c.n) for c in self.cells}
         return len(places) < len(self.cells)
 

@@ -28,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError  # isort: skip
 
 ENTITIES_PER_BATCH = 1000
 PAGE = 1000
-LOCK_SECONDS = 600
+LOCK, LOCK_SECONDS = ".mlflow.lock", 600
 
 
 class TrackingError(RuntimeError):
@@ -57,7 +57,7 @@ def sync(results: Path, study: Study, runs: Iterable[Run]) -> Report:
     """Make MLflow show just these runs as current. Errors: TrackingError."""
     results.mkdir(parents=True, exist_ok=True)
     try:
-        with filelock.FileLock(results / ".mlflow.lock", timeout=LOCK_SECONDS):
+        with filelock.FileLock(results / LOCK, timeout=LOCK_SECONDS):
             return _Uploader(results, study).sync(list(runs))
     except filelock.Timeout:
         raise TrackingError("another process is uploading; try again later") from None
@@ -95,23 +95,22 @@ def _require_active(client: MlflowClient, name: str) -> Any:
     return found
 
 
+def experiment(client: MlflowClient, results: Path, name: str) -> str:
+    """The id of the experiment of this name, made if need be. Errors: TrackingError."""
+    found = _require_active(client, name)
+    if found is not None:
+        return str(found.experiment_id)
+    local = tracking_uri(results).startswith("sqlite:")
+    place = (results.resolve() / "mlartifacts").as_uri() if local else None
+    return str(client.create_experiment(name, artifact_location=place))
+
+
 class _Uploader:
     def __init__(self, results: Path, study: Study) -> None:
         self.uri = tracking_uri(results)
         self.study = study
         self.client = MlflowClient(self.uri)
-        self.experiment_id = self._experiment(results)
-
-    def _experiment(self, results: Path) -> str:
-        found = _require_active(self.client, self.study.name)
-        if found is not None:
-            return str(found.experiment_id)
-        local = self.uri.startswith("sqlite:")
-        place = (results.resolve() / "mlartifacts").as_uri() if local else None
-        created = self.client.create_experiment(
-            self.study.name, artifact_location=place
-        )
-        return str(created)
+        self.experiment_id = experiment(self.client, results, study.name)
 
     def sync(self, runs: list[Run]) -> Report:
         known = self._entries()
@@ -156,7 +155,7 @@ class _Uploader:
             self.client.set_tag(entry.info.run_id, "current", value)
 
     def _retire(self, entry: Entry) -> None:
-        if entry.info.status == "RUNNING":  # an upload that a kill cut short
+        if entry.info.status == "RUNNING":  # a live curve, or an upload cut short
             self.client.delete_run(entry.info.run_id)
         else:
             self._mark(entry, current=False)

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import safetensors.numpy
 import safetensors.torch
 
-from pgstudy.experiment import checkpoints, provenance
+from pgstudy.experiment import checkpoints, progress, provenance
 from pgstudy.experiment.runs import (
     EPISODES,
     FILES,
@@ -30,7 +30,7 @@ from pgstudy.experiment.runs import (
 )
 from pgstudy.experiment.study import Block
 from pgstudy.learning.gradients import THREADS
-from pgstudy.learning.reinforce import train
+from pgstudy.learning.reinforce import Trainer, train
 from pgstudy.learning.results import Column, Training
 
 
@@ -64,11 +64,25 @@ def _train(store: Store, run: Run) -> bool:
     """Train one run, from its checkpoint if there is one. False if it failed."""
     _clear(store, run)
     saved = checkpoints.read(run)
+    unit = run.cell.specification.budget.unit
+    spent = saved.snapshot["spent"][unit] if saved else 0
+    with progress.Reporter(store, run, spent) as reporter:
+        return _train_from(saved, run, reporter)
+
+
+def _train_from(
+    saved: checkpoints.Saved | None, run: Run, reporter: progress.Reporter
+) -> bool:
     keeper = checkpoints.Keeper(run, saved.seconds if saved else 0.0)
     started = time.time()
+
+    def after_update(trainer: Trainer) -> None:
+        keeper(trainer)
+        reporter(trainer)
+
     try:
         state = saved.snapshot if saved else None
-        training = train(run.cell.specification, run.seed, state, keeper)
+        training = train(run.cell.specification, run.seed, state, after_update)
     except Exception as error:  # an environment may raise anything
         save_failure(run, error, _made(started, keeper.seconds()))
         print(f"failed: {run.name}: {error}", file=sys.stderr)

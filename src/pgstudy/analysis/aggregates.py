@@ -1,0 +1,165 @@
+"""Cells beside cells: aggregate scores, profiles, pairs, and what more seeds would buy.
+
+Made from `Tables`. The rule for runs that did not finish is `DENOMINATOR`, here alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pgstudy.analysis import comparisons
+from pgstudy.analysis.statistics import Array
+from pgstudy.analysis.tables import Tables, best_cells, csv_writer, rows_of
+from pgstudy.experiment.runs import write_atomically
+from pgstudy.experiment.study import Cell, Study
+
+DENOMINATOR = (
+    'Every run asked for is in the denominator of "k of n". A run that diverged, got '
+    "stuck, failed or is missing is in no mean of returns; in scores and profiles it "
+    "counts as 0, as good as untrained, and in a pair it loses."
+)
+SCORE = (
+    "Score: 0 is the untrained policy, 1 the environment's threshold; environments "
+    "without one have none."
+)
+GRID = np.linspace(0, 1.2, 61)
+TEXT = dict.fromkeys(
+    ("environment", "estimator", "one_estimator", "two_estimator", "aggregate"), str
+)
+
+
+@dataclass(frozen=True)
+class Aggregates:
+    """scores: a row per estimator, N and aggregate, over environments; profiles: the
+    share of runs above each score; pairs: two cells of one environment; adequacy: the
+    width of the interval that fewer seeds would have given.
+    """
+
+    scores: pd.DataFrame
+    profiles: pd.DataFrame
+    pairs: pd.DataFrame
+    adequacy: pd.DataFrame
+
+    def write(self, folder: Path) -> None:
+        """Write each as CSV with full precision."""
+        for name, table in vars(self).items():
+            write_atomically(folder / f"{name}.csv", csv_writer(table))
+
+    @classmethod
+    def read(cls, folder: Path) -> Aggregates:
+        """The inverse of `write`."""
+        names = ("scores", "profiles", "pairs", "adequacy")
+        options: Any = {"keep_default_na": False, "na_values": [""], "dtype": TEXT}
+        return cls(*(pd.read_csv(folder / f"{n}.csv", **options) for n in names))
+
+
+def build(study: Study, tables: Tables) -> Aggregates:
+    """All four. Of several step sizes at one N the best one stands for it."""
+    cells = best_cells(study, tables)
+    scores, profiles = [], []
+    for (estimator, n), group in _across_environments(cells).items():
+        found = [_scores(tables, cell) for cell in group]
+        strata = [values for values in found if values is not None]
+        if not strata:
+            continue
+        place = {"estimator": estimator, "n": n, "environments": len(strata),
+                 "runs": sum(map(len, strata))}  # fmt: skip
+        scores += [place | row for row in _score_rows(strata)]
+        share, low, high = comparisons.performance_profile(strata, GRID)
+        columns = {"score": GRID, "share": share, "low": low, "high": high}
+        profiles.append(pd.DataFrame(place | columns))
+    pairs = [row for e in study.environments for row in _pairs(tables, cells, e)]
+    adequacy = [row for cell in cells for row in _adequacy(tables, cell)]
+    return Aggregates(
+        _table(scores, SCORE_COLUMNS),
+        pd.concat(profiles) if profiles else _table([], PROFILE_COLUMNS),
+        _table(pairs, PAIR_COLUMNS),
+        _table(adequacy, ADEQUACY_COLUMNS),
+    )
+
+
+PLACE = ["estimator", "n", "environments", "runs"]
+SCORE_COLUMNS = [*PLACE, "aggregate", "estimate", "low", "high"]
+PROFILE_COLUMNS = [*PLACE, "score", "share", "low", "high"]
+PAIR_COLUMNS = [
+    "environment", "one_estimator", "one_n", "two_estimator", "two_n",
+    "one_finished", "two_finished", "difference", "low", "high", "p", "p_holm",
+    "improvement", "improvement_low", "improvement_high",
+]  # fmt: skip
+ADEQUACY_COLUMNS = ["environment", "estimator", "n", "finished", "seeds", "width"]
+
+
+def _table(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _across_environments(cells: list[Cell]) -> dict[tuple[str, int], list[Cell]]:
+    found: dict[tuple[str, int], list[Cell]] = {}
+    for cell in cells:
+        found.setdefault((cell.estimator, cell.n), []).append(cell)
+    return found
+
+
+def _scores(tables: Tables, cell: Cell) -> Array | None:
+    """(final - untrained) / (threshold - untrained) of each run: [n]."""
+    place = tables.runs["environment"] == cell.environment
+    untrained = tables.runs.loc[place, "untrained_return"].mean()
+    if cell.threshold is None or not cell.threshold > untrained:
+        return None
+    returns = rows_of(tables.runs, cell)["final_return"].to_numpy(np.float64)
+    return np.nan_to_num((returns - untrained) / (cell.threshold - untrained), nan=0.0)
+
+
+def _score_rows(strata: list[Array]) -> Iterator[dict[str, Any]]:
+    for name, aggregate in comparisons.AGGREGATES.items():
+        found = comparisons.stratified(strata, aggregate)
+        yield {"aggregate": name, **found._asdict()}
+
+
+def _pairs(tables: Tables, cells: list[Cell], environment: str) -> list[dict[str, Any]]:
+    """Every two cells of an environment."""
+    here = [cell for cell in cells if cell.environment == environment]
+    rows = [_pair(tables, one, two) for one, two in itertools.combinations(here, 2)]
+    adjusted = comparisons.holm(np.array([row["p"] for row in rows], np.float64))
+    return [row | {"p_holm": p} for row, p in zip(rows, adjusted, strict=True)]
+
+
+def _pair(tables: Tables, one: Cell, two: Cell) -> dict[str, Any]:
+    """`two` beside `one`: difference two - one, and P(two > one)."""
+    values = [
+        rows_of(tables.runs, c)["final_return"].to_numpy(np.float64) for c in (one, two)
+    ]
+    finished = [v[~np.isnan(v)] for v in values]
+    welch = comparisons.welch(finished[1], finished[0])
+    ranked = [np.nan_to_num(v, nan=-np.inf) for v in values]
+    better = comparisons.probability_of_improvement(ranked[1], ranked[0])
+    return {
+        "environment": one.environment,
+        "one_estimator": one.estimator,
+        "one_n": one.n,
+        "two_estimator": two.estimator,
+        "two_n": two.n,
+        "one_finished": len(finished[0]),
+        "two_finished": len(finished[1]),
+        **welch._asdict(),
+        "improvement": better.estimate,
+        "improvement_low": better.low,
+        "improvement_high": better.high,
+    }
+
+
+def _adequacy(tables: Tables, cell: Cell) -> Iterator[dict[str, Any]]:
+    values = rows_of(tables.runs, cell)["final_return"].dropna().to_numpy(np.float64)
+    n = len(values)
+    counts = sorted({k for k in (2, 3, 5, 10, 20, 50, n) if 2 <= k <= n})
+    widths = comparisons.width_by_seeds(values, counts)
+    for seeds, width in zip(counts, widths, strict=True):
+        yield {"environment": cell.environment, "estimator": cell.estimator,
+               "n": cell.n, "finished": n, "seeds": seeds, "width": width}  # fmt: skip

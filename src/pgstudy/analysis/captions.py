@@ -1,0 +1,65 @@
+"""What each figure shows, for the report and for those who can't see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from pgstudy.analysis.names import FEW_RUNS, figure_names
+from pgstudy.experiment.study import Study
+
+INTERVAL = f"from {FEW_RUNS} seeds on the 95 % bootstrap interval over seeds"
+TEXTS = {
+    "learning_curves": "{e}: mean return of the training batches against {unit}, one "
+    f"panel per estimator; single seeds are faint, the band is {INTERVAL}",
+    "step_sizes": "{e}: return over the last tenth of training against the step "
+    f"size: mean, and {INTERVAL}",
+    "tuning": "{e}: above, mean return over the whole training against the step "
+    "size, mean over the tuning seeds, the chosen one ringed; below, the chosen step "
+    "size against N, beside a linear and a square-root rule through the smallest N",
+    "equal_updates": "{e}: the same at equal updates, where N trajectories cost N "
+    "times the steps. This picture always flatters a large N",
+    "gradients": "{e}: estimates of the gradient from N fresh trajectories, at "
+    "policies of the start, the middle and the end of training: trace of the "
+    "covariance (dashed: 1/N), gradient noise scale, mean cosine to the gradient; "
+    "95 % bootstrap intervals",
+    "final_return": "Return over the last tenth of training against N: every seed "
+    f"(dots), mean, and {INTERVAL}",
+    "wall_clock": "Return over the last tenth of training against the mean seconds "
+    "that a run took on this study's machine",
+    "profiles": "Performance profiles: share of runs above each score, over all "
+    "environments with a threshold; 95 % stratified bootstrap",
+    "improvement": "Probability that a run of the row's cell ends above one of the "
+    "column's (estimator, N); a run that did not finish loses",
+}
+SECTIONS = {
+    "curves": ("learning_curves", "step_sizes", "tuning", "equal_updates"),
+    "aggregates": ("final_return", "profiles", "improvement", "wall_clock"),
+    "gradients": ("gradients",),
+}
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A figure's name without ending, its section of the report, and what it shows."""
+
+    name: str
+    section: str
+    text: str
+
+
+def captions(study: Study) -> list[Caption]:
+    """One for each of `figure_names`."""
+    return [_caption(study, name) for name in figure_names(study)]
+
+
+def _caption(study: Study, name: str) -> Caption:
+    kind, _, place = name.partition("-")
+    environment, unit = unquote(place), ""
+    if environment:
+        unit = study.unit(environment).replace("env_", "environment ")
+    text = TEXTS[kind].format(e=environment, unit=unit)
+    if study.sweeps_step_sizes and kind != "step_sizes":
+        text += "; of several step sizes at one N, the best one"
+    section = next(s for s, kinds in SECTIONS.items() if kind in kinds)
+    return Caption(name, section, text)

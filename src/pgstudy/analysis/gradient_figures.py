@@ -1,0 +1,72 @@
+"""Figures of the gradient measurements: variance, noise scale, direction, against N."""
+
+from __future__ import annotations
+
+from pgstudy.analysis import style  # before pyplot: it sets the backend
+
+import matplotlib.pyplot as plt  # isort: skip
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+
+from pgstudy.analysis.figures import Drawn
+from pgstudy.analysis.names import FRACTIONS
+from pgstudy.experiment.study import Study
+
+ROWS = {
+    "variance": "variance of the estimate",
+    "noise_scale": "gradient noise scale",
+    "cosine": "cosine to the gradient",
+}
+SIZE = 7.0, 5.6  # inches
+
+
+def draw(study: Study, measured: pd.DataFrame, environment: str) -> Drawn:
+    """A row per quantity, a column per fraction of training, a marker per estimator."""
+    figure, axes = plt.subplots(
+        len(ROWS), len(FRACTIONS), figsize=SIZE, sharex=True, sharey="row",
+        layout="constrained",
+    )  # fmt: skip
+    here = measured["environment"] == environment
+    table = measured[here & measured["n"].notna()]
+    for row, (name, label) in zip(axes, ROWS.items(), strict=True):
+        for panel, at in zip(row, FRACTIONS, strict=True):
+            _panel(panel, study, table[table["at"] == at], name)
+        row[0].set_ylabel(label)
+    for panel, at in zip(axes[0], FRACTIONS, strict=True):
+        panel.set_title(f"{at} of training")
+    for panel in axes[-1]:
+        panel.set_xlabel("N, trajectories per estimate")
+        panel.set_xticks(study.sample_counts, map(str, study.sample_counts))
+        panel.minorticks_off()
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.suptitle(f"{environment}: estimates of the gradient", fontsize=9)
+    if handles:
+        figure.legend(
+            handles, labels, loc="outside lower center", ncols=4, frameon=False
+        )
+    sns.despine(figure)
+    return figure, table
+
+
+def _panel(axes: Axes, study: Study, table: pd.DataFrame, name: str) -> None:
+    axes.set_xscale("log")
+    if name != "cosine":
+        axes.set_yscale("log")
+    if table.empty:
+        return
+    for index, estimator in enumerate(study.estimators):
+        rows = table[table["estimator"] == estimator]
+        mean = rows[name].to_numpy(float)
+        apart = [mean - rows[f"{name}_low"], rows[f"{name}_high"] - mean]
+        axes.errorbar(
+            rows["n"], mean, yerr=np.maximum(apart, 0), label=estimator, capsize=2,
+            lw=1, ms=4, marker=style.marker(index),
+            color=style.estimator_colour(study, index),
+        )  # fmt: skip
+    if name == "variance":
+        first = table.sort_values("n").iloc[0]
+        ns = np.array(study.sample_counts, float)
+        line = first["variance"] * first["n"] / ns
+        axes.plot(ns, line, color="0.6", lw=0.8, ls="--", label="1/N")

@@ -1,0 +1,219 @@
+"""What N buys in one estimate, held against enumeration and theory."""
+
+import numpy as np
+import pytest
+import torch
+
+from pgstudy.analysis import exact
+from pgstudy.analysis.gradient_noise import Noise, Reference, measure, policies
+from pgstudy.analysis.gradient_samples import LANES, Effort, Probe, split
+from pgstudy.experiment.loading import load_study
+from pgstudy.experiment.runs import Store
+from pgstudy.experiment.training import train_block
+from pgstudy.learning.baselines import StepWeights
+from pgstudy.learning.policies import saved
+from pgstudy.learning.reinforce import Trainer
+from pgstudy.learning.specification import (
+    EnvironmentSpecification,
+    EstimatorSpecification,
+    PolicySpecification,
+)
+from tests.learning.helpers import specification
+
+TOTAL = EstimatorSpecification()
+CORRIDOR = EnvironmentSpecification("ShortCorridor-v0", {}, 200)
+LAKE = EnvironmentSpecification("FrozenLake-v1", {}, 100)
+
+
+def probe(environment, probabilities=None, batches=1000, **estimators):
+    """At the untrained policy of the environment."""
+    how = PolicySpecification(initial_probabilities=probabilities)
+    run = specification(environment=environment, policy=how)
+    arrays = {k: v.numpy() for k, v in saved(Trainer(run, 0).policy).items()}
+    effort = Effort(batches, 10**9)
+    return Probe(run, arrays, estimators or {"total": TOTAL}, effort, "a test")
+
+
+def noise(made, n=1, name="total"):
+    gradient = exact.policy_gradient(
+        made.policy, made.layout, made._specification.environment
+    )
+    reference = Reference(gradient, float(gradient @ gradient), 0.0, "exact")
+    samples = made.samples(n, [name])
+    return Noise(samples.estimates[name], reference).row(n, samples.env_steps)
+
+
+@pytest.mark.parametrize(
+    ("right", "plain", "with_baseline"),
+    [(0.05, 20, 6.1), (0.2, 38, 18), (0.5, 499, 214)],
+)
+def test_the_noise_scale_of_the_corridor_is_the_known_one(right, plain, with_baseline):
+    """Without baseline, and with b = J (H = 200; known by enumeration)."""
+    known, policy = exact.model("ShortCorridor-v0"), np.array([1 - right, right])
+    steps, states, cut = np.tensordot(policy, known.transitions, (0, 1)), known.start, 0
+    for _ in range(CORRIDOR.max_episode_steps):
+        cut += states @ known.rewards @ policy
+        states = states @ steps
+    constant = EstimatorSpecification(baseline="constant", constant=float(cut))
+    made = probe(
+        CORRIDOR, (1 - right, right), batches=6000, total=TOTAL, constant=constant
+    )
+    assert noise(made)["noise_scale"] == pytest.approx(plain, rel=0.15)
+    assert noise(made, name="constant")["noise_scale"] == pytest.approx(
+        with_baseline, rel=0.15
+    )
+
+
+@pytest.mark.parametrize(("n", "share"), [(1, 0.986), (16, 0.80), (64, 0.40)])
+def test_the_share_of_batches_without_any_signal(n, share):
+    """(1 - J)^N on FrozenLake from the uniform policy."""
+    found = noise(probe(LAKE, batches=1500), n)
+    assert found["zero_share"] == pytest.approx(share, abs=0.04)
+
+
+def test_the_variance_is_that_of_one_trajectory_over_n():
+    """Slope -1 on log-log axes, within what 1,000 batches can say."""
+    made = probe(LAKE, batches=3000)
+    variances = [noise(made, n)["variance"] for n in (1, 4, 16)]
+    slope = np.polyfit(np.log([1, 4, 16]), np.log(variances), 1)[0]
+    assert slope == pytest.approx(-1, abs=0.13)
+
+
+def test_a_biased_estimator_is_found_and_an_unbiased_one_is_not():
+    """Normalising changes the length of the estimate (cut: E[g / s] is not grad J)."""
+    biased = EstimatorSpecification("to-go", baseline="batch-mean", normalise=True)
+    made = probe(CORRIDOR, (0.8, 0.2), total=TOTAL, biased=biased)
+    for name, low, high in ("total", 0, 3), ("biased", 10, np.inf):
+        row = noise(made, 16, name)
+        assert low <= row["bias"] / row["bias_by_chance"] <= high
+
+
+@pytest.mark.parametrize("environment", [CORRIDOR, LAKE])
+def test_the_exact_gradient_is_the_slope_of_the_exact_return(environment):
+    """Against finite differences of the mean of many returns' exact value."""
+    made = probe(environment)
+    found = exact.policy_gradient(made.policy, made.layout, environment)
+    parameters = made.policy.parameters.flat
+    known = exact.model(environment.id)
+
+    def value():
+        shown = np.arange(len(known.start)) % made.layout.inputs
+        outputs = made.policy.network.numpy_outputs(
+            np.eye(made.layout.inputs, dtype=np.float32)[shown]
+        ).astype(float)
+        chances = np.exp(outputs) / np.exp(outputs).sum(1, keepdims=True)
+        steps = np.einsum("sa,sat->st", chances, known.transitions)
+        states, total = known.start, 0.0
+        for _ in range(environment.max_episode_steps):
+            total += states @ (chances * known.rewards).sum(1)
+            states = states @ steps
+        return total
+
+    for index in range(0, len(parameters), max(1, len(parameters) // 8)):
+        before = parameters[index]
+        parameters[index] = before + 0.01
+        above = value()
+        parameters[index] = before - 0.01
+        slope = (above - value()) / 0.02
+        parameters[index] = before
+        assert found[index] == pytest.approx(slope, rel=1e-3, abs=1e-4)
+
+
+def test_estimates_are_means_of_gradients_per_trajectory():
+    """By torch.func on a plain function of the parameters, trajectory by trajectory."""
+    made = probe(EnvironmentSpecification("CartPole-v1", {}, 50), batches=3)
+    made.policy.parameters.flat[:] += 0.1
+    (batch, *_) = made._batches(4)
+    weights = StepWeights(TOTAL)(batch)
+    found = made._gradient(TOTAL, StepWeights(TOTAL), batch)
+    lane = np.nonzero(batch.mask)[1]
+    shapes = {k: v.shape for k, v in made.policy.parameters.arrays.items()}
+
+    def objective(flat, inputs, actions, weight):
+        parts, start = {}, 0
+        for name, shape in shapes.items():
+            size = int(np.prod(shape))
+            parts[name] = flat[start : start + size].reshape(shape)
+            start += size
+        logits = inputs @ parts["layer0.weight"] + parts["layer0.bias"]
+        chosen = torch.log_softmax(logits, 1).gather(1, actions[:, None])[:, 0]
+        return (weight * chosen).sum()
+
+    gradients = [
+        torch.func.grad(objective)(
+            torch.from_numpy(made.policy.parameters.flat.copy()),
+            torch.from_numpy(batch.inputs[lane == i]),
+            torch.from_numpy(batch.actions[lane == i]),
+            torch.from_numpy(weights[lane == i].astype(np.float32)),
+        ).numpy()
+        for i in range(4)
+    ]
+    assert np.allclose(found, np.mean(gradients, axis=0), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("n", [1, 3, 16])
+def test_a_batch_is_split_into_its_trajectories(n):
+    """Every step and reward in one part, in the order of a batch."""
+    made = probe(EnvironmentSpecification("CartPole-v1", {}, 50))
+    for batch, _ in zip(made._batches(n), range(2 * LANES // n), strict=False):
+        assert len(batch.inputs) == batch.mask.sum() == batch.lengths.sum()
+        assert batch.mask.shape == (batch.lengths.max(), n)
+        assert (batch.returns == batch.lengths).all()  # CartPole pays 1 a step
+    (whole,) = [b for b, _ in zip(made._batches(4), range(1), strict=False)]
+    parts = list(split(whole, 1))
+    rows = np.nonzero(whole.mask)[1]
+    assert [len(p.inputs) for p in parts] == whole.lengths.tolist()
+    assert (parts[2].inputs == whole.inputs[rows == 2]).all()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A small study that is measured: (store, study)."""
+    config = {
+        "study": "measured", "seeds": 2, "sample_counts": [1, 4],
+        "gradients": {"batches": 40, "env_steps": 4000},
+        "environments": [{"id": "CartPole-v1", "env_steps": 1500,
+                          "optimizer": {"learning_rate": 1e-4}}],
+        "estimators": [
+            {"name": "total-return"},
+            {"name": "leave-one-out", "baseline": "leave-one-out"},
+            {"name": "learned", "baseline": "learned", "sample_counts": [4],
+             "value": {"learning_rate": 1e-3}},
+        ],
+    }  # fmt: skip
+    store, study = Store(tmp_path_factory.mktemp("measured")), load_study(config)
+    for block in study.blocks():
+        train_block(store, block)
+    return store, study
+
+
+def test_every_estimator_is_measured_at_every_n_where_it_exists(made):
+    """Leave-one-out not at N = 1; a slope for each; the same numbers twice."""
+    store, study = made
+    table = measure(store, study, "CartPole-v1")
+    rows = table[table["n"].notna()]
+    assert len(rows) == 3 * (2 + 1 + 2)
+    assert not ((rows["estimator"] == "leave-one-out") & (rows["n"] == 1)).any()
+    assert (rows["batches"] >= 8).all()
+    assert table["slope"].notna().sum() == 6  # one N has none
+    assert measure(store, study, "CartPole-v1").equals(table)
+
+
+def test_the_policies_measured_are_those_of_the_run(made):
+    """Start, middle and end, from files; the end is the policy of the run."""
+    store, study = made
+    run = store.run(study.cells[0], 0)
+    found = policies(run)
+    assert list(found) == ["start", "middle", "end"]
+    starts = {k: v.numpy() for k, v in
+              saved(Trainer(run.cell.specification, 0).policy).items()}  # fmt: skip
+    assert all((found["start"][k] == starts[k]).all() for k in starts)
+    assert not (found["end"]["layer0.weight"] == starts["layer0.weight"]).all()
+
+
+def test_an_environment_without_a_finished_run_is_not_measured(made, tmp_path):
+    """An empty table, with its columns."""
+    _, study = made
+    table = measure(Store(tmp_path), study, "CartPole-v1")
+    assert table.empty
+    assert "slope" in table

@@ -1,0 +1,288 @@
+"""What people see of a real training while it goes on."""
+
+import dataclasses
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from pgstudy.experiment import live, progress, server, tracking
+from pgstudy.experiment.loading import load_study
+from pgstudy.experiment.runs import Store
+from pgstudy.experiment.study import Block
+from pgstudy.learning.reinforce import train
+from tests.experiment.test_checkpoints import start
+
+CONFIG = {
+    "study": "watched",
+    "seeds": 3,
+    "sample_counts": [4],
+    "environments": [
+        {
+            "id": "CartPole-v1",
+            "env_steps": 350_000,
+            "optimizer": {"learning_rate": 1e-4},
+        }
+    ],
+    "estimators": [{"name": "total-return"}],
+}
+LONG = CONFIG | {"environments": [CONFIG["environments"][0] | {"env_steps": 10**8}]}
+
+
+def first_block(config):
+    """One run of the study."""
+    return Block(next(load_study(config).blocks()).cell, (0,))
+
+
+def wait_for(condition, process, seconds=60):
+    """Until it is so, while the process lives."""
+    for _ in range(seconds * 20):
+        if found := condition():
+            return found
+        assert process.poll() is None
+        time.sleep(0.05)
+    raise AssertionError("it never came")
+
+
+def points(results):
+    """What runs say now, if one has a curve."""
+    return [job for job in progress.running(results) if job.curve]
+
+
+@pytest.fixture
+def long_training(tmp_path):
+    """A training that lasts; the test's own process stands for the call."""
+    store, block = Store(tmp_path), first_block(LONG)
+    progress.write_plan(store, "watched", store.runs(block))
+    process = start(block, tmp_path)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_training_says_how_far_it_is_and_its_bits_are_the_same(tmp_path):
+    """While it trains; at its end the file is gone."""
+    block = first_block(CONFIG)
+    store = Store(tmp_path)
+    run = store.run(block.cell, 0)
+    process = start(block, tmp_path)
+    (job,) = wait_for(lambda: points(tmp_path), process)
+    assert (job.name, job.key) == (run.name, run.cell.key(0))
+    assert (job.unit, job.amount, job.before) == ("env_steps", 350_000, 0)
+    assert 0 < job.curve[0][1] < job.curve[-1][1] <= job.spent == job.env_steps
+    assert 2 < len(job.curve) <= progress.POINTS
+    (line, last) = live.lines(tmp_path)
+    assert line.startswith(f"{run.name}: ")
+    assert "of 350,000 environment steps (" in line
+    assert last == live.NOBODY
+    assert process.wait() == 0, process.stderr.read()
+    assert list((tmp_path / "progress").iterdir()) == []
+    alone = train(block.cell.specification, 0)
+    assert run.record()["digest"] == alone.digest()
+    steps = dict(zip(alone.updates["update"], alone.updates["env_steps"], strict=True))
+    means = dict(
+        zip(alone.updates["update"], alone.updates["mean_return"], strict=True)
+    )
+    assert job.curve == [[u, steps[u], means[u]] for u, _, _ in job.curve]
+
+
+def age(path):
+    """Make a file older than what is believed without its lock."""
+    then = time.time() - 2 * progress.FRESH
+    os.utime(path, (then, then))
+
+
+def test_the_file_of_a_killed_process_is_ignored(long_training, tmp_path):
+    """After a while; and of one that is only slow it is not."""
+    wait_for(lambda: points(tmp_path), long_training)
+    (path,) = tmp_path.glob("progress/[!p]*.json")
+    long_training.send_signal(signal.SIGSTOP)
+    time.sleep(0.1)
+    age(path)
+    assert len(progress.running(tmp_path)) == 1
+    long_training.kill()
+    long_training.wait()
+    assert path.is_file()
+    assert progress.running(tmp_path) == []
+    assert not path.exists()
+
+
+def test_a_terminated_training_takes_its_file_along(long_training, tmp_path):
+    """Also without an end of its own."""
+    wait_for(lambda: points(tmp_path), long_training)
+    long_training.terminate()
+    assert long_training.wait() != 0
+    assert [p.name for p in (tmp_path / "progress").iterdir()] == [progress.PLAN]
+
+
+def test_what_is_no_progress_file_is_ignored(tmp_path):
+    """Half a file, another version's, another folder's."""
+    (tmp_path / "progress").mkdir()
+    for name, text in {"a": "{", "b": "[]", "c": '{"name": "x"}'}.items():
+        (tmp_path / "progress" / f"{name}.json").write_text(text)
+    assert progress.running(tmp_path) == []
+    assert live.lines(tmp_path / "nowhere") == [live.NOBODY]
+
+
+def history(lengths):
+    """Of batches of one episode, whose return is the number of the update."""
+    return SimpleNamespace(
+        lengths=[np.array([n]) for n in lengths],
+        returns=[np.array([i + 1.0]) for i in range(len(lengths))],
+    )
+
+
+@pytest.mark.parametrize("parts", [[5000], [1, 2, 249, 250, 251, 1000, 4999, 5000]])
+def test_a_curve_is_thinned_the_same_however_it_grew(parts):
+    """Evenly, at most so many points, the total always exact."""
+    lengths, curve = np.arange(1, 5001), progress.Curve()
+    for end in parts:
+        curve.extend(history(lengths[:end]))
+        assert len(curve.rows) <= progress.POINTS
+        assert curve.env_steps == lengths[:end].sum()
+    assert curve.rows == [(u, lengths[:u].sum(), float(u)) for u in range(32, 5001, 32)]
+
+
+def made_up(run, **changes):
+    """A progress file of a run."""
+    cell = run.cell
+    state = progress.Progress(
+        run.name, cell.environment, cell.estimator, cell.n, run.seed,
+        cell.key(run.seed), "env_steps", 350_000, 0, 0, 0, 0.0, [],
+    )  # fmt: skip
+    path = run.folder.parents[4] / "progress" / f"{state.key}.json"
+    path.write_text(json.dumps(vars(state) | changes))
+
+
+def test_the_whole_counts_runs_budgets_and_time(tmp_path):
+    """What was spent before the call took a run up says nothing of its speed."""
+    store = Store(tmp_path)
+    runs = store.runs(next(load_study(CONFIG).blocks()))
+    runs[2].write_record({"status": "failed", "started": 1.0})
+    progress.write_plan(store, "watched", runs)
+    plan = progress.read_plan(tmp_path)
+    plan = dataclasses.replace(plan, started=plan.started - 100)
+    watch = live.Watch(tmp_path, plan)
+    watch.look()
+    assert watch.whole() == (
+        "watched: 0 of 3 runs, 0% of the budgets, time left not known yet"
+    )
+    runs[0].write_record({"status": "finished", "started": 0.0})
+    made_up(runs[1], before=140_000, spent=175_000)
+    watch.look()
+    assert watch.whole() == (
+        "watched: 1 of 3 runs, 50% of the budgets, about 2 min left"
+    )
+    assert watch.seconds_left == pytest.approx(100 * 0.5 / (1.1 / 3), 0.05)
+    runs[2].write_record({"status": "failed", "started": plan.started + 1})
+    watch.look()
+    assert "1 of 3 runs, 1 failed, 83% of the budgets" in watch.whole()
+    assert not watch.is_over()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(5, "5 s"), (200, "3 min"), (5400, "1 h 30 min"), (90000, "25 h 0 min")],
+)
+def test_times_are_said_as_people_say_them(seconds, text):
+    """Not to the second where nobody knows it."""
+    assert live.duration(seconds) == f"about {text} left"
+
+
+def test_a_plan_is_one_of_a_living_process(tmp_path):
+    """Its number alone is no proof, nor that of one that nobody waited for."""
+    store = Store(tmp_path)
+    progress.write_plan(store, "watched", [])
+    plan = progress.read_plan(tmp_path)
+    assert plan.pid == os.getpid()
+    file = tmp_path / "progress" / progress.PLAN
+    file.write_text(json.dumps(vars(plan) | {"birth": "1"}))
+    assert progress.read_plan(tmp_path) is None
+    child = subprocess.Popen(["sleep", "60"])
+    assert progress.birth(child.pid) != ""
+    child.kill()
+    time.sleep(0.2)
+    assert progress.birth(child.pid) == ""
+    child.wait()
+
+
+def test_a_terminal_shows_one_bar_until_all_is_done(tmp_path):
+    """Drawn over and over on one line."""
+    store = Store(tmp_path)
+    (run,) = store.runs(first_block(CONFIG))
+    progress.write_plan(store, "watched", [run])
+    made_up(run, spent=175_000)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "pgstudy", "progress", "--follow", "--results"]
+    process = subprocess.Popen([*command, str(tmp_path)], stderr=theirs)
+    os.close(theirs)
+    shown = ""
+    while "##----" not in shown:
+        shown += os.read(ours, 10_000).decode()
+    assert "[##########----------] watched: 0 of 1 runs, 50% of" in shown
+    run.write_record({"status": "finished", "started": time.time()})
+    assert process.wait(10) == 0
+    shown = os.read(ours, 10_000).decode()
+    assert "] watched: 1 of 1 runs, 100% of the budgets" in shown
+    assert shown.strip("\r\n").count("\n") == 0
+    os.close(ours)
+
+
+def entries(results):
+    """Of the study, with the number of points of each."""
+    client = MlflowClient(tracking.tracking_uri(results))
+    found = client.get_experiment_by_name("watched")
+    runs = client.search_runs([found.experiment_id]) if found else []
+    histories = [client.get_metric_history(r.info.run_id, "mean_return") for r in runs]
+    return runs, [len(h) for h in histories]
+
+
+def test_curves_of_runs_that_train_are_in_mlflow(long_training, tmp_path, monkeypatch):
+    """One entry a key, that grows, also after a UI that was killed; gone after."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    first = server.Watcher(tmp_path)
+    first.prepare()
+    (job,) = wait_for(lambda: points(tmp_path), long_training)
+    first.look()
+    (entry,), (count,) = entries(tmp_path)
+    assert (entry.info.status, entry.data.tags["live"]) == ("RUNNING", "true")
+    assert (entry.data.tags["key"], entry.info.run_name) == (job.key, job.name)
+    assert count >= len(job.curve) > 2
+    wait_for(lambda: points(tmp_path)[0].spent > 2 * job.spent, long_training)
+    server.Watcher(tmp_path).look()
+    (same,), (more,) = entries(tmp_path)
+    assert same.info.run_id == entry.info.run_id
+    assert more > count
+    assert same.data.metrics["env_steps"] > entry.data.metrics["env_steps"]
+    long_training.terminate()
+    long_training.wait()
+    first.look()
+    assert entries(tmp_path) == ([], [])
+
+
+def test_a_ui_that_ends_takes_the_curves_along(long_training, tmp_path, monkeypatch):
+    """It starts where nothing is tracked yet, and leaves no server behind."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    command = [sys.executable, "-m", "pgstudy", "ui", "--results", str(tmp_path)]
+    with subprocess.Popen(
+        [*command, "--port", "0"], stdout=subprocess.PIPE, text=True
+    ) as ui:
+        assert "/#/experiments/" in ui.stdout.readline()
+        wait_for(lambda: entries(tmp_path)[0], ui)
+        children = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(ui.pid)], capture_output=True, text=True
+        ).stdout.split()
+        ui.terminate()
+        assert ui.wait(40) == 128 + signal.SIGTERM
+    assert entries(tmp_path)[0] == []
+    assert len(children) == 1
+    assert progress.birth(int(children[0])) == ""
+    assert long_training.poll() is None
