@@ -59,6 +59,7 @@ rule tables:
         code=code_digest(
             "analysis/tables.py",
             "analysis/histories.py",
+            "analysis/rows.py",
             "analysis/statistics.py",
             "analysis/aggregates.py",
             "analysis/comparisons.py",

@@ -14,7 +14,8 @@ import pandas as pd
 from pgstudy.analysis.acceptance import PASS
 from pgstudy.analysis.names import NUMBERS, TABLE
 from pgstudy.analysis.numbers import decimals, number
-from pgstudy.analysis.tables import STATES, Tables, rows_of
+from pgstudy.analysis.rows import STATES
+from pgstudy.analysis.tables import Tables, rows_of
 from pgstudy.experiment.runs import write_atomically
 from pgstudy.experiment.study import Study, step_size_text
 

@@ -19,7 +19,8 @@ from pgstudy.analysis.checklists import answers
 from pgstudy.analysis.makings import Fact
 from pgstudy.analysis.markdown import markdown_report
 from pgstudy.analysis.numbers import decimals, number, steps
-from pgstudy.analysis.tables import STATES, Tables, best
+from pgstudy.analysis.rows import STATES
+from pgstudy.analysis.tables import Tables, best
 from pgstudy.experiment.runs import write_atomically
 from pgstudy.experiment.study import Study, step_size_text
 

@@ -15,21 +15,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pgstudy.analysis import histories, statistics
+from pgstudy.analysis import histories, rows, statistics
 from pgstudy.analysis.comparisons import area
 from pgstudy.analysis.histories import History
-from pgstudy.experiment import provenance
-from pgstudy.experiment.runs import COMPLETE, Run, Store, write_atomically
+from pgstudy.experiment.runs import Store, write_atomically
 from pgstudy.experiment.study import Cell, Study
 
-STATES = (*COMPLETE, "failed", "missing")
 TEXT = dict.fromkeys(("environment", "estimator", "key", "commit"), str)
 CURVES = dict.fromkeys(
     ("at", "update", "mean", "iqm", "low", "high"), float
 )  # even without rows
-
-
-AGGREGATES = ("runs", "mean", "iqm", "low", "high")
 NAMES = ("runs", "seeds", "curves", "updates", "summary")
 
 
@@ -124,20 +119,22 @@ def _environment_tables(
     parts = []
     for cell, row, read in zip(cells, runs, found, strict=True):
         binned = np.array([histories.binned(history, edges) for history in read])
-        rows = pd.DataFrame(
+        run_rows = pd.DataFrame(
             [
-                _run_row(run, history, histories.reached(cell.threshold, curve, edges))
+                rows.run_row(
+                    run, history, histories.reached(cell.threshold, curve, edges)
+                )
                 for run, history, curve in zip(row, read, binned, strict=True)
             ]
         )
         at = (edges[:-1] + edges[1:]) / 2
-        rows["area"] = [area(at, curve) for curve in binned]
-        curves = _curve_table(cell, {"unit": unit, "at": at}, binned)
+        run_rows["area"] = [area(at, curve) for curve in binned]
+        curves = rows.curve_table(cell, {"unit": unit, "at": at}, binned)
         updates = _updates_table(cell, equal, [h for h in read if h is not None])
-        summary = pd.DataFrame([_summary_row(cell, unit, rows)])
+        summary = pd.DataFrame([rows.summary_row(cell, unit, run_rows)])
         seeds = pd.DataFrame(binned).rename(columns=str)
         seeds.insert(0, "bin_width", edges[1])
-        parts.append((rows, seeds, curves, updates, summary))
+        parts.append((run_rows, seeds, curves, updates, summary))
     return tuple(pd.concat(tables) for tables in zip(*parts, strict=True))
 
 
@@ -157,7 +154,7 @@ def _updates_table(
     axis = {"update": edges[1:]}
     if not found:
         binned, steps = (np.full((1, len(edges) - 1), np.nan) for _ in range(2))
-    return _curve_table(cell, axis | {"env_steps": steps.mean(0)}, binned)
+    return rows.curve_table(cell, axis | {"env_steps": steps.mean(0)}, binned)
 
 
 def _edges(store: Store, study: Study, environment: str) -> statistics.Array:
@@ -170,90 +167,3 @@ def _edges(store: Store, study: Study, environment: str) -> statistics.Array:
         runs = [store.run(c, seed) for c in cells for seed in study.seeds]
         end = max([(run.record() or {}).get("env_steps", 1) for run in runs])
     return np.linspace(0, end, study.bins + 1)
-
-
-def _run_row(
-    run: Run, history: History | None, threshold_at: float | None
-) -> dict[str, Any]:
-    record = run.record() or {}
-    cell = run.cell
-    row = {
-        "environment": cell.environment,
-        "estimator": cell.estimator,
-        "n": cell.n,
-        "seed": run.seed,
-        "status": record.get("status", "missing"),
-        "reason": record.get("reason"),
-        "key": cell.key(run.seed),
-        "learning_rate": cell.alpha,
-    }
-    measured: dict[str, Any] = dict.fromkeys(
-        ("env_steps", "updates", "episodes", "seconds", "untrained_return",
-         "final_return", "evaluation_return", "threshold_at", "ended", "commit")
-    )  # fmt: skip
-    if run.is_complete():
-        measured |= {k: record[k] for k in ("env_steps", "updates", "episodes")}
-        git = record["made_by"]["git"]
-        measured["commit"] = f"{git['commit']}{'+' if git['dirty'] else ''}"
-        measured["seconds"] = round(record["seconds"], 3)
-        measured["ended"] = provenance.utc(record["started"] + record["seconds"])
-        measured["untrained_return"] = _mean(record["evaluation"]["untrained"])
-        measured["evaluation_return"] = _mean(record["evaluation"]["final"])
-        measured["threshold_at"] = threshold_at
-        measured["final_return"] = history.final_return if history else None
-    return row | measured
-
-
-def _mean(values: list[float]) -> float | None:
-    return sum(values) / len(values) if values else None
-
-
-def _curve_table(
-    cell: Cell, axis: dict[str, Any], binned: statistics.Array
-) -> pd.DataFrame:
-    aggregates = statistics.column_aggregates(binned)
-    place = {"environment": cell.environment, "estimator": cell.estimator,
-             "n": cell.n, "learning_rate": cell.alpha}  # fmt: skip
-    columns = {"runs" if k == "n" else k: v for k, v in aggregates.items()}
-    table = pd.DataFrame({**axis, **columns, **place}).astype({"runs": int})
-    return table[table["runs"] > 0][[*place, *axis, *AGGREGATES]]
-
-
-def _summary_row(cell: Cell, unit: str, runs: pd.DataFrame) -> dict[str, Any]:
-    """Finished runs are averaged; all runs stay in the denominators."""
-    finished = runs[runs["status"] == "finished"]
-    final = finished["final_return"].to_numpy(np.float64)
-    reached = runs["threshold_at"].dropna().to_numpy(np.float64)
-    areas = runs["area"].dropna().to_numpy(np.float64)
-    area_low, area_high = statistics.bootstrap_interval(areas, "mean")
-    never = np.full(len(runs) - len(reached), np.inf)
-    low, high = statistics.bootstrap_interval(final, "mean")
-    iqm = statistics.interquartile_mean(final)
-    iqm_low, iqm_high = statistics.bootstrap_interval(final, "iqm")
-    median = statistics.median_or_never(np.concatenate([reached, never]))
-    return {
-        "environment": cell.environment,
-        "estimator": cell.estimator,
-        "n": cell.n,
-        "runs": len(runs),
-        **{s: int((runs["status"] == s).sum())
-           for s in STATES},
-        "learning_rate": cell.alpha,
-        "unit": unit,
-        "untrained_return": finished["untrained_return"].dropna().mean(),
-        "final_return": float(final.mean()) if len(final) else np.nan,
-        "final_low": float(low),
-        "final_high": float(high),
-        "final_median": float(np.median(final)) if len(final) else np.nan,
-        "final_iqm": float(iqm),
-        "final_iqm_low": float(iqm_low),
-        "final_iqm_high": float(iqm_high),
-        "area": float(areas.mean()) if len(areas) else np.nan,
-        "area_low": float(area_low),
-        "area_high": float(area_high),
-        "threshold": cell.threshold,
-        "reached_threshold": len(reached),
-        "median_threshold_at": median if np.isfinite(median) else np.nan,
-        "mean_updates": finished["updates"].dropna().mean(),
-        "mean_seconds": finished["seconds"].dropna().mean(),
-    }  # fmt: skip

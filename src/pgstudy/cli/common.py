@@ -1,0 +1,70 @@
+"""What all commands share: the app, its errors, and how a study file is read."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pgstudy.experiment.config import ConfigError
+from pgstudy.experiment.loading import NotAStudyFile, read_study
+from pgstudy.experiment.runs import Store
+from pgstudy.experiment.study import Study
+
+app = typer.Typer(
+    help="What does a policy-gradient estimate from N trajectories buy?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+RESULTS = Path("results")
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+StudyFile = Annotated[Path, typer.Argument(help="results/<study>/study.json")]
+
+
+class UserError(RuntimeError):
+    """A mistake or trouble that its message explains; no traceback is shown."""
+
+
+def main() -> None:
+    """Entry point: an error meant for the user is one message and exit code 1."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        app()
+    except (ConfigError, UserError) as error:
+        print(f"pgstudy: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        cure = "mend that and call again; what is complete is kept"
+        print(f"pgstudy: can't write{where}: {error.strerror}; {cure}", file=sys.stderr)
+        sys.exit(1)
+
+
+def study_of(study_file: Path) -> Study:
+    """The study of a study file. Errors: UserError."""
+    try:
+        return read_study(study_file)
+    except NotAStudyFile as error:
+        raise UserError(str(error)) from None
+
+
+def results_of(study_file: Path) -> Path:
+    """The results folder that a study file lies in: results/<study>/study.json."""
+    return study_file.resolve().parents[1]
+
+
+def make(step: str, study_file: Path) -> Any:
+    """One step of `analysis.products`, by its name."""
+    from pgstudy.analysis import products  # imports pandas
+
+    study, store = study_of(study_file), Store(results_of(study_file))
+    try:
+        return getattr(products, step)(store, study, study_file.parent)
+    except products.Missing as error:
+        raise UserError(str(error)) from None

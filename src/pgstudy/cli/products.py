@@ -1,0 +1,105 @@
+"""What is made of the runs, step by step; see `analysis.products`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pgstudy.cli.common import (
+    StudyFile,
+    UserError,
+    app,
+    make,
+    results_of,
+    study_of,
+)
+from pgstudy.experiment.runs import Store
+
+
+@app.command()
+def tables(study_file: StudyFile) -> None:
+    """Write the tables of runs, curves, cells and pairs below tables/."""
+    make("tables", study_file)
+
+
+@app.command()
+def gradients(
+    study_file: StudyFile,
+    environment: Annotated[str, typer.Argument(help="all, if left out")] = "",
+) -> None:
+    """Measure gradient estimates at saved policies, and write gradients/."""
+    from pgstudy.analysis import products  # imports torch
+
+    if not environment:
+        make("gradients", study_file)
+        return
+    study, store = study_of(study_file), Store(results_of(study_file))
+    products.measure_gradients(store, study, study_file.parent, environment)
+
+
+@app.command()
+def summary(study_file: StudyFile) -> None:
+    """Print the summary of the tables in Markdown, a row per cell."""
+    from pgstudy.analysis.markdown import summary_table
+
+    print(summary_table(make("read_tables", study_file).summary))
+
+
+@app.command()
+def claims(study_file: StudyFile) -> None:
+    """Write claims.csv: what the tables and measurements say, with verdicts."""
+    make("claims", study_file)
+
+
+@app.command()
+def films(study_file: StudyFile) -> None:
+    """Film the worst, the median and the best run of each environment."""
+    make("films", study_file)
+
+
+@app.command()
+def compare(study_file: StudyFile) -> None:
+    """Hold the runs against what is published, and write acceptance.csv."""
+    make("comparison", study_file)
+
+
+@app.command()
+def accept(study_file: StudyFile) -> None:
+    """Print what `compare` found; an error if a value is outside its tolerance."""
+    from pgstudy.analysis.acceptance import failures
+    from pgstudy.analysis.markdown import acceptance_table
+
+    acceptance = make("read_acceptance", study_file)
+    if acceptance is None:
+        raise UserError("the study names no published values: the key is 'published'")
+    print(acceptance_table(acceptance))
+    if failed := failures(acceptance):
+        raise UserError(
+            f"{len(failed)} of {len(acceptance)} values are outside their tolerance: "
+            + "; ".join(failed)
+        )
+
+
+@app.command()
+def figures(study_file: StudyFile) -> None:
+    """Draw the figures from the tables."""
+    make("figures", study_file)
+
+
+@app.command()
+def paper(study_file: StudyFile) -> None:
+    """Write the paper set: figures at column width, numbers.tex and table.tex."""
+    make("paper", study_file)
+
+
+@app.command()
+def report(study_file: StudyFile) -> None:
+    """Write report.html from the tables and figures."""
+    make("report", study_file)
+
+
+@app.command("partial-report")
+def partial_report(study_file: StudyFile) -> None:
+    """Make everything from the runs that are there, below partial/."""
+    print(f"partial report: {make('partial', study_file)}")

@@ -1,0 +1,179 @@
+"""A study up to its runs: check, plan, train, track, progress, the UI."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from pgstudy.cli.common import (
+    RESULTS,
+    StudyFile,
+    UserError,
+    app,
+    make,
+    results_of,
+    study_of,
+)
+from pgstudy.experiment.config import repeated_keys, schema
+from pgstudy.experiment.loading import load_study
+from pgstudy.experiment.runs import Store, write_json
+from pgstudy.experiment.settings import settings_table
+from pgstudy.experiment.study import Block
+
+
+@app.command()
+def check(config: Annotated[Path, typer.Argument(help="a config file")]) -> None:
+    """Check a config file and say what it asks for, without running anything."""
+    try:
+        raw = yaml.safe_load(config.read_text(encoding="utf-8"))
+        repeated = repeated_keys(config)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{config} can't be read: {error}") from None
+    if not isinstance(raw, dict):
+        raise UserError(f"{config} holds no keys and values")
+    study = load_study(raw, repeated)
+    cells, tuning = len(study.cells), study.tune_seeds
+    runs = f"{cells * len(study.seeds)} runs"
+    if tuning:
+        places = len({(c.environment, c.estimator, c.n) for c in study.cells})
+        reported = places * len(study.seeds)
+        runs = f"{cells * len(tuning)} runs to choose by, {reported} to report"
+    print(f"{study.name}: {cells} cells, {runs}")
+    for cell in study.left_out:
+        print(f"left out: {cell.label}: {cell.reason}")
+
+
+@app.command()
+def settings() -> None:
+    """Print every setting of a config file as the table of config/README.md."""
+    print(settings_table(schema()))
+
+
+@app.command()
+def plan(
+    config: Annotated[str, typer.Argument(help="a config as JSON")],
+    chosen: Annotated[
+        Path | None, typer.Option(help="what `pgstudy choose` wrote")
+    ] = None,
+    results: Path = RESULTS,
+) -> None:
+    """Write results/<study>/study.json, which the commands after training read."""
+    study = load_study(json.loads(config))
+    data = {
+        "config": study.config,
+        "left_out": [vars(c) for c in study.left_out],
+        "published": {p.name: p.data for p in study.published},
+    }
+    if chosen is not None:
+        data["chosen"] = json.loads(chosen.read_text(encoding="utf-8"))["chosen"]
+    write_json(results / study.name / "study.json", data)
+
+
+@app.command()
+def choose(
+    study_file: Annotated[Path, typer.Argument(help="of the tuning study")],
+    output: Annotated[Path, typer.Argument(help="chosen.json")],
+) -> None:
+    """Choose a step size for each environment, estimator and N from the tables."""
+    write_json(output, make("chosen", study_file))
+
+
+@app.command()
+def train(
+    block: Annotated[str, typer.Argument(help="a block of runs as JSON")],
+    results: Path = RESULTS,
+) -> None:
+    """Train the runs of a block that are not complete, then write its manifest."""
+    store, wanted = Store(results), Block.from_dict(json.loads(block))
+    if store.missing(wanted):
+        from pgstudy.experiment.training import train_block  # imports torch
+
+        failed = train_block(store, wanted)
+        if failed:
+            places = ", ".join(str(run.folder / "run.json") for run in failed)
+            raise UserError(
+                f"{len(failed)} of {len(wanted.seeds)} runs failed; the others are "
+                f"kept, these are tried again next time. Tracebacks: {places}"
+            )
+    store.settle(wanted)
+
+
+@app.command()
+def track(
+    study_file: StudyFile,
+    later: Annotated[
+        bool,
+        typer.Option("--later", help="if MLflow can't be used, `tracked` fails"),
+    ] = False,
+) -> None:
+    """Mirror the study's complete runs into MLflow; a second sync uploads nothing."""
+    from pgstudy.experiment import tracking  # imports mlflow
+
+    study, results = study_of(study_file), results_of(study_file)
+    store = Store(results)
+    runs = [store.run(cell, seed) for cell in study.cells for seed in study.seeds]
+    try:
+        report = tracking.sync(results, study, [r for r in runs if r.is_complete()])
+    except tracking.TrackingError as error:
+        if not later:
+            raise UserError(str(error)) from None
+        write_json(study_file.with_name("tracked.json"), {"trouble": str(error)})
+        print(f"MLflow: {error}")
+        return
+    write_json(study_file.with_name("tracked.json"), vars(report))
+    print(
+        f"MLflow: {report.uploaded} uploaded, {report.unchanged} unchanged, "
+        f"{report.replaced} replaced"
+    )
+
+
+@app.command()
+def tracked(
+    receipt: Annotated[Path, typer.Argument(help="results/<study>/tracked.json")],
+) -> None:
+    """Fail if the last `track` could not upload the runs, and say why."""
+    if trouble := json.loads(receipt.read_text(encoding="utf-8")).get("trouble"):
+        raise UserError(trouble)
+
+
+@app.command("check-tracking")
+def check_tracking(
+    study: Annotated[str, typer.Argument(help="its name")], results: Path = RESULTS
+) -> None:
+    """Say if the study's runs can't go to MLflow now; training needs none of it."""
+    from pgstudy.experiment import tracking  # imports mlflow
+
+    if trouble := tracking.trouble(results, study):
+        print(f"training goes on, but its runs can't be uploaded: {trouble}")
+
+
+@app.command()
+def progress(
+    results: Path = RESULTS,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="until the snakemake call ends")
+    ] = False,
+) -> None:
+    """Say how far each run that trains now is, and the whole study."""
+    from pgstudy.experiment import live
+
+    if follow:
+        live.follow(results, sys.stderr)
+    else:
+        print("\n".join(live.lines(results)))
+
+
+@app.command()
+def ui(results: Path = RESULTS, port: int = 5000) -> None:
+    """Serve MLflow on loopback until interrupted, and print the link to open."""
+    from pgstudy.experiment import server  # imports mlflow
+
+    try:
+        server.serve(results, port)
+    except server.ServerError as error:
+        raise UserError(str(error)) from None

@@ -1,0 +1,91 @@
+"""Can it be made again? Verification, capsules, this machine, and what to remove."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pgstudy.cli.common import (
+    RESULTS,
+    StudyFile,
+    UserError,
+    app,
+    results_of,
+    study_of,
+)
+from pgstudy.experiment.runs import Store
+
+runs_app = typer.Typer(help="The run store.", no_args_is_help=True)
+app.add_typer(runs_app, name="runs")
+capsule_app = typer.Typer(help="A study as one file.", no_args_is_help=True)
+app.add_typer(capsule_app, name="capsule")
+
+
+@app.command()
+def verify(study_file: StudyFile) -> None:
+    """Train a sample of runs again and make all files again; compare every bit."""
+    from pgstudy.analysis import verification
+
+    study, store = study_of(study_file), Store(results_of(study_file))
+    found = verification.verify(store, study, study_file.parent)
+    print(f"verified: {found.summary}")
+    if found.faults:
+        raise UserError("not what was made before:\n  " + "\n  ".join(found.faults))
+
+
+@capsule_app.command("pack")
+def pack_capsule(study_file: StudyFile) -> None:
+    """Pack config, code, lock, runs and results into capsule.zip, an RO-Crate."""
+    from pgstudy.analysis.capsule import pack
+
+    study, store = study_of(study_file), Store(results_of(study_file))
+    print(f"capsule: {pack(store, study, study_file.parent)}")
+
+
+@capsule_app.command("check")
+def check_capsule(file: Annotated[Path, typer.Argument(help="capsule.zip")]) -> None:
+    """Verify every checksum of a capsule and derive its tables once more."""
+    from pgstudy.analysis.capsule import DamagedCapsule, check
+
+    try:
+        print(check(file))
+    except DamagedCapsule as error:
+        raise UserError(str(error)) from None
+
+
+@app.command()
+def doctor(study_file: StudyFile) -> None:
+    """Compare this machine with what a study's runs were made on."""
+    from pgstudy.experiment.doctor import differences
+
+    study, store = study_of(study_file), Store(results_of(study_file))
+    runs = [run for block in study.blocks() for run in store.runs(block)]
+    complete = sum(run.is_complete() for run in runs)
+    print(f"{study.name}: {complete} of {len(runs)} runs are here, current and sound")
+    for line in differences(runs) or ["they were made on a machine like this one"]:
+        print(line)
+
+
+@runs_app.command()
+def prune(
+    config: Annotated[
+        list[Path] | None, typer.Option(help="also keep what this file asks for")
+    ] = None,
+    results: Path = RESULTS,
+    yes: Annotated[bool, typer.Option("--yes", help="remove them")] = False,
+) -> None:
+    """List the runs that no file in config/ asks for; with --yes, remove them."""
+    from pgstudy.experiment import pruning
+
+    store, files = Store(results), sorted(Path("config").rglob("*.yaml"))
+    if not files:
+        raise UserError("there is no config/ here; call this in the project's folder")
+    stale = pruning.stale(store, pruning.wanted([*files, *(config or [])], store))
+    for folder in stale:
+        print(folder)
+    if yes:
+        pruning.remove(stale)
+    verb = "removed" if yes else "no config asks for them; --yes removes them"
+    print(f"{len(stale)} runs: {verb}")

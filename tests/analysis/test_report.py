@@ -1,0 +1,461 @@
+"""The report of a real small study, in a real browser, by hand and by keyboard."""
+
+import base64
+import functools
+import http.server
+import itertools
+import json
+import os
+import re
+import select
+import shutil
+import subprocess
+import threading
+import time
+from collections import Counter
+from html.parser import HTMLParser
+
+import pytest
+
+from pgstudy.analysis.numbers import DASH
+from pgstudy.analysis.products import STEPS
+from pgstudy.experiment.loading import load_study
+from pgstudy.experiment.runs import Store
+from pgstudy.experiment.training import train_block
+from tests.conftest import SMOKE
+
+pytest.importorskip("pygame")
+pytestmark = pytest.mark.skipif(
+    not shutil.which("chromium"), reason="chromium is not installed"
+)
+
+TIMEOUT = 30.0  # seconds for one answer of the browser
+WIDTHS = 390, 768, 1200
+RUN = "http://127.0.0.1:5000/#/experiments/1/runs/"
+QUIET = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--hide-scrollbars", "--disable-dev-shm-usage",
+]  # fmt: skip
+
+
+class Browser:
+    """Chromium, spoken to over its DevTools pipe."""
+
+    def __init__(self, profile):
+        (theirs_in, ours_out), (ours_in, theirs_out) = os.pipe(), os.pipe()
+
+        def wire():
+            ends = os.dup(theirs_in), os.dup(theirs_out)  # one may be 3 or 4 itself
+            os.dup2(ends[0], 3)
+            os.dup2(ends[1], 4)
+
+        command = ["chromium", *QUIET, f"--user-data-dir={profile}"]
+        self.process = subprocess.Popen(
+            [*command, "--remote-debugging-pipe", "about:blank"],
+            preexec_fn=wire,
+            pass_fds=(3, 4),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(theirs_in)
+        os.close(theirs_out)
+        self._out, self._in = ours_out, ours_in
+        self._rest, self._count, self.events = b"", itertools.count(1), []
+        self.session = None
+        target = self("Target.createTarget", url="about:blank")["targetId"]
+        attached = self("Target.attachToTarget", targetId=target, flatten=True)
+        self.session = attached["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self(f"{domain}.enable")
+
+    def __call__(self, method, **values):
+        """One command and its result; events on the way are kept."""
+        number = next(self._count)
+        message = {"id": number, "method": method, "params": values}
+        if self.session:
+            message["sessionId"] = self.session
+        os.write(self._out, json.dumps(message).encode() + b"\0")
+        while (answer := self._read()).get("id") != number:
+            self.events.append(answer)
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def _read(self):
+        while b"\0" not in self._rest:
+            ready, _, _ = select.select([self._in], [], [], TIMEOUT)
+            assert ready, "the browser does not answer"
+            part = os.read(self._in, 1 << 20)
+            assert part, "the browser is gone"
+            self._rest += part
+        message, self._rest = self._rest.split(b"\0", 1)
+        return json.loads(message)
+
+    def open(self, address, width=1200, scripts=True, print_=False, **features):
+        """A page, loaded, at a width and with media features such as dark mode."""
+        media = [{"name": k.replace("_", "-"), "value": v} for k, v in features.items()]
+        self("Emulation.setEmulatedMedia", media="", features=media)
+        self("Emulation.setScriptExecutionDisabled", value=not scripts)
+        self("Emulation.setDeviceMetricsOverride", width=width, height=800,
+             deviceScaleFactor=1, mobile=False)  # fmt: skip
+        self("Page.navigate", url="about:blank")
+        self.events.clear()
+        self("Page.navigate", url=address)
+        start = time.monotonic()
+        while self.run("location.href + document.readyState") != f"{address}complete":
+            assert time.monotonic() < start + TIMEOUT
+            time.sleep(0.05)
+
+    def run(self, code, promised=False):
+        """The value of an expression, or what a promise comes to, given scripts."""
+        answer = self("Runtime.evaluate", expression=code, awaitPromise=promised,
+                      returnByValue=True)  # fmt: skip
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def key(self, name, code, text):
+        """Press and release a key."""
+        key = {"key": name, "code": name, "windowsVirtualKeyCode": code}
+        self("Input.dispatchKeyEvent", type="keyDown", text=text, **key)
+        self("Input.dispatchKeyEvent", type="keyUp", **key)
+
+    def complaints(self):
+        """What the console holds, and what went wrong without a word in it."""
+        time.sleep(0.3)
+        self.run("0")
+        kinds = "Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"
+        return [e["params"] for e in self.events if e.get("method") in kinds]
+
+    def requests(self):
+        """The addresses that were asked for."""
+        sent = (e for e in self.events if e["method"] == "Network.requestWillBeSent")
+        return [event["params"]["request"]["url"] for event in sent]
+
+    def close(self):
+        self.session = None
+        try:
+            self("Browser.close")
+            self.process.wait(20)
+        except (AssertionError, OSError, subprocess.TimeoutExpired):
+            self.process.kill()
+        self.process.wait()
+        os.close(self._out)
+        os.close(self._in)
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+class Elements(HTMLParser):
+    """Tags with their attributes, as written."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.all = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.all.append((tag, dict(attrs)))
+
+    def of(self, *tags):
+        return [attributes for tag, attributes in self.all if tag in tags]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """results/smoke, gradients measured, filmed, and one run linked to MLflow."""
+    results = tmp_path_factory.mktemp("results")
+    study, store = load_study(json.loads(json.dumps(SMOKE))), Store(results)
+    for block in study.blocks():
+        train_block(store, block)
+    folder = results / "smoke"
+    folder.mkdir()
+    keys = [cell.key(0) for cell in study.cells]
+    tracked = {"experiment_id": "1", "runs": dict.fromkeys(keys, "abc")}
+    (folder / "tracked.json").write_text(json.dumps(tracked))
+    for step in STEPS:
+        step(store, study, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def text(folder):
+    return (folder / "report.html").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def elements(text):
+    return Elements(text)
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    handler = functools.partial(Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/report.html"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+PICTURES = """Promise.all([...document.images].map(async image => {
+  image.loading = "eager";
+  await image.decode();
+  return [image.src.slice(0, 15), image.naturalWidth, image.getClientRects().length];
+}))"""
+
+
+def test_the_console_stays_empty(browser, address):
+    """No error, no warning, and nothing fetched but the page."""
+    browser.open(address)
+    browser.run(PICTURES, promised=True)
+    assert browser.complaints() == []
+    assert {u for u in browser.requests() if not u.startswith("data:")} == {address}
+    browser.run("console.warn('seen')")
+    assert "seen" in str(browser.complaints())
+
+
+def test_every_picture_loads(browser, address, elements):
+    """The figures and the films."""
+    browser.open(address)
+    found = browser.run(PICTURES, promised=True)
+    assert len(found) == len(elements.of("img"))
+    assert all(width > 0 and boxes for _, width, boxes in found)
+    assert Counter(kind for kind, _, _ in found)["data:image/webp"] == 4
+    assert Counter(kind for kind, _, _ in found)["data:image/png;"] >= 8
+
+
+# What each column of each sortable table holds after one and after two clicks.
+CLICKS = """[...document.querySelectorAll("table.sortable")].flatMap(table =>
+  [...table.tHead.rows[0].cells].map((head, column) => {
+    const look = () => ({
+      sort: [...table.tHead.rows[0].cells].map(cell => cell.getAttribute("aria-sort")),
+      cells: [...table.tBodies[0].rows].map(row => row.cells[column].textContent),
+      rows: [...table.tBodies[0].rows].map(row => row.textContent).sort(),
+    });
+    const before = look(), button = head.querySelector("button");
+    button.click();
+    const once = look();
+    button.click();
+    return {name: head.textContent, column, text: head.classList.contains("text"),
+            before, once, twice: look()};
+  }))"""
+
+
+def amount(cell):
+    """The number that a cell starts with, None for a dash."""
+    return None if cell == DASH else float(re.split(" to | of |, ", cell)[0])
+
+
+def test_tables_sort_by_click(browser, address, elements):
+    """Numbers as numbers, up and then down, dashes last in both."""
+    browser.open(address)
+    found = browser.run(CLICKS)
+    tables = [t for t in elements.of("table") if t.get("class") == "sortable"]
+    assert len({column["column"] for column in found}) > 10 and len(tables) == 7
+    dashes = separators = 0
+    for column in found:
+        place = column["column"]
+        for state, sort in (("once", "ascending"), ("twice", "descending")):
+            after = column[state]
+            assert after["sort"].pop(place) == sort
+            assert not any(after["sort"])
+            assert after["rows"] == column["before"]["rows"]
+            if column["text"]:
+                continue
+            cells = [re.sub(r",(?=\d{3})", "", cell) for cell in after["cells"]]
+            separators += sum(one != two for one, two in zip(cells, after["cells"]))  # noqa: B905
+            values = [amount(cell) for cell in cells]
+            known = [value for value in values if value is not None]
+            dashes += len(known) < len(values) and bool(known)
+            assert values[len(known) :] == [None] * (len(values) - len(known))
+            assert known == sorted(known, reverse=state == "twice"), column["name"]
+    assert dashes and separators
+
+
+def test_words_sort_with_their_numbers(browser, address):
+    """'total-return, 4' comes before 'total-return, 16'; keys are no numbers."""
+    browser.open(address)
+    code = """(() => {
+      const [table] = [...document.querySelectorAll("table.sortable")].filter(
+        table => [...table.tHead.rows[0].cells].some(c => c.textContent === "key"));
+      const heads = [...table.tHead.rows[0].cells], last = heads.length - 1;
+      ["b, 16", "9e9f", "b, 4", "1000a", "a, 1"].forEach(
+        (words, i) => table.tBodies[0].rows[i].cells[last].textContent = words);
+      while (table.tBodies[0].rows.length > 5) table.tBodies[0].rows[5].remove();
+      heads[last].querySelector("button").click();
+      return [...table.tBodies[0].rows].map(row => row.cells[last].textContent);
+    })()"""
+    assert browser.run(code) == ["9e9f", "1000a", "a, 1", "b, 4", "b, 16"]
+
+
+def test_tables_sort_by_keyboard(browser, address):
+    """Tab leads from one head to the next; Enter and the space bar sort."""
+    browser.open(address)
+    browser.run("document.querySelector('table.sortable button').focus()")
+    sorted_ = "document.activeElement.parentElement.getAttribute('aria-sort')"
+    name = "document.activeElement.parentElement.tagName"
+    browser.key("Enter", 13, "\r")
+    assert browser.run(sorted_) == "ascending"
+    browser.key("Enter", 13, "\r")
+    assert browser.run(sorted_) == "descending"
+    browser.key("Tab", 9, "\t")
+    assert (browser.run(name), browser.run(sorted_)) == ("TH", None)
+    browser.key(" ", 32, " ")
+    assert browser.run(sorted_) == "ascending"
+    ring = "getComputedStyle(document.activeElement).outlineStyle"
+    assert browser.run(ring) == "solid"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_page_fits_its_window(browser, address, width):
+    """What is wider than a phone scrolls in its own box, never the page."""
+    browser.open(address, width)
+    browser.run(PICTURES, promised=True)
+    root = "document.documentElement"
+    assert browser.run("innerWidth") == width
+    assert browser.run(f"{root}.scrollWidth") <= width
+    browser.run("scrollTo(500, 0)")
+    assert browser.run("scrollX") == 0
+    boxes = "[...document.querySelectorAll('.scroll')].filter(b => b.tabIndex !== 0)"
+    assert browser.run(f"{boxes}.length") == 0
+
+
+def test_the_structure_serves_a_screen_reader(elements):
+    """Language, alternative texts, scopes, unique ids, links with a target, names."""
+    assert [e.get("lang") for e in elements.of("html")] == ["en"]
+    assert all(e.get("alt", "").strip() for e in elements.of("img"))
+    assert {e.get("scope") for e in elements.of("th")} == {"col", "row"}
+    ids = Counter(e["id"] for _, e in elements.all if "id" in e)
+    assert max(ids.values()) == 1
+    links = {e["href"][1:] for e in elements.of("a") if e["href"].startswith("#")}
+    assert len(links) > 10
+    assert links <= set(ids)
+    assert all(e.get("aria-label") for _, e in elements.all if e.get("role"))
+    assert {e["for"] for e in elements.of("label")} <= set(ids)
+
+
+def test_no_address_leads_outside(text, elements):
+    """data:, # and the local MLflow; the file stays small."""
+    found = [e[k] for _, e in elements.all for k in ("src", "href", "srcset") if k in e]
+    local = [a for a in found if not a.startswith(("data:", "#"))]
+    assert local
+    assert all(a.startswith(RUN) for a in local)
+    assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest", text)
+    assert len(text.encode()) < 8_000_000
+
+
+def test_it_can_be_read_without_scripts(browser, address, text):
+    """Every table and picture is there; there is nothing to click in the heads."""
+    browser.open(address, scripts=False)
+    code = "[...document.querySelectorAll('{}')].filter(e => {}).length"
+    assert browser.run(code.format("button", "true")) == 0
+    boxes = "e.getClientRects().length && e.tBodies[0].rows.length"
+    assert browser.run(code.format("table", boxes)) == text.count("<table")
+    assert browser.run(code.format("img", "e.getClientRects().length")) == text.count(
+        "<img"
+    )
+    names = [f'<h2 id="{n}"' for n in ("learned", "gradients", "films", "ledger")]
+    assert all(name in text for name in names)
+    assert browser.complaints() == []
+
+
+# Colours of all elements with words of their own, each with what lies behind it.
+COLOURS = """(() => {
+  const found = {};
+  for (const element of document.body.querySelectorAll("*")) {
+    const words = [...element.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+    if (!words || !element.getClientRects().length) continue;
+    let behind = element;
+    const see = () => getComputedStyle(behind).backgroundColor;
+    while (see() === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
+    found[getComputedStyle(element).color + " on " + see()] = element.outerHTML;
+  }
+  return found;
+})()"""
+VARIABLES = """["ink", "soft", "good", "bad", "link", "page", "card"].map(
+  name => getComputedStyle(document.documentElement).getPropertyValue("--" + name))"""
+
+
+def luminance(channels):
+    """WCAG's relative luminance of 8-bit channels."""
+    parts = [c / 255 for c in channels]
+    linear = [
+        p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, two):
+    low, high = sorted((luminance(one), luminance(two)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def channels(colour):
+    """Of #rgb, #rrggbb or rgb(r, g, b)."""
+    digits = colour.strip().removeprefix("#")
+    if digits == colour.strip():
+        return [int(c) for c in re.findall(r"\d+", colour)[:3]]
+    digits = "".join(d * (2 if len(digits) == 3 else 1) for d in digits)
+    return list(bytes.fromhex(digits))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_stand_out(browser, address, scheme):
+    """WCAG AA, for every colour in use and every colour that could be."""
+    assert contrast([0, 0, 0], [255, 255, 255]) == pytest.approx(21)
+    browser.open(address, prefers_color_scheme=scheme)
+    *inks, page, card = map(channels, browser.run(VARIABLES))
+    assert (luminance(page) < 0.1) == (scheme == "dark")
+    assert min(contrast(ink, back) for ink in inks for back in (page, card)) >= 4.5
+    for pair, where in browser.run(COLOURS).items():
+        assert contrast(*map(channels, pair.split(" on "))) >= 4.5, where
+
+
+def test_films_stand_still_for_who_wants_it(browser, address):
+    """With reduced motion they are out of sight until asked for, else the reverse."""
+    code = "[...document.querySelectorAll('.films img')].map(i => i.checkVisibility())"
+    for motion, shown in (("reduce", False), ("no-preference", True)):
+        for scripts in (True, False):
+            browser.open(address, scripts=scripts, prefers_reduced_motion=motion)
+            assert set(browser.run(code)) == {shown}
+            browser.run("document.getElementById('switch').focus()")
+            browser.key(" ", 32, " ")
+            assert set(browser.run(code)) == {not shown}
+            label = "document.querySelector('label[for=switch]').innerText.trim()"
+            verb = "Hide" if motion == "no-preference" else "Show"
+            assert browser.run(label) == f"{verb} the films, which move"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_prints(browser, address, tmp_path, scheme):
+    """More than one page, light, no word beyond the paper, no table cut."""
+    browser.open(address, prefers_color_scheme=scheme)
+    browser.run(PICTURES, promised=True)
+    printed = browser("Page.printToPDF", printBackground=True, preferCSSPageSize=True)
+    content = base64.b64decode(printed["data"])
+    assert len(re.findall(rb"/Type\s*/Page\b", content)) > 1
+    if not shutil.which("pdftotext"):
+        return
+    file = tmp_path / "report.pdf"
+    file.write_bytes(content)
+    command = ["pdftotext", "-bbox", str(file), "-"]
+    boxes = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    words = set()
+    for page in boxes.split("<page ")[1:]:
+        width = float(re.search(r'width="([\d.]+)"', page)[1])
+        for right, word in re.findall(r'xMax="([\d.]+)"[^>]*>([^<]*)<', page):
+            assert float(right) <= width - 20, word
+            words.add(word)
+    last = """[...document.querySelectorAll("tbody tr")].flatMap(
+      row => [...row.cells].at(-1).innerText.split(/[^\\w.]+/)).filter(w => w)"""
+    printed_words = re.split(r"[^\w.]+", " ".join(words))
+    assert set(browser.run(last)) <= set(printed_words)
