@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -107,6 +108,20 @@ def test_mlflow_holds_what_the_files_hold(finished):
     steps = {e.data.tags["key"]: e.data.metrics["env_steps"] for e in entries}
     assert steps == dict(zip(runs["key"], runs["env_steps"], strict=True))
     assert {e.info.status for e in entries} == {"FINISHED"}
+
+
+def test_snakemakes_own_report_has_captions_and_categories(finished):
+    """One archive with the figures, the tables, the claims and our report."""
+    archive = finished.folder / "results" / "report.zip"
+    finished.succeed("--report", str(archive))
+    with zipfile.ZipFile(archive) as packed:
+        names = {Path(name).name for name in packed.namelist()}
+        index = packed.read("report/report.html").decode()
+    archive.unlink()
+    figures = {p.name for p in (finished.results / "smoke/figures").glob("*.svg")}
+    assert {*figures, "report.html", "claims.csv", "summary.csv"} <= names
+    assert all(f'"{name}"' in index for name in ("Figures", "Tables", "Claims"))
+    assert "intervals are 95 % bootstraps over seeds" in index
 
 
 def test_a_second_call_has_nothing_to_do(finished):

@@ -39,6 +39,8 @@ checkpoint choose:
         "results/{study}/chosen.json",
     log:
         "results/logs/{study}/choose.log",
+    params:
+        code=code_digest("analysis/tuning.py"),
     shell:
         "pgstudy choose {input.study:q} {output:q} 2>&1 | tee {log:q}"
 
@@ -114,6 +116,8 @@ rule figures:
             "analysis/figures.py",
             "analysis/comparison_figures.py",
             "analysis/gradient_figures.py",
+            "analysis/tuning_figures.py",
+            "analysis/tuning.py",
             "analysis/style.py",
             "analysis/names.py",
         ),

@@ -11,7 +11,7 @@ rule claims:
     log:
         "results/logs/{study}/claims.log",
     params:
-        code=code_digest("analysis/claims.py"),
+        code=code_digest("analysis/claims.py", "analysis/tuning.py"),
     shell:
         "pgstudy claims {input.study:q} 2>&1 | tee {log:q}"
 

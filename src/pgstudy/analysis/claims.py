@@ -13,12 +13,13 @@ import pandas as pd
 from pgstudy.analysis.aggregates import Aggregates
 from pgstudy.analysis.comparisons import Interval
 from pgstudy.analysis.names import FRACTIONS
-from pgstudy.analysis.tables import Tables
+from pgstudy.analysis.tables import Tables, best_cells, rows_of
 from pgstudy.analysis.tuning import step_size_slope
 from pgstudy.experiment.study import Study, folder_name
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided"
 CHANCE = 3.5  # times what chance alone puts between the mean of estimates and grad J
+ROUNDING = 1e-9
 Z = 1.959964  # half the width of a 95 % interval, in standard errors
 
 
@@ -75,7 +76,9 @@ def _of_gradients(
         )  # fmt: skip
     for name in study.estimators:
         rows = _rows(measured[measured["n"].notna()], name)
-        ratios = [row["bias"] / row["bias_by_chance"] for row in rows]
+        # estimates that are all 0 say nothing of bias
+        some = [row for row in rows if row["bias_by_chance"] > 0]
+        ratios = [row["bias"] / row["bias_by_chance"] for row in some]
         if ratios:
             worst = max(ratios)
             yield Claim(
@@ -126,16 +129,22 @@ def _of_returns(
                 f"with N = {ns[-1]} than with {ns[0]}", "probability of improvement",
                 *found, _above(found, 0.5), "improvement",
             )  # fmt: skip
-        yield from _at_equal_updates(environment, estimator, ns, tables.updates)
+        yield from _at_equal_updates(study, tables, environment, estimator)
 
 
 def _at_equal_updates(
-    environment: str, estimator: str, ns: list[int], updates: pd.DataFrame
+    study: Study, tables: Tables, environment: str, estimator: str
 ) -> Iterator[Claim]:
-    rows = updates[
-        (updates["environment"] == environment) & (updates["estimator"] == estimator)
+    place = environment, estimator
+    cells = [
+        cell
+        for cell in best_cells(study, tables)
+        if (cell.environment, cell.estimator) == place
     ]
-    last = [rows[rows["n"] == n].sort_values("update").tail(1) for n in (ns[0], ns[-1])]
+    ends = min(cells, key=lambda c: c.n), max(cells, key=lambda c: c.n)
+    last = [
+        rows_of(tables.updates, cell).sort_values("update").tail(1) for cell in ends
+    ]
     if any(row.empty for row in last):
         return
     few, many = (row.to_dict("records")[0] for row in last)
@@ -144,8 +153,8 @@ def _at_equal_updates(
     gap = many["mean"] - few["mean"]
     found = Interval(gap, gap - spread, gap + spread)
     yield Claim(
-        environment, f"At equal updates, {estimator} is ahead with N = {ns[-1]}, on "
-        f"{times:.3g} times the steps of N = {ns[0]}", "difference of mean returns",
+        environment, f"At equal updates, {estimator} is ahead with N = {ends[1].n}, on "
+        f"{times:.3g} times the steps of N = {ends[0].n}", "difference of mean returns",
         *found, _above(found, 0.0), f"equal_updates-{folder_name(environment)}",
     )  # fmt: skip
 
@@ -191,13 +200,14 @@ def _ratio(one: Row, two: Row, name: str) -> Interval:
 def _at(found: Interval, value: float) -> str:
     if math.isnan(found.low):
         return OPEN
-    return HOLDS if found.low <= value <= found.high else FAILS
+    inside = found.low - ROUNDING <= value <= found.high + ROUNDING
+    return HOLDS if inside else FAILS
 
 
 def _above(found: Interval, value: float) -> str:
-    if found.low > value:
+    if found.low > value + ROUNDING:
         return HOLDS
-    return FAILS if found.high < value else OPEN
+    return FAILS if found.high < value - ROUNDING else OPEN
 
 
 def _below(found: Interval, value: float) -> str:

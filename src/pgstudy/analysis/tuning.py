@@ -35,25 +35,34 @@ def chosen(study: Study, tables: Tables) -> dict[str, float]:
 def step_size_slope(runs: pd.DataFrame) -> Interval:
     """Slope of the log of the best step size on log N, bootstrapped over seeds.
 
-    runs: rows of one environment and estimator, several step sizes at each N. A run
-    that did not finish makes its step size no choice.
+    runs: rows of one environment and estimator, several step sizes at each N. One at
+    which fewer runs finished is no choice. NaN if at some N no run finished.
     """
     tables = [
         group.pivot(index="learning_rate", columns="seed", values="area")
         for _, group in runs.groupby("n")
     ]
+    counts = [table.count(axis=1) for table in tables]
+    if min(count.max() for count in counts) == 0:
+        return Interval(np.nan, np.nan, np.nan)
+    tables = [t[c == c.max()] for t, c in zip(tables, counts, strict=True)]
     ns = np.log(np.array(sorted(runs["n"].unique()), float))
 
     def slope(seeds: Any) -> float:
-        chosen = [
-            t.index.to_numpy()[np.argmax(t.to_numpy()[:, seeds].mean(1))]
-            for t in finite
-        ]
-        return float(np.polyfit(ns, np.log(np.array(chosen, float)), 1)[0])
+        chosen = [_highest(table, seeds) for table in tables]
+        return float(np.polyfit(ns, np.log(chosen), 1)[0])
 
-    finite = [table.fillna(-np.inf) for table in tables]
-    count = finite[0].shape[1]
+    seeds = tables[0].shape[1]
     generator = np.random.default_rng(BOOTSTRAP_SEED)
-    draws = [slope(generator.integers(count, size=count)) for _ in range(SLOPES)]
-    low, high = np.quantile(draws, [0.025, 0.975]) if count > 1 else (np.nan, np.nan)
-    return Interval(slope(np.arange(count)), float(low), float(high))
+    draws = [slope(generator.integers(seeds, size=seeds)) for _ in range(SLOPES)]
+    low, high = np.quantile(draws, [0.025, 0.975]) if seeds > 1 else (np.nan, np.nan)
+    return Interval(slope(np.arange(seeds)), float(low), float(high))
+
+
+def _highest(table: pd.DataFrame, seeds: Any) -> float:
+    """The step size with the highest mean area over these seeds, of equals the first.
+
+    Areas of runs that did not finish are left out.
+    """
+    means = table.iloc[:, seeds].mean(axis=1).fillna(-np.inf)
+    return float(table.index.to_numpy(float)[int(means.to_numpy().argmax())])

@@ -19,6 +19,7 @@ from pgstudy.learning.specification import EnvironmentSpecification
 RESERVED = {"runs", "manifests", "logs", "locks", "set-aside"}
 RESERVED |= {"mlartifacts", "mlflow.db", "readme.md", "paper.pdf", "default"}
 FIRST_TUNE_SEED = 10_000
+LONGEST_NAME = 93  # of a study with `tune`
 OF_MAKE = {"id", "max_episode_steps", "disable_env_checker", "render_mode"}
 Config = Mapping[str, Any]
 
@@ -122,12 +123,31 @@ def tuning_faults(config: Config, cells: Sequence[Cell]) -> list[str]:
     if "tune" not in config:
         return []
     faults = []
-    both = set(tune_seeds(config)) & set(seed_list(config["seeds"]))
-    if both:
+    if len(config["study"]) > LONGEST_NAME:
+        faults.append(
+            f"study: '{config['study']}' is too long for the name with the ending "
+            f"-tuning, which `tune` needs; at most {LONGEST_NAME} characters"
+        )
+    counts = Counter(tune_seeds(config))
+    twice = [seed for seed, count in counts.items() if count > 1]
+    faults += [f"tune.seeds: {seed} is listed more than once" for seed in twice]
+    if both := set(counts) & set(seed_list(config["seeds"])):
         cure = "the runs that are reported need others"
         faults.append(f"tune.seeds: {min(both)} is a seed of the study; {cure}")
     places = {(cell.environment, cell.estimator, cell.n) for cell in cells}
     if len(places) == len(cells):
         cure = "list several under optimizer.learning_rate"
         faults.append(f"tune: there is one step size everywhere; {cure}")
+    return faults + _uneven_budgets(cells)
+
+
+def _uneven_budgets(cells: Sequence[Cell]) -> list[str]:
+    """Step sizes are chosen by whole curves, which all runs have to cover."""
+    faults = []
+    for environment in dict.fromkeys(cell.environment for cell in cells):
+        here = [c for c in cells if c.environment == environment]
+        budgets = {c.specification.budget for c in here}
+        if len(budgets) > 1 or "updates" in {budget.unit for budget in budgets}:
+            cure = "give all its runs one budget in env_steps or episodes"
+            faults.append(f"tune: {environment}: curves are compared whole; {cure}")
     return faults

@@ -1,0 +1,104 @@
+"""Real Snakemake calls on a study that chooses its step sizes."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from pgstudy.experiment.loading import load_study, read_study
+from pgstudy.experiment.tuning import place, tuning_study
+from tests.workflow.test_workflow import NOTHING, Project
+
+TUNED = {
+    "study": "tuned",
+    "seeds": 2,
+    "sample_counts": [1, 4],
+    "bins": 4,
+    "tune": {"seeds": 2},
+    "defaults": {"evaluation_episodes": 0},
+    "environments": [
+        {
+            "id": "ShortCorridor-v0",
+            "name": "corridor",
+            "episodes": 16,
+            "max_episode_steps": 50,
+            "optimizer": {
+                "learning_rate": {1: [2**-12, 2**-10], 4: [2**-9, 2**-7]},
+            },
+        }
+    ],
+    "estimators": [{"name": "total-return"}],
+}
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    """The study and its tuning, made by one call."""
+    project = Project(tmp_path_factory.mktemp("tuned"))
+    project.write(TUNED)
+    project.said = project.succeed()
+    return project
+
+
+def chosen(project):
+    file = project.results / "tuned" / "chosen.json"
+    return json.loads(file.read_text())["chosen"]
+
+
+def test_one_call_chooses_and_reports(tuned):
+    """Report, choice, and the tables of the tuning study; of that no report."""
+    made, tuning = tuned.results / "tuned", tuned.results / "tuned-tuning"
+    assert (made / "report.html").stat().st_size > 10_000
+    assert (made / "figures" / "tuning-corridor.svg").exists()
+    runs = pd.read_csv(tuning / "tables" / "runs.csv")
+    assert set(runs["seed"]) == {10_000, 10_001}
+    assert len(runs) == 2 * 2 * 2
+    assert (tuning / "tracked.json").exists()
+    assert not (tuning / "report.html").exists()
+
+
+def test_each_chosen_step_size_is_the_one_with_the_highest_area(tuned):
+    """Recomputed from the runs of the tuning study."""
+    runs = pd.read_csv(tuned.results / "tuned-tuning" / "tables" / "runs.csv")
+    assert set(runs["status"]) == {"finished"}
+    means = runs.groupby(["n", "learning_rate"])["area"].mean()
+    best = {n: means[n].idxmax() for n in (1, 4)}
+    label = "corridor, total-return, N = {}"
+    assert chosen(tuned) == {label.format(n): best[n] for n in (1, 4)}
+
+
+def test_the_tables_hold_the_chosen_step_sizes_on_the_studys_own_seeds(tuned):
+    """No run of the others has been made, and none of the tuning seeds is there."""
+    runs = pd.read_csv(tuned.results / "tuned" / "tables" / "runs.csv")
+    assert set(runs["status"]) == {"finished"}
+    rows = runs[["n", "learning_rate", "seed"]].itertuples(index=False, name=None)
+    places = {1: "corridor, total-return, N = 1", 4: "corridor, total-return, N = 4"}
+    wanted = [(n, chosen(tuned)[at], s) for n, at in places.items() for s in (0, 1)]
+    assert sorted(rows) == sorted(wanted)
+    assert len(tuned.run_folders()) == 8 + 4
+
+
+def test_the_study_file_is_that_of_the_chosen_step_sizes(tuned):
+    """What commands after training read has one cell for each N."""
+    study = read_study(tuned.results / "tuned" / "study.json")
+    assert {place(c): c.alpha for c in study.cells} == chosen(tuned)
+    tuning = read_study(tuned.results / "tuned-tuning" / "study.json")
+    expected = tuning_study(load_study(TUNED))
+    assert tuning.cells == expected.cells
+    assert tuning.seeds == expected.seeds
+
+
+def test_a_second_call_has_nothing_to_do(tuned):
+    """The choice is read from its file, and not a file is written."""
+    files = {p: p.stat().st_mtime_ns for p in tuned.results.rglob("*.*")}
+    assert NOTHING in tuned.succeed()
+    assert {p: p.stat().st_mtime_ns for p in tuned.results.rglob("*.*")} == files
+
+
+def test_a_seed_added_needs_no_new_choice(tuned):
+    """By `snakemake -n`: the chosen step sizes alone are trained, nothing is tuned."""
+    tuned.write(TUNED | {"seeds": 3})
+    jobs = tuned.jobs()
+    tuned.write(TUNED)
+    assert jobs["train"] == 2, "a block for each N, at its chosen step size"
+    assert "choose" not in jobs
