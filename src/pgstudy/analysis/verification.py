@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pgstudy.analysis import products
+from pgstudy.analysis.reading import TRACKED
 from pgstudy.experiment.retraining import Retrained, retrain, sample
 from pgstudy.experiment.runs import Store, file_digest, write_json
 from pgstudy.experiment.study import Study
@@ -73,7 +74,7 @@ def _remade(store: Store, study: Study, folder: Path) -> dict[str, bool]:
     """Make every file once more, elsewhere. Returns by name whether it is the same."""
     with tempfile.TemporaryDirectory() as place:
         other = Path(place)
-        quoted = (VERIFICATION, products.TRACKED)  # by the report
+        quoted = (VERIFICATION, TRACKED)  # by the report
         for name in quoted:
             if (folder / name).is_file():
                 shutil.copy(folder / name, other)

@@ -61,10 +61,10 @@ def results_of(study_file: Path) -> Path:
 
 def make(step: str, study_file: Path) -> Any:
     """One step of `analysis.products`, by its name."""
-    from pgstudy.analysis import products  # imports pandas
+    from pgstudy.analysis import products, reading  # they import pandas
 
     study, store = study_of(study_file), Store(results_of(study_file))
     try:
         return getattr(products, step)(store, study, study_file.parent)
-    except products.Missing as error:
+    except reading.Missing as error:
         raise UserError(str(error)) from None

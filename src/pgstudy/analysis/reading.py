@@ -1,0 +1,113 @@
+"""What earlier steps wrote below results/<study>/, read again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pgstudy.analysis.aggregates import Aggregates
+from pgstudy.analysis.names import GRADIENT_COLUMNS
+from pgstudy.analysis.tables import NAMES, Tables
+from pgstudy.experiment.runs import Store
+from pgstudy.experiment.study import Study, folder_name
+from pgstudy.experiment.tuning import tuning_study
+
+ACCEPTANCE, CLAIMS, TRACKED = "acceptance.csv", "claims.csv", "tracked.json"
+# Of its columns: texts may look like numbers or be empty, numbers may be missing.
+TEXT = ("item", "id", "kind", "cell", "quantity", "why", "verdict", "reason")
+COUNTS = ("runs", "finished", "stuck")
+NUMBERS = ("value", "below", "tolerance", "ours", "low", "high", *COUNTS)
+# A label such as "none" or "1" is text, not a missing value or a number.
+LABELS = ("environment", "at", "policy", "estimator", "claim", "quantity", "figure")
+TABLE: Any = {
+    "keep_default_na": False, "na_values": [""], "dtype": dict.fromkeys(LABELS, str),
+}  # fmt: skip
+
+
+class Missing(RuntimeError):
+    """What a step needs is not there; the message names the command that makes it."""
+
+
+def read_tables(store: Store, study: Study, folder: Path) -> Tables:
+    """The tables that are there. Errors: Missing."""
+    for name in NAMES:
+        need(folder / "tables" / f"{name}.csv", "tables")
+    return Tables.read(folder / "tables")
+
+
+def read_tuning(store: Store, study: Study) -> Tables | None:
+    """The tables of the study that chose this one's step sizes. Errors: Missing."""
+    if not study.tune_seeds:
+        return None
+    return read_tables(store, study, store.results / tuning_study(study).name)
+
+
+def read_aggregates(folder: Path) -> Aggregates:
+    """What `tables` wrote of cells beside cells. Errors: Missing."""
+    need(folder / "tables" / "pairs.csv", "tables")
+    return Aggregates.read(folder / "tables")
+
+
+def read_films(folder: Path) -> list[dict[str, Any]]:
+    """The entries of films.json, each with its `data`; none if no film was made."""
+    entries: list[dict[str, Any]] = read_json(folder / "films" / "films.json", [])
+    return [
+        entry | {"data": (folder / "films" / entry["file"]).read_bytes()}
+        if entry.get("file")
+        else entry
+        for entry in entries
+    ]
+
+
+def read_json(file: Path, otherwise: Any) -> Any:
+    """What a JSON file holds, or something else where there is none."""
+    return json.loads(file.read_text("utf-8")) if file.is_file() else otherwise
+
+
+def gradients_file(folder: Path, environment: str) -> Path:
+    """Where the measurements of an environment's gradients are."""
+    return folder / "gradients" / f"{folder_name(environment)}.csv"
+
+
+def read_gradients(study: Study, folder: Path) -> pd.DataFrame:
+    """The measurements of all environments; no rows where the study has none.
+
+    Errors: Missing.
+    """
+    if study.gradients is None:
+        return pd.DataFrame(columns=GRADIENT_COLUMNS)
+    files = [gradients_file(folder, environment) for environment in study.environments]
+    for file in files:
+        need(file, "gradients")
+    table: pd.DataFrame = pd.concat(pd.read_csv(file, **TABLE) for file in files)
+    return table
+
+
+def read_acceptance(store: Store, study: Study, folder: Path) -> pd.DataFrame | None:
+    """What `comparison` wrote; None if nothing published is named. Errors: Missing."""
+    if not study.published:
+        return None
+    need(folder / ACCEPTANCE, "compare")
+    table: pd.DataFrame = pd.read_csv(
+        folder / ACCEPTANCE,
+        keep_default_na=False,
+        na_values={name: [""] for name in NUMBERS},
+        dtype=dict.fromkeys(TEXT, str),
+    )
+    return table
+
+
+def need(file: Path, command: str) -> None:
+    """Errors: Missing, naming the command that makes the file."""
+    if not file.exists():
+        raise Missing(f"{file} is missing; run `pgstudy {command}` first")
+
+
+def read_claims(folder: Path) -> pd.DataFrame:
+    """The claims and their verdicts. Errors: Missing."""
+    need(folder / CLAIMS, "claims")
+    table: pd.DataFrame = pd.read_csv(folder / CLAIMS, **TABLE)
+    return table
