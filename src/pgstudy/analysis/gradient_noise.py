@@ -23,6 +23,7 @@ from pgstudy.analysis.statistics import BOOTSTRAP_SEED, CONFIDENCE, Array
 from pgstudy.experiment.resolving import reason_to_leave_out
 from pgstudy.experiment.runs import MILESTONES, POLICY, Run, Store
 from pgstudy.experiment.study import Study
+from pgstudy.learning.gradients import one_thread
 from pgstudy.learning.results import Column
 from pgstudy.learning.specification import EstimatorSpecification
 
@@ -41,6 +42,7 @@ class Reference:
     kind: str
 
 
+@one_thread()  # with more, the last digits of sums would depend on their number
 def measure(store: Store, study: Study, environment: str) -> pd.DataFrame:
     """A row per fraction, estimator and N, then `slope` rows (N empty) for each
     fraction and estimator. Empty if no run of the environment is finished.
