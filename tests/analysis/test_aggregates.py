@@ -12,7 +12,7 @@ import scipy.stats
 from pgstudy.analysis import aggregates, comparisons, statistics, tables
 from pgstudy.analysis.aggregates import Aggregates
 from pgstudy.analysis.histories import History
-from pgstudy.analysis.tables import Tables, best_cells, seed_curves
+from pgstudy.analysis.tables import Tables, at_best_step_sizes, seed_curves
 from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.runs import UPDATES, Store
 
@@ -203,7 +203,8 @@ def test_of_several_step_sizes_at_one_n_the_best_stands():
     finals = [[-50.0] * 4, [-35.0] * 4, [-20.0, *[NAN] * 3], [-65.0] * 4]
     assert [c.alpha for c in study.cells] == [0.5, 0.25, 0.125, 0.5]
     made = made_tables(study, finals)
-    assert best_cells(study, made) == [study.cells[1], study.cells[3]]
+    shown = at_best_step_sizes(study, made)
+    assert list(shown.cells) == [study.cells[1], study.cells[3]]
     found = aggregates.build(study, made)
     assert scores_at(found, 1)["estimate"]["mean"] == 0.75
     assert len(found.pairs) == 1

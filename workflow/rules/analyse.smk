@@ -2,12 +2,10 @@
 
 from urllib.parse import unquote
 
+from pgstudy.analysis.names import AGGREGATES, TABLES
 from pgstudy.experiment.study import folder_name
 
-NAMES = ["runs", "seeds", "curves", "updates", "summary"]
-
 TUNED = [f"results/{TUNING.name}/tracked.json"] if TUNING else []
-TABLES = [*NAMES, "scores", "profiles", "pairs", "adequacy"]
 GRADIENTS = expand(
     f"results/{STUDY.name}/gradients/{{environment}}.csv",
     environment=map(folder_name, STUDY.environments if STUDY.gradients else []),
@@ -51,7 +49,9 @@ rule tables:
         manifests=manifests,
     output:
         report(
-            expand("results/{{study}}/tables/{table}.csv", table=TABLES),
+            expand(
+                "results/{{study}}/tables/{table}.csv", table=[*TABLES, *AGGREGATES]
+            ),
             "../report/tables.rst",
             "Tables",
         ),
@@ -60,6 +60,7 @@ rule tables:
     params:
         code=code_digest(
             "analysis/tables.py",
+            "analysis/tabular.py",
             "analysis/histories.py",
             "analysis/rows.py",
             "analysis/statistics.py",

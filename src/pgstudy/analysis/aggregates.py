@@ -8,16 +8,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pgstudy.analysis import comparisons
+from pgstudy.analysis.names import AGGREGATES
 from pgstudy.analysis.statistics import Array
-from pgstudy.analysis.tables import Tables, best_cells, csv_writer, rows_of
-from pgstudy.experiment.runs import write_atomically
+from pgstudy.analysis.tables import Tables, at_best_step_sizes, rows_of
+from pgstudy.analysis.tabular import TableSet
 from pgstudy.experiment.study import Cell, Study
 
 DENOMINATOR = (
@@ -30,41 +30,31 @@ SCORE = (
     "without one have none."
 )
 GRID = np.linspace(0, 1.2, 61)
-TEXT = dict.fromkeys(
-    ("environment", "estimator", "one_estimator", "two_estimator", "aggregate"), str
-)
 
 
 @dataclass(frozen=True)
-class Aggregates:
+class Aggregates(TableSet):
     """scores: a row per estimator, N and aggregate, over environments; profiles: the
     share of runs above each score; pairs: two cells of one environment; adequacy: the
     width of the interval that fewer seeds would have given.
     """
+
+    NAMES = AGGREGATES
+    TYPES = dict.fromkeys(
+        ("environment", "estimator", "one_estimator", "two_estimator", "aggregate"), str
+    )
 
     scores: pd.DataFrame
     profiles: pd.DataFrame
     pairs: pd.DataFrame
     adequacy: pd.DataFrame
 
-    def write(self, folder: Path) -> None:
-        """Write each as CSV with full precision."""
-        for name, table in vars(self).items():
-            write_atomically(folder / f"{name}.csv", csv_writer(table))
-
-    @classmethod
-    def read(cls, folder: Path) -> Aggregates:
-        """The inverse of `write`."""
-        names = ("scores", "profiles", "pairs", "adequacy")
-        options: Any = {"keep_default_na": False, "na_values": [""], "dtype": TEXT}
-        return cls(*(pd.read_csv(folder / f"{n}.csv", **options) for n in names))
-
 
 def build(study: Study, tables: Tables) -> Aggregates:
     """All four. Of several step sizes at one N the best one stands for it."""
-    cells = best_cells(study, tables)
+    shown = at_best_step_sizes(study, tables)
     scores, profiles = [], []
-    for (estimator, n), group in _across_environments(cells).items():
+    for (estimator, n), group in _across_environments(shown).items():
         found = [_scores(tables, cell) for cell in group]
         strata = [values for values in found if values is not None]
         if not strata:
@@ -75,8 +65,8 @@ def build(study: Study, tables: Tables) -> Aggregates:
         share, low, high = comparisons.performance_profile(strata, GRID)
         columns = {"score": GRID, "share": share, "low": low, "high": high}
         profiles.append(pd.DataFrame(place | columns))
-    pairs = [row for e in study.environments for row in _pairs(tables, cells, e)]
-    adequacy = [row for cell in cells for row in _adequacy(tables, cell)]
+    pairs = [row for e in study.environments for row in _pairs(tables, shown, e)]
+    adequacy = [row for cell in shown.cells for row in _adequacy(tables, cell)]
     return Aggregates(
         _table(scores, SCORE_COLUMNS),
         pd.concat(profiles) if profiles else _table([], PROFILE_COLUMNS),
@@ -100,9 +90,9 @@ def _table(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _across_environments(cells: list[Cell]) -> dict[tuple[str, int], list[Cell]]:
+def _across_environments(study: Study) -> dict[tuple[str, int], list[Cell]]:
     found: dict[tuple[str, int], list[Cell]] = {}
-    for cell in cells:
+    for cell in study.cells:
         found.setdefault((cell.estimator, cell.n), []).append(cell)
     return found
 
@@ -123,10 +113,10 @@ def _score_rows(strata: list[Array]) -> Iterator[dict[str, Any]]:
         yield {"aggregate": name, **found._asdict()}
 
 
-def _pairs(tables: Tables, cells: list[Cell], environment: str) -> list[dict[str, Any]]:
+def _pairs(tables: Tables, study: Study, environment: str) -> list[dict[str, Any]]:
     """Every two cells of an environment."""
-    here = [cell for cell in cells if cell.environment == environment]
-    rows = [_pair(tables, one, two) for one, two in itertools.combinations(here, 2)]
+    pairs = itertools.combinations(study.cells_of(environment), 2)
+    rows = [_pair(tables, one, two) for one, two in pairs]
     adjusted = comparisons.holm(np.array([row["p"] for row in rows], np.float64))
     return [row | {"p_holm": p} for row, p in zip(rows, adjusted, strict=True)]
 

@@ -40,8 +40,7 @@ class DamagedCapsule(ValueError):
 
 def pack(store: Store, study: Study, folder: Path) -> Path:
     """Write capsule.zip beside the study's results. Returns its path."""
-    runs = [store.run(cell, seed) for cell in study.cells for seed in study.seeds]
-    complete = [run for run in runs if run.is_complete()]
+    complete = [run for run in store.every_run(study) if run.is_complete()]
     with tempfile.TemporaryDirectory() as place:
         crate_folder = Path(place) / "capsule"
         _crate(store, study, folder, complete).write(crate_folder)

@@ -13,7 +13,7 @@ import pandas as pd
 from pgstudy.analysis.aggregates import Aggregates
 from pgstudy.analysis.comparisons import Interval
 from pgstudy.analysis.names import FRACTIONS
-from pgstudy.analysis.tables import Tables, best_cells, rows_of
+from pgstudy.analysis.tables import Tables, at_best_step_sizes, rows_of
 from pgstudy.analysis.tuning import step_size_slope
 from pgstudy.experiment.study import Study, folder_name
 
@@ -65,8 +65,7 @@ def _of_gradients(
     study: Study, environment: str, measured: pd.DataFrame
 ) -> Iterator[Claim]:
     figure = f"gradients-{folder_name(environment)}"
-    first = study.cells_of(environment, study.estimators[0]) or study.cells
-    estimator, largest = first[0].estimator, max(study.sample_counts)
+    estimator, largest = study.estimators[0], max(study.sample_counts)
     for row in _rows(measured[measured["slope"].notna()], estimator):
         found = Interval(row["slope"], row["slope_low"], row["slope_high"])
         yield Claim(
@@ -135,12 +134,7 @@ def _of_returns(
 def _at_equal_updates(
     study: Study, tables: Tables, environment: str, estimator: str
 ) -> Iterator[Claim]:
-    place = environment, estimator
-    cells = [
-        cell
-        for cell in best_cells(study, tables)
-        if (cell.environment, cell.estimator) == place
-    ]
+    cells = at_best_step_sizes(study, tables).cells_of(environment, estimator)
     ends = min(cells, key=lambda c: c.n), max(cells, key=lambda c: c.n)
     last = [
         rows_of(tables.updates, cell).sort_values("update").tail(1) for cell in ends

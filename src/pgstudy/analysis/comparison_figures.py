@@ -12,7 +12,7 @@ from pgstudy.analysis.aggregates import Aggregates
 from pgstudy.analysis.figures import Drawn, errors, finish, panels, share_y
 from pgstudy.analysis.names import FEW_RUNS
 from pgstudy.analysis.statistics import Array
-from pgstudy.analysis.tables import Tables, best_cells, rows_of
+from pgstudy.analysis.tables import Tables, at_best_step_sizes, rows_of
 from pgstudy.experiment.study import Cell, Study
 
 LARGEST = 12  # cells of a matrix that can still be read
@@ -21,11 +21,11 @@ LARGEST = 12  # cells of a matrix that can still be read
 def equal_updates(study: Study, tables: Tables, environment: str) -> Drawn:
     """Return against the number of updates: the picture that flatters a large N."""
     figure, axes_list = panels(len(study.estimators))
-    shown = [c for c in best_cells(study, tables) if c.environment == environment]
+    best = at_best_step_sizes(study, tables)
     rows = []
     for axes, estimator in zip(axes_list, study.estimators, strict=True):
         axes.set(title=estimator, xlabel="updates")
-        for cell in (c for c in shown if c.estimator == estimator):
+        for cell in best.cells_of(environment, estimator):
             curve = rows_of(tables.updates, cell)
             colour = style.looks(study).of(cell)
             band = curve[curve["runs"] >= FEW_RUNS]
@@ -43,10 +43,10 @@ def equal_updates(study: Study, tables: Tables, environment: str) -> Drawn:
 def wall_clock(study: Study, tables: Tables) -> Drawn:
     """Final return against the training time of a run."""
     figure, axes_list = panels(len(study.environments))
-    cells, rows = best_cells(study, tables), []
+    best, rows = at_best_step_sizes(study, tables), []
     for axes, environment in zip(axes_list, study.environments, strict=True):
         axes.set(title=environment, xlabel="seconds of training per run")
-        for cell in (c for c in cells if c.environment == environment):
+        for cell in best.cells_of(environment):
             row = rows_of(tables.summary, cell)
             index = study.estimators.index(cell.estimator)
             axes.errorbar(
@@ -87,10 +87,10 @@ def profiles(study: Study, aggregates: Aggregates) -> Drawn:
 
 def improvement(study: Study, tables: Tables, aggregates: Aggregates) -> Drawn:
     """P(the row's cell ends above the column's): a matrix per environment."""
-    cells = best_cells(study, tables)
+    best = at_best_step_sizes(study, tables)
     figure, axes_list = panels(len(study.environments), square=True)
     for axes, environment in zip(axes_list, study.environments, strict=True):
-        here = [c for c in cells if c.environment == environment][:LARGEST]
+        here = best.cells_of(environment)[:LARGEST]
         pairs = aggregates.pairs[aggregates.pairs["environment"] == environment]
         labels = [f"{c.estimator}, {c.n}" for c in here]
         values = _matrix(here, pairs)

@@ -72,7 +72,7 @@ def stratified(values: Sequence[Array], aggregate: Aggregate) -> Interval:
     generator = np.random.default_rng(BOOTSTRAP_SEED)
     picks = [generator.integers(len(v), size=(len(v), RESAMPLES)) for v in values]
     draws = np.concatenate([v[p] for v, p in zip(values, picks, strict=True)])
-    return _interval(estimate, np.asarray(aggregate(draws)))
+    return percentile_interval(estimate, np.asarray(aggregate(draws)))
 
 
 def performance_profile(
@@ -92,7 +92,8 @@ def performance_profile(
     return share, low, high
 
 
-def _interval(estimate: float, draws: Array) -> Interval:
+def percentile_interval(estimate: float, draws: Array) -> Interval:
+    """The middle 95 % of bootstrap draws, [R]."""
     low, high = np.quantile(draws, [TAIL, 1 - TAIL])
     return Interval(estimate, float(low), float(high))
 
@@ -116,7 +117,7 @@ def probability_of_improvement(one: Array, two: Array) -> Interval:
         for n in wins.shape
     )
     draws = ((times_one @ wins) * times_two).sum(axis=1) / wins.size
-    return _interval(estimate, draws)
+    return percentile_interval(estimate, draws)
 
 
 def welch(one: Array, two: Array) -> Welch:
@@ -210,4 +211,4 @@ def log_log_slope(x: Array, estimates: Array, draws: Array) -> Interval:
     slope = float(factors @ np.log(estimates[rows]))
     if not known:
         return Interval(slope, math.nan, math.nan)
-    return _interval(slope, factors @ logs[rows])
+    return percentile_interval(slope, factors @ logs[rows])

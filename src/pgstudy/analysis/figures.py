@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from pgstudy.analysis.names import FEW_RUNS
 from pgstudy.analysis.style import COLUMNS
-from pgstudy.analysis.tables import Tables, best_cells, rows_of, seed_curves
+from pgstudy.analysis.tables import Tables, at_best_step_sizes, rows_of, seed_curves
 from pgstudy.experiment.study import Cell, Study, step_size_text
 
 PANEL = 3.2, 2.5  # inches, width and height of one panel
@@ -78,9 +78,7 @@ def _shown(
     """
     if style.looks(study).by_step_size:
         return study.cells_of(environment, estimator)
-    place = environment, estimator
-    cells = best_cells(study, tables)
-    return [c for c in cells if (c.environment, c.estimator) == place]
+    return at_best_step_sizes(study, tables).cells_of(environment, estimator)
 
 
 def share_y(axes_list: list[Axes], label: str) -> None:
@@ -159,12 +157,11 @@ def final_returns_panel(
     axes.set_xticks(range(len(study.sample_counts)), map(str, study.sample_counts))
     axes.set_xlim(-0.6, len(study.sample_counts) - 0.4)
     width = 0.6 / len(study.estimators)
+    best = at_best_step_sizes(study, tables)
     for index, estimator in enumerate(study.estimators):
         shift = (index - (len(study.estimators) - 1) / 2) * width
         place = {n: i + shift for i, n in enumerate(study.sample_counts)}
-        cells = best_cells(study, tables)
-        place_of = environment, estimator
-        shown = [c for c in cells if (c.environment, c.estimator) == place_of]
+        shown = best.cells_of(environment, estimator)
         summary = pd.concat([rows_of(tables.summary, cell) for cell in shown])
         runs = pd.concat([rows_of(tables.runs, cell) for cell in shown])
         look: Any = {"color": style.estimator_colour(study, index), "ls": ""}

@@ -52,11 +52,9 @@ def measure(store: Store, study: Study, environment: str) -> pd.DataFrame:
         return pd.DataFrame(columns=GRADIENT_COLUMNS)
     effort = Effort(**(study.gradients or {}))
     rows: list[dict[str, Any]] = []
+    estimators, specification = _estimators(study, environment), run.cell.specification
     for at, arrays in policies(run).items():
-        estimators = _estimators(study, environment)
-        specification = run.cell.specification
-        name = f"{environment} {at}"
-        probe = Probe(specification, arrays, estimators, effort, name)
+        probe = Probe(specification, arrays, estimators, effort, f"{environment} {at}")
         reference = _reference(probe, run)
         place = {
             "environment": environment, "at": at, "policy": run.name,
@@ -70,9 +68,8 @@ def policy_run(store: Store, study: Study, environment: str) -> Run | None:
     """The run whose policies are measured: of the first estimator at its largest N,
     the first seed that finished.
     """
-    first = next(c for c in study.cells if c.environment == environment)
-    cells = study.cells_of(environment, first.estimator)
-    cell = max(cells, key=lambda c: c.n)
+    first = study.cells_of(environment)[0].estimator
+    cell = max(study.cells_of(environment, first), key=lambda c: c.n)
     runs = [store.run(cell, seed) for seed in study.seeds]
     return next((run for run in runs if run.status() == "finished"), None)
 
@@ -89,7 +86,7 @@ def policies(run: Run) -> dict[str, dict[str, Column]]:
 
 
 def _estimators(study: Study, environment: str) -> dict[str, EstimatorSpecification]:
-    cells = [c for c in study.cells if c.environment == environment]
+    cells = study.cells_of(environment)
     return {c.estimator: c.specification.estimator for c in cells}
 
 
@@ -128,10 +125,6 @@ def _rows(
         slope = log_log_slope(ns.astype(float), estimates, draw)
         yield {"estimator": name, "slope": slope.estimate,
                "slope_low": slope.low, "slope_high": slope.high}  # fmt: skip
-
-
-def _undefined(how: EstimatorSpecification, n: int) -> str:
-    return reason_to_leave_out(vars(how), n)
 
 
 class Noise:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pgstudy.analysis.statistics import Array
 from pgstudy.learning.baselines import LearnedValue, StepWeights
-from pgstudy.learning.gradients import gradient, one_thread
+from pgstudy.learning.gradients import gradient
 from pgstudy.learning.lanes import make_lanes
 from pgstudy.learning.policies import load, make_policy
 from pgstudy.learning.results import Column
@@ -79,23 +79,21 @@ class Probe:
         """Estimates from LANES trajectories each, of little variance: [G, P]."""
         found = []
         weights = StepWeights(REFERENCE)
-        with one_thread():
-            for batch in self._batches(LANES):
-                found.append(self._gradient(REFERENCE, weights, batch))
-                for remembering in self._weights.values():
-                    remembering(batch)
+        for batch in self._batches(LANES):
+            found.append(self._gradient(REFERENCE, weights, batch))
+            for remembering in self._weights.values():
+                remembering(batch)
         return np.array(found)
 
     def samples(self, n: int, names: Sequence[str]) -> Samples:
         """Estimates from fresh batches of N trajectories, the same for each name."""
         found: dict[str, list[Array]] = {name: [] for name in names}
         steps = []
-        with one_thread():
-            for batch in self._batches(n):
-                steps.append(len(batch.inputs))
-                for name in names:
-                    how, weights = self._estimators[name], self._weights[name]
-                    found[name].append(self._gradient(how, weights, batch))
+        for batch in self._batches(n):
+            steps.append(len(batch.inputs))
+            for name in names:
+                how, weights = self._estimators[name], self._weights[name]
+                found[name].append(self._gradient(how, weights, batch))
         return Samples(
             {k: np.array(v) for k, v in found.items()}, sum(steps) / len(steps)
         )

@@ -7,6 +7,8 @@ import re
 from pgstudy.experiment.study import Study, folder_name
 
 FEW_RUNS = 5  # below this an interval says little, and none is drawn
+TABLES = ("runs", "seeds", "curves", "updates", "summary")
+AGGREGATES = ("scores", "profiles", "pairs", "adequacy")  # beside them
 NUMBERS, TABLE = "numbers.tex", "table.tex"
 FRACTIONS = ("start", "middle", "end")  # of a run's training
 GRADIENT_COLUMNS = [

@@ -27,7 +27,8 @@ from pgstudy.analysis.reading import (
     read_tables,
     read_tuning,
 )
-from pgstudy.analysis.tables import build, csv_writer
+from pgstudy.analysis.tables import build
+from pgstudy.analysis.tabular import csv_writer
 from pgstudy.experiment.runs import Store, write_atomically
 from pgstudy.experiment.study import Study
 from pgstudy.experiment.tuning import RULE
@@ -125,7 +126,6 @@ def report(store: Store, study: Study, folder: Path) -> None:
         need(folder / "figures" / f"{name}.png", "figures")
     for name in paper_figure_names(study) if study.published else []:
         need(folder / "paper" / f"{name}.png", "paper")
-    runs = [store.run(cell, seed) for cell in study.cells for seed in study.seeds]
     contents = Contents(
         tables=read,
         aggregates=read_aggregates(folder),
@@ -133,7 +133,7 @@ def report(store: Store, study: Study, folder: Path) -> None:
         claims=read_claims(folder),
         acceptance=read_acceptance(store, study, folder),
         verified=verification.line(folder),
-        made=facts(runs),
+        made=facts(store.every_run(study)),
         films=read_films(folder),
         tracked=read_json(folder / TRACKED, {}),
     )

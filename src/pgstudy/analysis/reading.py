@@ -10,7 +10,8 @@ import pandas as pd
 
 from pgstudy.analysis.aggregates import Aggregates
 from pgstudy.analysis.names import GRADIENT_COLUMNS
-from pgstudy.analysis.tables import NAMES, Tables
+from pgstudy.analysis.tables import Tables
+from pgstudy.analysis.tabular import read_csv
 from pgstudy.experiment.runs import Store
 from pgstudy.experiment.study import Study, folder_name
 from pgstudy.experiment.tuning import tuning_study
@@ -20,11 +21,8 @@ ACCEPTANCE, CLAIMS, TRACKED = "acceptance.csv", "claims.csv", "tracked.json"
 TEXT = ("item", "id", "kind", "cell", "quantity", "why", "verdict", "reason")
 COUNTS = ("runs", "finished", "stuck")
 NUMBERS = ("value", "below", "tolerance", "ours", "low", "high", *COUNTS)
-# A label such as "none" or "1" is text, not a missing value or a number.
 LABELS = ("environment", "at", "policy", "estimator", "claim", "quantity", "figure")
-TABLE: Any = {
-    "keep_default_na": False, "na_values": [""], "dtype": dict.fromkeys(LABELS, str),
-}  # fmt: skip
+LABEL_TYPES = dict.fromkeys(LABELS, str)
 
 
 class Missing(RuntimeError):
@@ -33,7 +31,7 @@ class Missing(RuntimeError):
 
 def read_tables(store: Store, study: Study, folder: Path) -> Tables:
     """The tables that are there. Errors: Missing."""
-    for name in NAMES:
+    for name in Tables.NAMES:
         need(folder / "tables" / f"{name}.csv", "tables")
     return Tables.read(folder / "tables")
 
@@ -82,7 +80,7 @@ def read_gradients(study: Study, folder: Path) -> pd.DataFrame:
     files = [gradients_file(folder, environment) for environment in study.environments]
     for file in files:
         need(file, "gradients")
-    table: pd.DataFrame = pd.concat(pd.read_csv(file, **TABLE) for file in files)
+    table: pd.DataFrame = pd.concat(read_csv(file, LABEL_TYPES) for file in files)
     return table
 
 
@@ -109,5 +107,4 @@ def need(file: Path, command: str) -> None:
 def read_claims(folder: Path) -> pd.DataFrame:
     """The claims and their verdicts. Errors: Missing."""
     need(folder / CLAIMS, "claims")
-    table: pd.DataFrame = pd.read_csv(folder / CLAIMS, **TABLE)
-    return table
+    return read_csv(folder / CLAIMS, LABEL_TYPES)

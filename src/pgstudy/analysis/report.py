@@ -97,7 +97,7 @@ def _values(study: Study, contents: Contents) -> dict[str, Any]:
         "commits": sorted(tables.runs["commit"].dropna().unique()),
         "config": yaml.safe_dump(dict(study.config), sort_keys=False),
         "made": contents.made,
-        "films": [dict(f) | {"data": _inline(f, "webp")} for f in contents.films],
+        "films": [_film(entry) for entry in contents.films],
         "verified": contents.verified,
         "ended": tables.runs["ended"].dropna().max(),
         "checks": answers(study, tables.runs, contents.verified),
@@ -139,13 +139,18 @@ def _published(study: Study, folder: Path) -> list[dict[str, Any]]:
     ]
 
 
+def _film(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry with its film as an address; None where there is none."""
+    data = entry.get("data")
+    return {**entry, "data": data and _inline("webp", data)}
+
+
 def _png(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    return _inline("png", path.read_bytes())
 
 
-def _inline(film: Mapping[str, Any], kind: str) -> str | None:
-    data = film.get("data")
-    return data and f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+def _inline(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _learned(summary: pd.DataFrame) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from pgstudy.analysis.names import ENDINGS
-from pgstudy.analysis.tables import csv_writer
+from pgstudy.analysis.tabular import csv_writer
 from pgstudy.experiment.runs import write_atomically
 from pgstudy.experiment.study import Cell, Study, step_size_text
 

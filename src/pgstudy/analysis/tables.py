@@ -8,9 +8,7 @@ what happens to lie about.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -18,41 +16,27 @@ import pandas as pd
 from pgstudy.analysis import histories, rows, statistics
 from pgstudy.analysis.comparisons import area
 from pgstudy.analysis.histories import History
-from pgstudy.experiment.runs import Store, write_atomically
-from pgstudy.experiment.study import Cell, Study
-
-TEXT = dict.fromkeys(("environment", "estimator", "key", "commit"), str)
-CURVES = dict.fromkeys(
-    ("at", "update", "mean", "iqm", "low", "high"), float
-)  # even without rows
-NAMES = ("runs", "seeds", "curves", "updates", "summary")
+from pgstudy.analysis.names import TABLES
+from pgstudy.analysis.tabular import TableSet
+from pgstudy.experiment.runs import Store
+from pgstudy.experiment.study import Cell, Study, rivals
 
 
 @dataclass(frozen=True)
-class Tables:
+class Tables(TableSet):
     """The tables of a study; `seeds` has a curve per run, in the rows of `runs`."""
+
+    NAMES = TABLES
+    TYPES = dict.fromkeys(("environment", "estimator", "key", "commit"), str) | (
+        # even without rows
+        dict.fromkeys(("at", "update", "mean", "iqm", "low", "high"), float)
+    )
 
     runs: pd.DataFrame
     seeds: pd.DataFrame
     curves: pd.DataFrame
     updates: pd.DataFrame
     summary: pd.DataFrame
-
-    def write(self, folder: Path) -> None:
-        """Write each as CSV with full precision."""
-        for name, table in vars(self).items():
-            write_atomically(folder / f"{name}.csv", csv_writer(table))
-
-    @classmethod
-    def read(cls, folder: Path) -> Tables:
-        """The inverse of `write`."""
-        # A label such as "none" or "1" is text, not a missing value or a number.
-        options: Any = {
-            "keep_default_na": False,
-            "na_values": [""],
-            "dtype": TEXT | CURVES,
-        }
-        return cls(*(pd.read_csv(folder / f"{name}.csv", **options) for name in NAMES))
 
 
 def rows_of(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
@@ -78,26 +62,24 @@ def best(summary: pd.DataFrame) -> pd.DataFrame:
     return summary.sort_values(order, ascending=False, kind="stable")
 
 
-def best_cells(study: Study, tables: Tables) -> list[Cell]:
-    """The study's cells; of several step sizes at one N only the best one."""
-    rivals: dict[tuple[str, str, int], list[Cell]] = {}
-    for cell in study.cells:
-        place = cell.environment, cell.estimator, cell.n
-        rivals.setdefault(place, []).append(cell)
-    return [_best(tables, cells) for cells in rivals.values()]
+Order = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def _best(tables: Tables, rivals: list[Cell]) -> Cell:
-    if len(rivals) == 1:
-        return rivals[0]
-    summary = pd.concat([rows_of(tables.summary, cell) for cell in rivals])
-    alpha = best(summary)["learning_rate"].iloc[0]
-    return next(cell for cell in rivals if cell.alpha == alpha)
+def at_best_step_sizes(study: Study, tables: Tables, order: Order = best) -> Study:
+    """The study with only the best of several step sizes at one N.
+
+    order: puts rows of a summary, the best first.
+    """
+    cells = [_best(tables, group, order) for group in rivals(study.cells)]
+    return replace(study, cells=tuple(cells))
 
 
-def csv_writer(table: pd.DataFrame) -> Callable[[Path], object]:
-    """For `write_atomically`: CSV with full precision."""
-    return lambda path: table.to_csv(path, index=False, lineterminator="\n")
+def _best(tables: Tables, group: list[Cell], order: Order) -> Cell:
+    if len(group) == 1:
+        return group[0]
+    summary = pd.concat([rows_of(tables.summary, cell) for cell in group])
+    alpha = order(summary)["learning_rate"].iloc[0]
+    return next(cell for cell in group if cell.alpha == alpha)
 
 
 def build(store: Store, study: Study) -> Tables:
@@ -112,7 +94,7 @@ def _environment_tables(
 ) -> tuple[pd.DataFrame, ...]:
     """The five tables of one environment, whose cells share their bins."""
     unit, edges = study.unit(environment), _edges(store, study, environment)
-    cells = [cell for cell in study.cells if cell.environment == environment]
+    cells = study.cells_of(environment)
     runs = [[store.run(cell, seed) for seed in study.seeds] for cell in cells]
     found = [[histories.read(run, unit) for run in row] for row in runs]
     equal = _equal_updates(found, study.bins)
@@ -159,7 +141,7 @@ def _updates_table(
 
 def _edges(store: Store, study: Study, environment: str) -> statistics.Array:
     """Equal bins of the curves' unit, the same for every cell of the environment."""
-    cells = [c for c in study.cells if c.environment == environment]
+    cells = study.cells_of(environment)
     budgets, unit = [c.specification.budget for c in cells], study.unit(environment)
     if all(budget.unit == unit for budget in budgets):
         end = max(budget.amount for budget in budgets)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pgstudy.analysis.comparisons import Interval
+from pgstudy.analysis.comparisons import Interval, percentile_interval
 from pgstudy.analysis.statistics import BOOTSTRAP_SEED
-from pgstudy.analysis.tables import Tables, rows_of
+from pgstudy.analysis.tables import Tables, at_best_step_sizes
 from pgstudy.experiment.study import Study
 from pgstudy.experiment.tuning import place
 
@@ -24,12 +24,8 @@ def best_areas(summary: pd.DataFrame) -> pd.DataFrame:
 
 def chosen(study: Study, tables: Tables) -> dict[str, float]:
     """The step size of each environment, estimator and N of a tuning study."""
-    found = {}
-    for cell in study.cells:
-        rivals = [c for c in study.cells if place(c) == place(cell)]
-        rows = pd.concat([rows_of(tables.summary, c) for c in rivals])
-        found[place(cell)] = float(best_areas(rows)["learning_rate"].iloc[0])
-    return found
+    best = at_best_step_sizes(study, tables, best_areas)
+    return {place(cell): cell.alpha for cell in best.cells}
 
 
 def step_size_slope(runs: pd.DataFrame) -> Interval:
@@ -55,8 +51,10 @@ def step_size_slope(runs: pd.DataFrame) -> Interval:
     seeds = tables[0].shape[1]
     generator = np.random.default_rng(BOOTSTRAP_SEED)
     draws = [slope(generator.integers(seeds, size=seeds)) for _ in range(SLOPES)]
-    low, high = np.quantile(draws, [0.025, 0.975]) if seeds > 1 else (np.nan, np.nan)
-    return Interval(slope(np.arange(seeds)), float(low), float(high))
+    estimate = slope(np.arange(seeds))
+    if seeds < 2:
+        return Interval(estimate, np.nan, np.nan)
+    return percentile_interval(estimate, np.array(draws))
 
 
 def _highest(table: pd.DataFrame, seeds: Any) -> float:

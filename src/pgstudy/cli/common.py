@@ -46,25 +46,21 @@ def main() -> None:
         sys.exit(1)
 
 
-def study_of(study_file: Path) -> Study:
-    """The study of a study file. Errors: UserError."""
+def opened(study_file: Path) -> tuple[Study, Store]:
+    """The study of a study file, and its runs' store. Errors: UserError."""
     try:
-        return read_study(study_file)
+        study = read_study(study_file)
     except NotAStudyFile as error:
         raise UserError(str(error)) from None
+    return study, Store(study_file.resolve().parents[1])
 
 
-def results_of(study_file: Path) -> Path:
-    """The results folder that a study file lies in: results/<study>/study.json."""
-    return study_file.resolve().parents[1]
-
-
-def make(step: str, study_file: Path) -> Any:
-    """One step of `analysis.products`, by its name."""
+def make(step: str, study_file: Path, *more: str) -> Any:
+    """One step of `analysis.products`, by its name. Errors: UserError."""
     from pgstudy.analysis import products, reading  # they import pandas
 
-    study, store = study_of(study_file), Store(results_of(study_file))
+    study, store = opened(study_file)
     try:
-        return getattr(products, step)(store, study, study_file.parent)
+        return getattr(products, step)(store, study, study_file.parent, *more)
     except reading.Missing as error:
         raise UserError(str(error)) from None

@@ -6,15 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pgstudy.cli.common import (
-    StudyFile,
-    UserError,
-    app,
-    make,
-    results_of,
-    study_of,
-)
-from pgstudy.experiment.runs import Store
+from pgstudy.cli.common import StudyFile, UserError, app, make
 
 
 @app.command()
@@ -29,13 +21,10 @@ def gradients(
     environment: Annotated[str, typer.Argument(help="all, if left out")] = "",
 ) -> None:
     """Measure gradient estimates at saved policies, and write gradients/."""
-    from pgstudy.analysis import products  # imports torch
-
-    if not environment:
+    if environment:
+        make("measure_gradients", study_file, environment)
+    else:
         make("gradients", study_file)
-        return
-    study, store = study_of(study_file), Store(results_of(study_file))
-    products.measure_gradients(store, study, study_file.parent, environment)
 
 
 @app.command()

@@ -16,14 +16,13 @@ from pgstudy.cli.common import (
     UserError,
     app,
     make,
-    results_of,
-    study_of,
+    opened,
 )
 from pgstudy.experiment.config import repeated_keys, schema
 from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.runs import Store, write_json
 from pgstudy.experiment.settings import settings_table
-from pgstudy.experiment.study import Block
+from pgstudy.experiment.study import Block, rivals
 
 
 @app.command()
@@ -40,8 +39,7 @@ def check(config: Annotated[Path, typer.Argument(help="a config file")]) -> None
     cells, tuning = len(study.cells), study.tune_seeds
     runs = f"{cells * len(study.seeds)} runs"
     if tuning:
-        places = len({(c.environment, c.estimator, c.n) for c in study.cells})
-        reported = places * len(study.seeds)
+        reported = len(rivals(study.cells)) * len(study.seeds)
         runs = f"{cells * len(tuning)} runs to choose by, {reported} to report"
     print(f"{study.name}: {cells} cells, {runs}")
     for cell in study.left_out:
@@ -114,11 +112,10 @@ def track(
     """Mirror the study's complete runs into MLflow; a second sync uploads nothing."""
     from pgstudy.experiment import tracking  # imports mlflow
 
-    study, results = study_of(study_file), results_of(study_file)
-    store = Store(results)
-    runs = [store.run(cell, seed) for cell in study.cells for seed in study.seeds]
+    study, store = opened(study_file)
+    complete = [run for run in store.every_run(study) if run.is_complete()]
     try:
-        report = tracking.sync(results, study, [r for r in runs if r.is_complete()])
+        report = tracking.sync(store.results, study, complete)
     except tracking.TrackingError as error:
         if not later:
             raise UserError(str(error)) from None

@@ -7,14 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pgstudy.cli.common import (
-    RESULTS,
-    StudyFile,
-    UserError,
-    app,
-    results_of,
-    study_of,
-)
+from pgstudy.cli.common import RESULTS, StudyFile, UserError, app, opened
 from pgstudy.experiment.runs import Store
 
 runs_app = typer.Typer(help="The run store.", no_args_is_help=True)
@@ -28,7 +21,7 @@ def verify(study_file: StudyFile) -> None:
     """Train a sample of runs again and make all files again; compare every bit."""
     from pgstudy.analysis import verification
 
-    study, store = study_of(study_file), Store(results_of(study_file))
+    study, store = opened(study_file)
     found = verification.verify(store, study, study_file.parent)
     print(f"verified: {found.summary}")
     if found.faults:
@@ -40,7 +33,7 @@ def pack_capsule(study_file: StudyFile) -> None:
     """Pack config, code, lock, runs and results into capsule.zip, an RO-Crate."""
     from pgstudy.analysis.capsule import pack
 
-    study, store = study_of(study_file), Store(results_of(study_file))
+    study, store = opened(study_file)
     print(f"capsule: {pack(store, study, study_file.parent)}")
 
 
@@ -60,8 +53,8 @@ def doctor(study_file: StudyFile) -> None:
     """Compare this machine with what a study's runs were made on."""
     from pgstudy.experiment.doctor import differences
 
-    study, store = study_of(study_file), Store(results_of(study_file))
-    runs = [run for block in study.blocks() for run in store.runs(block)]
+    study, store = opened(study_file)
+    runs = store.every_run(study)
     complete = sum(run.is_complete() for run in runs)
     print(f"{study.name}: {complete} of {len(runs)} runs are here, current and sound")
     for line in differences(runs) or ["they were made on a machine like this one"]:

@@ -10,7 +10,7 @@ from typing import Any
 import gymnasium
 
 from pgstudy.experiment.resolving import estimator_faults
-from pgstudy.experiment.study import Cell
+from pgstudy.experiment.study import Cell, rivals
 from pgstudy.learning import environments
 from pgstudy.learning.spaces import Layout, UnusableEnvironment
 from pgstudy.learning.specification import EnvironmentSpecification
@@ -134,8 +134,7 @@ def tuning_faults(config: Config, cells: Sequence[Cell]) -> list[str]:
     if both := set(counts) & set(seed_list(config["seeds"])):
         cure = "the runs that are reported need others"
         faults.append(f"tune.seeds: {min(both)} is a seed of the study; {cure}")
-    places = {(cell.environment, cell.estimator, cell.n) for cell in cells}
-    if len(places) == len(cells):
+    if len(rivals(cells)) == len(cells):
         cure = "list several under optimizer.learning_rate"
         faults.append(f"tune: there is one step size everywhere; {cure}")
     return faults + _uneven_budgets(cells)

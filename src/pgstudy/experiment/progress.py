@@ -135,24 +135,25 @@ class Reporter:
 
     def _write(self, spent: int) -> None:
         cell, budget = self._run.cell, self._run.cell.specification.budget
-        state = {
-            "name": self._run.name,
-            "environment": cell.environment,
-            "estimator": cell.estimator,
-            "n": cell.n,
-            "seed": self._run.seed,
-            "key": self._path.stem,
-            **asdict(budget),
-            "before": self._before,
-            "spent": spent,
-            "env_steps": self._curve.env_steps,
-            "started": self._started,
-            "curve": self._curve.rows,
-        }
+        state = Progress(
+            name=self._run.name,
+            environment=cell.environment,
+            estimator=cell.estimator,
+            n=cell.n,
+            seed=self._run.seed,
+            key=self._path.stem,
+            unit=budget.unit,
+            amount=budget.amount,
+            before=self._before,
+            spent=spent,
+            env_steps=self._curve.env_steps,
+            started=self._started,
+            curve=self._curve.rows,
+        )
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # not synced to the disk: after a power cut nobody asks for it
-            self._temporary.write_text(json.dumps(state), "utf-8")
+            self._temporary.write_text(json.dumps(vars(state)), "utf-8")
             self._temporary.replace(self._path)
         self._due = time.monotonic() + SECONDS
 

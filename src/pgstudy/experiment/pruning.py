@@ -24,8 +24,7 @@ def wanted(configs: Iterable[Path], store: Store) -> set[Path]:
         if isinstance(raw, dict) and "study" in raw:
             study = load_study(raw)
             studies = [study, *([tuning_study(study)] if study.tune_seeds else [])]
-            blocks = [block for each in studies for block in each.blocks()]
-            folders |= {run.folder for block in blocks for run in store.runs(block)}
+            folders |= {run.folder for s in studies for run in store.every_run(s)}
     return folders
 
 

@@ -56,7 +56,7 @@ def sample(store: Store, study: Study) -> list[Run]:
     """
     seeds, cells = study.seeds, study.cells
     if study.verify == "all":
-        runs = [store.run(cell, seed) for cell in cells for seed in seeds]
+        runs = store.every_run(study)
     else:
         runs = [store.run(c, seeds[i % len(seeds)]) for i, c in enumerate(cells)]
     return [run for run in runs if run.is_complete()]

@@ -18,7 +18,7 @@ from typing import Any
 import filelock
 
 from pgstudy.experiment.config import canonical_json
-from pgstudy.experiment.study import Block, Cell, step_size_text
+from pgstudy.experiment.study import Block, Cell, Study, step_size_text
 
 UPDATES, EPISODES = "updates.parquet", "episodes.parquet"
 POLICY, MILESTONES = "policy.safetensors", "milestones.safetensors"
@@ -65,12 +65,15 @@ class Run:
         record = self.record()
         if record is None:
             return RECORD
-        wrong = [
+        return ", ".join(self._changed(record))
+
+    def _changed(self, record: Mapping[str, Any]) -> list[str]:
+        """The files that are not what a sound record says."""
+        return [
             name
             for name, digest in record.get("files", {}).items()
             if file_digest(self.folder / name) != digest
         ]
-        return ", ".join(wrong)
 
     def status(self) -> str:
         """How the run ended, `failed`, or `missing` where its numbers are not there."""
@@ -82,7 +85,7 @@ class Run:
     def is_complete(self) -> bool:
         """Whether all of the run's numbers are there, up to whatever end."""
         record = self.record() or {}
-        return record.get("status") in COMPLETE and not self.damaged()
+        return record.get("status") in COMPLETE and not self._changed(record)
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,10 @@ class Store:
     def runs(self, block: Block) -> list[Run]:
         """The runs of a block, made or not."""
         return [self.run(block.cell, seed) for seed in block.seeds]
+
+    def every_run(self, study: Study) -> list[Run]:
+        """The runs of a study, made or not, cell by cell."""
+        return [self.run(cell, seed) for cell in study.cells for seed in study.seeds]
 
     def missing(self, block: Block) -> list[Run]:
         """The runs of a block that still have to be trained."""

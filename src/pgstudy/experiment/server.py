@@ -65,7 +65,7 @@ class Watcher:
         plan = read_plan(self.results)
         if plan is None:
             return
-        if not _store_is_there(self.results):
+        if not tracking.store_is_there(self.results):
             for receipt in self.results.glob("*/tracked.json"):
                 receipt.unlink()  # the next call fills the store that is made here
         with contextlib.suppress(filelock.Timeout, *NOT_NOW), self._lock(PATIENCE):
@@ -132,15 +132,10 @@ def links(results: Path, base: str) -> list[str]:
     ]
 
 
-def _store_is_there(results: Path) -> bool:
-    uri = os.environ.get("MLFLOW_TRACKING_URI")
-    return bool(uri) or (results / "mlflow.db").exists()
-
-
 def serve(results: Path, port: int) -> None:
     """Run `mlflow server` until it ends. Errors: ServerError."""
     uri, at_work = tracking.tracking_uri(results), read_plan(results)
-    if not _store_is_there(results) and at_work is None:
+    if not tracking.store_is_there(results) and at_work is None:
         raise ServerError(f"nothing is tracked in {results} yet; run snakemake first")
     if not uri.startswith("http"):
         with socket.socket() as probe:

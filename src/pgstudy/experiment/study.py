@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Literal
@@ -75,6 +75,14 @@ class Cell:
     def run_folder(self, seed: int) -> PurePosixPath:
         """A run's folder below the run store."""
         return self.folder / f"seed{seed}-{self.key(seed)}"
+
+
+def rivals(cells: Iterable[Cell]) -> list[list[Cell]]:
+    """Groups of cells that differ in the step size alone."""
+    found: dict[tuple[str, str, int], list[Cell]] = {}
+    for cell in cells:
+        found.setdefault((cell.environment, cell.estimator, cell.n), []).append(cell)
+    return list(found.values())
 
 
 @dataclass(frozen=True)
@@ -151,10 +159,10 @@ class Study:
             for start in range(0, len(self.seeds), self.seeds_per_job):
                 yield Block(cell, self.seeds[start : start + self.seeds_per_job])
 
-    def cells_of(self, environment: str, estimator: str) -> list[Cell]:
-        """The cells of an environment and estimator, in the order of the config."""
-        place = environment, estimator
-        return [c for c in self.cells if (c.environment, c.estimator) == place]
+    def cells_of(self, environment: str, estimator: str | None = None) -> list[Cell]:
+        """The cells of an environment (and estimator), in the order of the config."""
+        here = [c for c in self.cells if c.environment == environment]
+        return [c for c in here if estimator in (None, c.estimator)]
 
     @property
     def environments(self) -> tuple[str, ...]:
@@ -181,13 +189,10 @@ class Study:
         """Whether several step sizes of one environment, estimator and N are shown."""
         if self.tune_seeds:
             return False  # one of them is chosen
-        places = {(c.environment, c.estimator, c.n) for c in self.cells}
-        return len(places) < len(self.cells)
+        return len(rivals(self.cells)) < len(self.cells)
 
     def unit(self, environment: str) -> Literal["env_steps", "episodes"]:
         """What an environment's curves run over: episodes if all its budgets do."""
-        budgets = [
-            c.specification.budget for c in self.cells if c.environment == environment
-        ]
+        budgets = [c.specification.budget for c in self.cells_of(environment)]
         episodes = all(budget.unit == "episodes" for budget in budgets)
         return "episodes" if episodes else "env_steps"

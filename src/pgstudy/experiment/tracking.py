@@ -62,8 +62,7 @@ def sync(results: Path, study: Study, runs: Iterable[Run]) -> Report:
     except filelock.Timeout:
         raise TrackingError("another process is uploading; try again later") from None
     except (MlflowException, SQLAlchemyError) as error:
-        uri = tracking_uri(results)
-        raise TrackingError(f"MLflow at {uri} can't be used: {error}") from error
+        raise TrackingError(_unusable(results, error)) from error
 
 
 def trouble(results: Path, name: str) -> str | None:
@@ -71,16 +70,25 @@ def trouble(results: Path, name: str) -> str | None:
 
     For a word before training, which goes on whatever the answer.
     """
-    default = results / "mlflow.db"
-    if "MLFLOW_TRACKING_URI" not in os.environ and not default.exists():
+    if not store_is_there(results):
         return None
     try:
         _require_active(MlflowClient(tracking_uri(results)), name)
     except TrackingError as error:
         return str(error)
     except (MlflowException, SQLAlchemyError) as error:
-        return f"MLflow at {tracking_uri(results)} can't be used: {error}"
+        return _unusable(results, error)
     return None
+
+
+def store_is_there(results: Path) -> bool:
+    """Whether there is a store to look into, as far as is known without looking."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    return bool(uri) or (results / "mlflow.db").exists()
+
+
+def _unusable(results: Path, error: Exception) -> str:
+    return f"MLflow at {tracking_uri(results)} can't be used: {error}"
 
 
 def _require_active(client: MlflowClient, name: str) -> Any:
