@@ -9,8 +9,14 @@ import pandas as pd
 import seaborn as sns
 
 from pgstudy.analysis.aggregates import Aggregates
-from pgstudy.analysis.figures import Drawn, errors, finish, panels, share_y
-from pgstudy.analysis.names import FEW_RUNS
+from pgstudy.analysis.figures import (
+    Drawn,
+    errors,
+    finish,
+    mean_and_band,
+    panels,
+    share_y,
+)
 from pgstudy.analysis.statistics import Array
 from pgstudy.analysis.tables import Tables, at_best_step_sizes, rows_of
 from pgstudy.experiment.study import Cell, Study
@@ -27,12 +33,7 @@ def equal_updates(study: Study, tables: Tables, environment: str) -> Drawn:
         axes.set(title=estimator, xlabel="updates")
         for cell in best.cells_of(environment, estimator):
             curve = rows_of(tables.updates, cell)
-            colour = style.looks(study).of(cell)
-            band = curve[curve["runs"] >= FEW_RUNS]
-            axes.plot(curve["update"], curve["mean"], color=colour, lw=1.2)
-            axes.fill_between(
-                band["update"], band["low"], band["high"], color=colour, alpha=0.2, lw=0
-            )
+            mean_and_band(axes, curve, "update", style.looks(study).of(cell))
             rows.append(curve)
     share_y(axes_list, "return of the training batches")
     title = f"{environment}, equal updates: N times the trajectories, so it flatters"

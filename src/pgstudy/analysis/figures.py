@@ -56,17 +56,22 @@ def learning_curves(study: Study, tables: Tables, environment: str) -> Drawn:
             if curve.empty:
                 continue
             colour = style.looks(study).of(cell)
-            band = curve[curve["runs"] >= FEW_RUNS]
             at, seeds = seed_curves(tables, cell)
             axes.plot(at, seeds.T, color=colour, lw=0.4, alpha=0.15)
-            axes.plot(curve["at"], curve["mean"], color=colour, lw=1.2)
-            axes.fill_between(
-                band["at"], band["low"], band["high"], color=colour, alpha=0.2, lw=0
-            )
+            mean_and_band(axes, curve, "at", colour)
     share_y(axes_list, "return of the training batches")
     finish(figure, study, f"{environment} (mean of {_count(tables, environment)})")
     curves = tables.curves
     return figure, curves[curves["environment"] == environment]
+
+
+def mean_and_band(
+    axes: Axes, curve: pd.DataFrame, x: str, colour: style.Colour
+) -> None:
+    """A curve of the tables against its column x; a band where the seeds are enough."""
+    axes.plot(curve[x], curve["mean"], color=colour, lw=1.2)
+    band = curve[curve["runs"] >= FEW_RUNS]
+    axes.fill_between(band[x], band["low"], band["high"], color=colour, alpha=0.2, lw=0)
 
 
 def _shown(

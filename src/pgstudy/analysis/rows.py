@@ -37,7 +37,7 @@ def run_row(
         ("env_steps", "updates", "episodes", "seconds", "untrained_return",
          "final_return", "evaluation_return", "threshold_at", "ended", "commit")
     )  # fmt: skip
-    if run.is_complete():
+    if history is not None or run.is_complete():  # a history is of a complete run
         measured |= {k: record[k] for k in ("env_steps", "updates", "episodes")}
         git = record["made_by"]["git"]
         measured["commit"] = f"{git['commit']}{'+' if git['dirty'] else ''}"
