@@ -35,6 +35,7 @@ rule all:
     default_target: True
     input:
         manifests,
+        tuning_manifests,
         TUNED,
         f"results/{STUDY.name}/tracked.json",
         f"results/{STUDY.name}/in-mlflow",

@@ -1,15 +1,8 @@
 """Mirror the runs into MLflow: one uploader, after training."""
 
-import json
 import os
 
 TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI") or "results/mlflow.db"
-if not os.environ.get("MLFLOW_TRACKING_URI") and not Path(TRACKING_URI).exists():
-    for receipt in Path("results").glob("*/tracked.json"):
-        receipt.unlink()  # the mirror is gone: make it again, for every study
-for receipt in Path("results").glob("*/tracked.json"):
-    if "trouble" in json.loads(receipt.read_text()):
-        receipt.unlink()  # it failed: try again
 
 
 rule track:

@@ -1,11 +1,13 @@
 """Everything that is made of a study's runs, step by step, below results/<study>/.
 
-Each step reads the run store or what earlier steps wrote. The workflow's rules call
-them one by one, `partial_report` and `snakemake verify` all of them elsewhere.
+Each step reads the run store or what earlier steps wrote, and records what it writes
+(`experiment.digests`). The workflow's rules call them one by one, `partial_report` and
+`snakemake verify` all of them elsewhere.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,13 +31,28 @@ from pgstudy.analysis.reading import (
 )
 from pgstudy.analysis.tables import build
 from pgstudy.analysis.tabular import csv_writer
-from pgstudy.experiment.runs import Store, write_atomically
-from pgstudy.experiment.study import Study
+from pgstudy.experiment.digests import recording
+from pgstudy.experiment.files import write_atomically
+from pgstudy.experiment.runs import Store
+from pgstudy.experiment.study import Study, folder_name
 from pgstudy.experiment.tuning import RULE
 
 Step = Callable[[Store, Study, Path], None]
 
 
+def recorded(step: Callable[..., None]) -> Callable[..., None]:
+    """A step that records what it writes; it has a record for each further argument."""
+
+    @functools.wraps(step)
+    def call(store: Store, study: Study, folder: Path, *more: str) -> None:
+        name = "-".join([step.__name__, *map(folder_name, more)])
+        with recording(folder, name):
+            step(store, study, folder, *more)
+
+    return call
+
+
+@recorded
 def tables(store: Store, study: Study, folder: Path) -> None:
     """Runs -> tables/."""
     made = build(store, study)
@@ -55,6 +72,7 @@ def gradients(store: Store, study: Study, folder: Path) -> None:
         measure_gradients(store, study, folder, environment)
 
 
+@recorded
 def measure_gradients(
     store: Store, study: Study, folder: Path, environment: str
 ) -> None:
@@ -65,6 +83,7 @@ def measure_gradients(
     write_atomically(gradients_file(folder, environment), csv_writer(table))
 
 
+@recorded
 def claims(store: Store, study: Study, folder: Path) -> None:
     """Tables and gradients -> claims.csv."""
     from pgstudy.analysis.claims import build as claim
@@ -75,6 +94,7 @@ def claims(store: Store, study: Study, folder: Path) -> None:
     write_atomically(folder / CLAIMS, csv_writer(table))
 
 
+@recorded
 def films(store: Store, study: Study, folder: Path) -> None:
     """Policies -> films/: the worst, the median and the best run, filmed."""
     from pgstudy.analysis.films import write  # imports torch and pygame
@@ -82,6 +102,7 @@ def films(store: Store, study: Study, folder: Path) -> None:
     write(store, study, read_tables(store, study, folder), folder / "films")
 
 
+@recorded
 def comparison(store: Store, study: Study, folder: Path) -> None:
     """Runs -> acceptance.csv, if the study names published values."""
     from pgstudy.analysis.acceptance import compare
@@ -91,6 +112,7 @@ def comparison(store: Store, study: Study, folder: Path) -> None:
         write_atomically(folder / ACCEPTANCE, csv_writer(table))
 
 
+@recorded
 def figures(store: Store, study: Study, folder: Path) -> None:
     """Tables -> figures/."""
     from pgstudy.analysis.drawing import Source, draw  # imports matplotlib
@@ -105,6 +127,7 @@ def figures(store: Store, study: Study, folder: Path) -> None:
     draw(source, folder / "figures")
 
 
+@recorded
 def paper(store: Store, study: Study, folder: Path) -> None:
     """Tables and acceptance.csv -> paper/."""
     from pgstudy.analysis import latex, paper_figures  # imports matplotlib
@@ -115,6 +138,7 @@ def paper(store: Store, study: Study, folder: Path) -> None:
     latex.write(study, read, acceptance, folder / "paper")
 
 
+@recorded
 def report(store: Store, study: Study, folder: Path) -> None:
     """All of that -> report.html."""
     from pgstudy.analysis import verification
@@ -123,9 +147,9 @@ def report(store: Store, study: Study, folder: Path) -> None:
 
     read = read_tables(store, study, folder)
     for name in figure_names(study):
-        need(folder / "figures" / f"{name}.png", "figures")
+        need(folder, f"figures/{name}.png", "figures")
     for name in paper_figure_names(study) if study.published else []:
-        need(folder / "paper" / f"{name}.png", "paper")
+        need(folder, f"paper/{name}.png", "paper")
     contents = Contents(
         tables=read,
         aggregates=read_aggregates(folder),
@@ -135,7 +159,7 @@ def report(store: Store, study: Study, folder: Path) -> None:
         verified=verification.line(folder),
         made=facts(store.every_run(study)),
         films=read_films(folder),
-        tracked=read_json(folder / TRACKED, {}),
+        tracked=read_json(folder, TRACKED, {}, "track"),
     )
     write(study, contents, folder)
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import pandas as pd
 
-from pgstudy.experiment.runs import write_atomically
+from pgstudy.experiment.files import write_atomically
 
 
 def csv_writer(table: pd.DataFrame) -> Callable[[Path], object]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from pgstudy.experiment.config import ConfigError
+from pgstudy.experiment.digests import changed
 from pgstudy.experiment.loading import NotAStudyFile, read_study
 from pgstudy.experiment.runs import Store
 from pgstudy.experiment.study import Study
@@ -48,6 +49,11 @@ def main() -> None:
 
 def opened(study_file: Path) -> tuple[Study, Store]:
     """The study of a study file, and its runs' store. Errors: UserError."""
+    if changed(study_file.parent, study_file.name):
+        raise UserError(
+            f"{study_file} is not what `pgstudy plan` wrote; call snakemake, which "
+            "makes it and all that follows from it again"
+        )
     try:
         study = read_study(study_file)
     except NotAStudyFile as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import yaml
@@ -18,7 +18,9 @@ from pgstudy.cli.common import (
     make,
     opened,
 )
+from pgstudy.experiment import mirror
 from pgstudy.experiment.config import repeated_keys, schema
+from pgstudy.experiment.digests import recording
 from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.runs import Store, write_json
 from pgstudy.experiment.settings import settings_table
@@ -69,7 +71,8 @@ def plan(
     }
     if chosen is not None:
         data["chosen"] = json.loads(chosen.read_text(encoding="utf-8"))["chosen"]
-    write_json(results / study.name / "study.json", data)
+    with recording(results / study.name, "plan"):
+        write_json(results / study.name / "study.json", data)
 
 
 @app.command()
@@ -78,7 +81,9 @@ def choose(
     output: Annotated[Path, typer.Argument(help="chosen.json")],
 ) -> None:
     """Choose a step size for each environment, estimator and N from the tables."""
-    write_json(output, make("chosen", study_file))
+    data = make("chosen", study_file)
+    with recording(output.parent, "choose"):
+        write_json(output, data)
 
 
 @app.command()
@@ -119,14 +124,19 @@ def track(
     except tracking.TrackingError as error:
         if not later:
             raise UserError(str(error)) from None
-        write_json(study_file.with_name("tracked.json"), {"trouble": str(error)})
+        _write_receipt(study_file.parent, {"trouble": str(error)})
         print(f"MLflow: {error}")
         return
-    write_json(study_file.with_name("tracked.json"), vars(report))
+    _write_receipt(study_file.parent, vars(report))
     print(
         f"MLflow: {report.uploaded} uploaded, {report.unchanged} unchanged, "
         f"{report.replaced} replaced"
     )
+
+
+def _write_receipt(folder: Path, data: dict[str, Any]) -> None:
+    with recording(folder, "track"):
+        write_json(folder / mirror.RECEIPT, data)
 
 
 @app.command()
@@ -134,7 +144,7 @@ def tracked(
     receipt: Annotated[Path, typer.Argument(help="results/<study>/tracked.json")],
 ) -> None:
     """Fail if the last `track` could not upload the runs, and say why."""
-    if trouble := json.loads(receipt.read_text(encoding="utf-8")).get("trouble"):
+    if trouble := mirror.trouble(receipt):
         raise UserError(trouble)
 
 

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from pgstudy.cli.common import RESULTS, StudyFile, UserError, app, opened
+from pgstudy.experiment.digests import record
+from pgstudy.experiment.files import file_digest
 from pgstudy.experiment.runs import Store
 
 runs_app = typer.Typer(help="The run store.", no_args_is_help=True)
@@ -34,7 +36,9 @@ def pack_capsule(study_file: StudyFile) -> None:
     from pgstudy.analysis.capsule import pack
 
     study, store = opened(study_file)
-    print(f"capsule: {pack(store, study, study_file.parent)}")
+    made = pack(store, study, study_file.parent)
+    record(made.parent, "capsule", {made.name: file_digest(made)})
+    print(f"capsule: {made}")
 
 
 @capsule_app.command("check")

@@ -9,6 +9,7 @@ from typing import Any
 
 import gymnasium
 
+from pgstudy.experiment import places
 from pgstudy.experiment.resolving import estimator_faults
 from pgstudy.experiment.study import Cell, rivals
 from pgstudy.learning import environments
@@ -16,8 +17,7 @@ from pgstudy.learning.spaces import Layout, UnusableEnvironment
 from pgstudy.learning.specification import EnvironmentSpecification
 
 # Names below results/ that are not a study's folder, and MLflow's own experiment.
-RESERVED = {"runs", "manifests", "logs", "locks", "set-aside"}
-RESERVED |= {"mlartifacts", "mlflow.db", "readme.md", "paper.pdf", "default"}
+RESERVED = {name.lower() for name in places.TAKEN} | {"default"}
 FIRST_TUNE_SEED = 10_000
 LONGEST_NAME = 93  # of a study with `tune`
 OF_MAKE = {"id", "max_episode_steps", "disable_env_checker", "render_mode"}

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Self
 import filelock
 import numpy as np
 
+from pgstudy.experiment import places
 from pgstudy.experiment.runs import Run, Store, write_json
 
 if TYPE_CHECKING:
     from pgstudy.learning.reinforce import Trainer
     from pgstudy.learning.results import History
 
-FOLDER, PLAN = "progress", "plan.json"
+FOLDER, PLAN = places.PROGRESS, "plan.json"
 SECONDS = 2.0  # between two writes of a run
 FRESH = 15.0  # a file older than this needs its run's lock to be believed
 POINTS = 250
@@ -168,7 +169,7 @@ def running(results: Path) -> list[Progress]:
 def _read(path: Path, results: Path) -> Progress | None:
     try:
         fresh = time.time() - path.stat().st_mtime < FRESH
-        if not fresh and not _is_held(path, results / "locks" / path.stem):
+        if not fresh and not _is_held(path, results / places.LOCKS / path.stem):
             return None
         return Progress(**json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError):  # it ended, or is not what we write

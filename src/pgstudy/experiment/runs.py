@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import filelock
 
+from pgstudy.experiment import places
 from pgstudy.experiment.config import canonical_json
+from pgstudy.experiment.files import file_digest as file_digest
+from pgstudy.experiment.files import free_place, json_text
+from pgstudy.experiment.files import write_atomically as write_atomically
+from pgstudy.experiment.files import write_json as write_json
 from pgstudy.experiment.study import Block, Cell, Study, step_size_text
 
 UPDATES, EPISODES = "updates.parquet", "episodes.parquet"
@@ -96,11 +99,11 @@ class Store:
 
     def run(self, cell: Cell, seed: int) -> Run:
         """The run of a cell with a seed, made or not."""
-        return Run(cell, seed, self.results / "runs" / cell.run_folder(seed))
+        return Run(cell, seed, self.results / places.RUNS / cell.run_folder(seed))
 
     def manifest(self, block: Block) -> Path:
         """The manifest of a block, written or not."""
-        return self.results / "manifests" / f"{block.manifest}.json"
+        return self.results / places.MANIFESTS / f"{block.manifest}.json"
 
     def runs(self, block: Block) -> list[Run]:
         """The runs of a block, made or not."""
@@ -116,58 +119,39 @@ class Store:
 
     def lock(self, run: Run) -> filelock.FileLock:
         """Held by the process that trains the run; let go of when that dies."""
-        return filelock.FileLock(self.results / "locks" / run.cell.key(run.seed))
+        return filelock.FileLock(self.results / places.LOCKS / run.cell.key(run.seed))
 
     def set_aside(self, run: Run) -> Path:
         """Move what is there of a run out of the way. Returns where it is then."""
-        folder = self.results / "set-aside"
-        folder.mkdir(parents=True, exist_ok=True)
-        taken = len(list(folder.glob(f"{run.folder.name}-*")))
-        return run.folder.rename(folder / f"{run.folder.name}-{taken + 1}")
+        aside = self.results / places.SET_ASIDE
+        return run.folder.rename(free_place(aside, run.folder.name))
+
+    def has_manifest(self, block: Block) -> bool:
+        """Whether the manifest is there, and is what `settle` writes."""
+        try:
+            return self.manifest(block).read_text("utf-8") == json_text(
+                _manifest(block)
+            )
+        except (OSError, ValueError):
+            return False
 
     def settle(self, block: Block) -> list[Run]:
-        """Make the manifest true: there if, and only if, all its runs are complete.
+        """Write the manifest if all the block's runs are complete and it is not there.
 
-        Returns the runs that are not.
+        Returns the runs that are not. Nothing is ever removed: a manifest that is not
+        true is for the call that makes it again.
         """
-        manifest, missing = self.manifest(block), self.missing(block)
-        if missing:
-            manifest.unlink(missing_ok=True)
-        elif not manifest.exists():
-            folders = [str(block.cell.run_folder(seed)) for seed in block.seeds]
-            write_json(manifest, {"runs": folders})
+        missing = self.missing(block)
+        if not missing and not self.has_manifest(block):
+            write_json(self.manifest(block), _manifest(block))
         return missing
 
 
-def file_digest(path: Path) -> str | None:
-    """SHA-256 of a file, in hex; None if it can't be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
+def _manifest(block: Block) -> dict[str, list[str]]:
+    return {"runs": [str(block.cell.run_folder(seed)) for seed in block.seeds]}
 
 
 def _digest_of(record: Mapping[str, Any]) -> str:
     """SHA-256 of a record without the digest that it carries of itself."""
     rest = {key: value for key, value in record.items() if key != SELF}
     return hashlib.sha256(canonical_json(rest).encode()).hexdigest()
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file, then rename it once it is on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        write(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Write indented JSON atomically. Errors: ValueError on a non-finite number."""
-    text = json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n"
-    write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))

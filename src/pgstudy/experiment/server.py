@@ -18,7 +18,12 @@ from pathlib import Path
 
 import filelock
 
-from pgstudy.experiment import mlflow_entities, tracking  # before mlflow: its bounds
+from pgstudy.experiment import (  # before mlflow: its bounds
+    mirror,
+    mlflow_entities,
+    places,
+    tracking,
+)
 from pgstudy.experiment.progress import Progress, read_plan, running
 
 from mlflow import MlflowClient  # isort: skip
@@ -65,14 +70,11 @@ class Watcher:
         plan = read_plan(self.results)
         if plan is None:
             return
-        if not tracking.store_is_there(self.results):
-            for receipt in self.results.glob("*/tracked.json"):
-                receipt.unlink()  # the next call fills the store that is made here
         with contextlib.suppress(filelock.Timeout, *NOT_NOW), self._lock(PATIENCE):
             tracking.experiment(self._client(), self.results, plan.study)
 
     def _lock(self, seconds: float) -> filelock.FileLock:
-        return filelock.FileLock(self.results / tracking.LOCK, timeout=seconds)
+        return mirror.lock(self.results, seconds)
 
     def _client(self) -> MlflowClient:
         return MlflowClient(tracking.tracking_uri(self.results))
@@ -154,7 +156,7 @@ def serve(results: Path, port: int) -> None:
 
 
 def _serve(watcher: Watcher, uri: str, port: int) -> None:
-    artifacts = (watcher.results.resolve() / "mlartifacts").as_uri()
+    artifacts = (watcher.results.resolve() / places.ARTIFACTS).as_uri()
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST]
     command += ["--port", str(port), "--backend-store-uri", uri, "--workers", "1"]
     server = subprocess.Popen(

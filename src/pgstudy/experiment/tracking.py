@@ -7,7 +7,6 @@ second sync adds nothing; runs that the study no longer asks for stay, tagged
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +15,12 @@ from typing import Any
 
 import filelock
 
-from pgstudy.experiment import mlflow_entities  # before mlflow: it bounds retries
+from pgstudy.experiment import (
+    mirror,
+    mlflow_entities,  # before mlflow: it bounds retries
+    places,
+)
+from pgstudy.experiment.mirror import tracking_uri as tracking_uri
 from pgstudy.experiment.runs import FILES, Run
 from pgstudy.experiment.study import Study
 
@@ -28,7 +32,7 @@ from sqlalchemy.exc import SQLAlchemyError  # isort: skip
 
 ENTITIES_PER_BATCH = 1000
 PAGE = 1000
-LOCK, LOCK_SECONDS = ".mlflow.lock", 600
+LOCK_SECONDS = 600
 
 
 class TrackingError(RuntimeError):
@@ -47,21 +51,17 @@ class Report:
     runs: dict[str, str]
 
 
-def tracking_uri(results: Path) -> str:
-    """MLFLOW_TRACKING_URI if set, else SQLite in the results folder, absolute."""
-    default = f"sqlite:///{results.resolve() / 'mlflow.db'}"
-    return os.environ.get("MLFLOW_TRACKING_URI") or default
-
-
 def sync(results: Path, study: Study, runs: Iterable[Run]) -> Report:
     """Make MLflow show just these runs as current. Errors: TrackingError."""
     results.mkdir(parents=True, exist_ok=True)
     try:
-        with filelock.FileLock(results / LOCK, timeout=LOCK_SECONDS):
+        with mirror.lock(results, LOCK_SECONDS):
+            if aside := mirror.set_lost_store_aside(results):
+                print(f"MLflow's store was no database; set aside in {aside}")
             return _Uploader(results, study).sync(list(runs))
     except filelock.Timeout:
         raise TrackingError("another process is uploading; try again later") from None
-    except (MlflowException, SQLAlchemyError) as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
         raise TrackingError(_unusable(results, error)) from error
 
 
@@ -83,8 +83,8 @@ def trouble(results: Path, name: str) -> str | None:
 
 def store_is_there(results: Path) -> bool:
     """Whether there is a store to look into, as far as is known without looking."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI")
-    return bool(uri) or (results / "mlflow.db").exists()
+    store = mirror.own_store(results)
+    return store is None or store.exists()
 
 
 def _unusable(results: Path, error: Exception) -> str:
@@ -109,8 +109,14 @@ def experiment(client: MlflowClient, results: Path, name: str) -> str:
     if found is not None:
         return str(found.experiment_id)
     local = tracking_uri(results).startswith("sqlite:")
-    place = (results.resolve() / "mlartifacts").as_uri() if local else None
-    return str(client.create_experiment(name, artifact_location=place))
+    place = (results.resolve() / places.ARTIFACTS).as_uri() if local else None
+    try:
+        return str(client.create_experiment(name, artifact_location=place))
+    except (MlflowException, SQLAlchemyError):
+        found = _require_active(client, name)  # another client made it meanwhile
+        if found is None:
+            raise
+        return str(found.experiment_id)
 
 
 class _Uploader:

@@ -1,0 +1,132 @@
+"""What a call of Snakemake finds below results/, before anything is made.
+
+Looking changes nothing. What is not what was written is not removed either: Snakemake
+is told to make it again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import filelock
+
+from pgstudy.experiment import digests, mirror, places
+from pgstudy.experiment.files import remove_leftovers
+from pgstudy.experiment.runs import Run, Store
+from pgstudy.experiment.staleness import reasons
+from pgstudy.experiment.study import Block, Study
+from pgstudy.experiment.tuning import restricted
+
+CHOSEN = "chosen.json"
+Studies = Mapping[str, Study]
+
+
+@dataclass
+class Found:
+    """What is there of some studies.
+
+    missing: runs that are not complete, by their block's manifest.
+    unwritten: manifests of complete blocks that are not there yet.
+    again: files, below the working folder, that have to be made again.
+    lines: what people should know of that.
+    trouble: why nothing may be made now; empty if it may.
+    """
+
+    missing: dict[str, list[Run]] = field(default_factory=dict)
+    unwritten: set[str] = field(default_factory=set)
+    again: set[str] = field(default_factory=set)
+    lines: list[str] = field(default_factory=list)
+    trouble: str = ""
+
+
+def begin(lock: filelock.BaseFileLock, store: Store, studies: Studies) -> Found:
+    """Take the call's lock, look, and do what needs no job. See `Found.trouble`."""
+    try:
+        store.results.mkdir(exist_ok=True)
+        lock.acquire(blocking=False)
+        found = look(store, studies)
+        _remove_leftovers(store, studies)
+        _write_manifests(store, studies, found)
+        return found
+    except filelock.Timeout:
+        trouble = "another snakemake call works on results/; wait until it ends"
+    except OSError as error:
+        trouble = f"results/ can't be written: {error}"
+    return replace(look(store, studies), trouble=trouble)
+
+
+def look(store: Store, studies: Studies) -> Found:
+    """What is there of these studies, and is what was written."""
+    found = Found()
+    for study in studies.values():
+        for block in study.blocks():
+            _look_at_block(store, block, found)
+        _look_at_products(store.results / study.name, found)
+        wanted = wanted_blocks(store, study)
+        stale = [run for block in wanted for run in found.missing[block.manifest]]
+        found.lines += reasons(stale)
+    held = mirror.held(store.results)
+    for name in studies:
+        receipt = store.results / name / mirror.RECEIPT
+        if receipt.exists() and not mirror.is_true(receipt, held):
+            found.again.add(str(receipt))
+    return found
+
+
+def wanted_blocks(store: Store, study: Study) -> list[Block]:
+    """The blocks of a study; of a tuned one, those of the chosen step sizes alone.
+
+    None while they are not chosen.
+    """
+    if not study.tune_seeds:
+        return list(study.blocks())
+    folder = store.results / study.name
+    if not (folder / CHOSEN).is_file() or digests.changed(folder, CHOSEN):
+        return []
+    try:
+        return list(restricted(study, read_chosen(folder / CHOSEN)).blocks())
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def read_chosen(file: Path) -> dict[str, float]:
+    """The chosen step sizes. Errors: OSError, ValueError, KeyError, TypeError."""
+    chosen: dict[str, float] = json.loads(file.read_text("utf-8"))["chosen"]
+    return chosen
+
+
+def _write_manifests(store: Store, studies: Studies, found: Found) -> None:
+    """Write the manifests that are not there; their blocks need no job then."""
+    for study in studies.values():
+        for block in study.blocks():
+            if block.manifest in found.unwritten:
+                store.settle(block)
+    found.unwritten.clear()
+
+
+def _remove_leftovers(store: Store, studies: Studies) -> None:
+    """Remove what killed processes left half-written."""
+    for name in (*studies, places.MANIFESTS, places.PROGRESS):
+        remove_leftovers(store.results / name)
+
+
+def _look_at_block(store: Store, block: Block, found: Found) -> None:
+    missing = found.missing[block.manifest] = store.missing(block)
+    true = store.has_manifest(block)
+    there = store.manifest(block).exists()
+    if there and (missing or not true):
+        found.again.add(str(store.manifest(block)))
+    elif not there and not missing:
+        found.unwritten.add(block.manifest)
+
+
+def _look_at_products(folder: Path, found: Found) -> None:
+    damaged = digests.damaged(folder)
+    found.again.update(str(folder / name) for name in damaged)
+    found.again.update(str(folder / name) for name in digests.unrecorded(folder))
+    for name, how in damaged.items():
+        was = "is not what was written" if how == "changed" else "is missing"
+        found.lines.append(f"{folder / name} {was}; it is made again")
