@@ -11,7 +11,11 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 help:                ## say what each target does
 	@grep -E '^[a-z-]+: .*##' Makefile | sed 's/:.*##/\t/'
 
+# pip's scripts name their folder in a line for the shell, and PATH ends it at a colon
 .venv/installed: requirements.lock pyproject.toml
+	@case "$$PWD" in *[\"\$$\`\\:]*) echo "The project's folder is $$PWD: Python's \
+	environments can't lie below a folder whose name has one of \" \$$ \` \\ : in it; \
+	call it something else and try again." >&2; exit 1;; esac
 	$(PYTHON) -m venv .venv
 	pip install --quiet -r requirements.lock
 	pip install --quiet --no-deps --no-build-isolation --editable .
@@ -64,5 +68,5 @@ ui: .venv/installed  ## serve MLflow on loopback and print the link to open
 	pgstudy ui --port $(PORT)
 
 clean:               ## remove results and Snakemake's records, and keep .venv
-	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
+	find results/ -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
 	rm -rf .snakemake

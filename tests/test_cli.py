@@ -50,17 +50,51 @@ def test_steps_by_hand_need_no_special_folder(tmp_path):
         assert pgstudy(step, file, cwd=tmp_path) == (0, "")
     assert (results / "smoke" / "report.html").exists()
     assert {p.name for p in tmp_path.iterdir()} == {"results"}
+    for name, maker, reader in (
+        ("tables/summary.csv", "tables", "figures"),
+        ("tables/scores.csv", "tables", "report"),
+        ("gradients/corridor.csv", "gradients", "claims"),
+        ("claims.csv", "claims", "report"),
+        ("figures/final_return.png", "figures", "report"),
+        ("study.json", "plan", "figures"),
+    ):
+        edited = results / "smoke" / name
+        content = edited.read_bytes()
+        edited.write_bytes(content + b"\n")
+        code, text = pgstudy(reader, file, cwd=tmp_path)
+        assert code == 1, name
+        assert f"{name} is not what `pgstudy {maker}` wrote" in text
+        assert "Traceback" not in text
+        edited.write_bytes(content)
+    assert pgstudy("report", file, cwd=tmp_path) == (0, "")
 
 
-def test_a_damaged_store_is_a_message(tmp_path):
-    """Not a traceback out of the database's library."""
+@pytest.mark.parametrize("content", ["", "this is no database, but long enough" * 99])
+def test_a_damaged_store_is_set_aside_and_made_again(tmp_path, content, monkeypatch):
+    """Said in a line; not a traceback out of the database's library."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     results = tmp_path / "results"
     pgstudy("plan", json.dumps(SMOKE), "--results", results)
-    (results / "mlflow.db").write_text("this is no database, though long enough" * 99)
+    (results / "mlflow.db").write_text(content)
+    code, text = pgstudy("track", results / "smoke" / "study.json")
+    assert code == 0, text
+    assert "MLflow's store was no database; set aside in" in text
+    assert (results / "set-aside" / "mlflow.db-1").read_text() == content
+    assert (results / "mlflow.db").stat().st_size > 10_000
+
+
+def test_a_store_of_someone_elses_is_not_touched(tmp_path, monkeypatch):
+    """A message, where MLFLOW_TRACKING_URI names a file that is no database."""
+    other = tmp_path / "other.db"
+    other.write_text("this is no database, though long enough" * 99)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{other}")
+    results = tmp_path / "results"
+    pgstudy("plan", json.dumps(SMOKE), "--results", results)
     code, text = pgstudy("track", results / "smoke" / "study.json")
     assert code == 1
-    assert "mlflow.db can't be used" in text
+    assert "other.db can't be used" in text
     assert "Traceback" not in text
+    assert other.exists()
 
 
 def test_the_default_study_is_sound():
@@ -78,7 +112,7 @@ def test_runs_that_no_config_asks_for_are_removed_on_yes_alone(tmp_path):
     block = next(load_study(SMOKE).blocks())
     assert pgstudy("train", block.to_json(), cwd=tmp_path)[0] == 0
     assert pgstudy("runs", "prune", cwd=tmp_path) == (
-        0, "0 runs: no config asks for them; --yes removes them\n",
+        0, "0 runs: no study asks for them; --yes removes them\n",
     )  # fmt: skip
     config.write_text(yaml.safe_dump(SMOKE | {"seeds": [1]}))
     for arguments, left in ([], 2), (["--yes"], 1):
@@ -89,7 +123,46 @@ def test_runs_that_no_config_asks_for_are_removed_on_yes_alone(tmp_path):
     config.write_text("study: 5")
     code, text = pgstudy("runs", "prune", "--yes", cwd=tmp_path)
     assert (code, "Traceback" in text) == (1, False)
+    assert "nothing is removed: config/study.yaml: " in text
     assert len(list(tmp_path.rglob("run.json"))) == 1
+
+
+def test_runs_of_a_study_whose_file_lies_elsewhere_are_kept(tmp_path):
+    """As results/<study>/study.json says; nothing goes while one can't be read."""
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "other.yaml").write_text(
+        yaml.safe_dump(SMOKE | {"seeds": 1})
+    )
+    block = next(load_study(SMOKE).blocks())
+    assert pgstudy("train", block.to_json(), cwd=tmp_path)[0] == 0
+    assert pgstudy("plan", json.dumps(SMOKE), cwd=tmp_path)[0] == 0
+    assert pgstudy("runs", "prune", "--yes", cwd=tmp_path)[1].startswith("0 runs")
+    file = tmp_path / "results" / "smoke" / "study.json"
+    file.write_text(file.read_text()[:-9])
+    code, text = pgstudy("runs", "prune", "--yes", cwd=tmp_path)
+    assert code == 1
+    assert "nothing is removed: results/smoke/study.json can't be read" in text
+    assert len(list(tmp_path.rglob("run.json"))) == 2
+    file.unlink()
+    assert "1 runs: removed" in pgstudy("runs", "prune", "--yes", cwd=tmp_path)[1]
+
+
+def test_prune_needs_no_extra(tmp_path):
+    """A config whose environment can't be made here: named, and all its runs kept."""
+    (tmp_path / "config").mkdir()
+    smoke = SMOKE | {"environments": [SMOKE["environments"][0]]}
+    block = next(load_study(smoke).blocks())
+    assert pgstudy("train", block.to_json(), cwd=tmp_path)[0] == 0
+    label = block.cell.environment
+    entry = {"id": "NoSuch-v0", "name": label, "updates": 1}
+    config = tmp_path / "config" / "study.yaml"
+    config.write_text(yaml.safe_dump(smoke | {"environments": [entry]}))
+    code, text = pgstudy("runs", "prune", "--yes", cwd=tmp_path)
+    assert code == 0, text
+    assert f"all runs of {label} are kept: config/study.yaml asks for it" in text
+    assert "0 runs: removed" in text
+    config.write_text(yaml.safe_dump(smoke | {"environments": [entry | {"name": "x"}]}))
+    assert "2 runs: removed" in pgstudy("runs", "prune", "--yes", cwd=tmp_path)[1]
 
 
 def test_doctor_compares_this_machine_with_the_one_of_the_runs(tmp_path):

@@ -1,6 +1,10 @@
 """The run store: atomic, and never wrong about what is complete."""
 
 import json
+import shutil
+import stat
+import subprocess
+import sys
 
 import pyarrow.parquet as pq
 import pytest
@@ -44,15 +48,57 @@ def test_run_json_says_what_the_files_hold(tmp_path, block):
 
 @pytest.mark.parametrize("name", [*FILES, "run.json"])
 def test_a_missing_file_makes_a_run_incomplete(tmp_path, block, name):
-    """The manifest goes, and just that run is trained again."""
+    """Just that run is trained again; what else there is, is left alone."""
     store = Store(tmp_path)
     training.train_block(store, block)
     store.settle(block)
     run = store.run(block.cell, 1)
     (run.folder / name).unlink()
     assert [r.seed for r in store.missing(block)] == [1]
+    assert [r.seed for r in store.settle(block)] == [1]
+    assert store.has_manifest(block)
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"runs": []}'])
+def test_a_damaged_manifest_is_noticed_and_made_again(tmp_path, block, text):
+    """It is what `settle` writes, or it is none."""
+    store = Store(tmp_path)
+    training.train_block(store, block)
+    assert not store.has_manifest(block)
     store.settle(block)
-    assert not store.manifest(block).exists()
+    assert store.has_manifest(block)
+    store.manifest(block).write_text(text)
+    assert not store.has_manifest(block)
+    store.settle(block)
+    assert store.has_manifest(block)
+
+
+def test_every_file_of_a_run_is_for_whom_the_umask_says(tmp_path, block):
+    """Whatever modes the libraries choose that write it (safetensors: 0600)."""
+    code = "from pgstudy.cli import main; main()"
+    for umask, mode in ((0o022, 0o644), (0o007, 0o660)):
+        place = tmp_path / oct(umask)
+        subprocess.run(
+            [sys.executable, "-c", code, "train", block.to_json(), "--results", place],
+            umask=umask,
+            check=True,
+        )
+        files = [p for p in place.rglob("*") if p.is_file() and "locks" not in p.parts]
+        assert {stat.S_IMODE(p.stat().st_mode) for p in files} == {mode}
+        assert len(files) >= 2 * len(FILES)
+
+
+def test_a_run_is_set_aside_though_others_were_taken_away_by_hand(tmp_path, block):
+    """The first number that is free."""
+    store = Store(tmp_path)
+    places = []
+    for _ in range(4):
+        training.train_block(store, block)
+        places.append(store.set_aside(store.run(block.cell, 0)))
+        if len(places) == 3:
+            shutil.rmtree(places[0])
+            shutil.rmtree(places[1])
+    assert [place.name[-2:] for place in places] == ["-1", "-2", "-3", "-1"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"status": "failed"}'])

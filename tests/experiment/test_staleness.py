@@ -57,6 +57,20 @@ def test_another_setting_is_no_staleness(made, smoke):
     assert staleness.reasons(missing) == []
 
 
+def test_another_study_that_ran_later_hides_no_reason(made, smoke, monkeypatch):
+    """It has the same labels, and so its runs lie in the same folders."""
+    store, study = made
+    smoke["environments"][0]["optimizer"] = {"learning_rate": 0.3}
+    for block in load_study(smoke).blocks():
+        training.train_block(store, block)
+    other = provenance.numeric_identity() | {"torch": "9.9"}
+    for module in ("study", "staleness"):
+        place = f"pgstudy.experiment.{module}.numeric_identity"
+        monkeypatch.setattr(place, lambda: other)
+    (line,) = staleness.reasons(run for run in runs(store, study))
+    assert line.startswith("6 runs are stale: torch was ")
+
+
 def test_doctor_finds_nothing_on_the_machine_that_made_the_runs(made):
     """And says what differs, in how many runs, and what it may do, on another."""
     store, study = made
@@ -78,12 +92,12 @@ def test_runs_that_no_config_asks_for_are_listed_and_removed(made, smoke, tmp_pa
     file.write_text(yaml.safe_dump(smoke | {"seeds": [1]}))
     (tmp_path / "published.yaml").write_text("source: no study")
     files = [file, tmp_path / "published.yaml"]
-    keep = pruning.wanted(files, store)
-    stale = pruning.stale(store, keep)
+    asked = pruning.wanted(files, store)
+    keep, stale = asked.folders & everything, pruning.stale(store, asked)
     assert keep < everything
     assert set(stale) == everything - keep
     pruning.remove(stale)
-    assert pruning.stale(store, keep) == []
+    assert pruning.stale(store, asked) == []
     assert all(folder.is_dir() for folder in keep)
     pruning.remove(keep)
     assert list((store.results / "runs").iterdir()) == []

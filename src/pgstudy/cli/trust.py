@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from filelock import FileLock, Timeout
 
 from pgstudy.cli.common import RESULTS, StudyFile, UserError, app, opened
+from pgstudy.experiment import places
 from pgstudy.experiment.digests import record
 from pgstudy.experiment.files import file_digest
 from pgstudy.experiment.runs import Store
@@ -73,16 +76,30 @@ def prune(
     results: Path = RESULTS,
     yes: Annotated[bool, typer.Option("--yes", help="remove them")] = False,
 ) -> None:
-    """List the runs that no file in config/ asks for; with --yes, remove them."""
+    """List the runs that no study here asks for; with --yes, remove them.
+
+    Studies are those of the files in config/ and of each results/<study>/study.json.
+    """
     from pgstudy.experiment import pruning
 
     store, files = Store(results), sorted(Path("config").rglob("*.yaml"))
     if not files:
         raise UserError("there is no config/ here; call this in the project's folder")
-    stale = pruning.stale(store, pruning.wanted([*files, *(config or [])], store))
+    try:
+        asked = pruning.wanted([*files, *(config or [])], store)
+        with FileLock(results / places.CALL_LOCK, blocking=False):
+            stale = pruning.stale(store, asked)
+            if yes:
+                pruning.remove(stale)
+    except pruning.Unreadable as error:
+        raise UserError(f"nothing is removed: {error}") from None
+    except Timeout:
+        raise UserError(
+            "a snakemake call works on results/; wait till it ends"
+        ) from None
+    for label, why in asked.environments.items():
+        print(f"all runs of {label} are kept: {why}", file=sys.stderr)
     for folder in stale:
         print(folder)
-    if yes:
-        pruning.remove(stale)
-    verb = "removed" if yes else "no config asks for them; --yes removes them"
+    verb = "removed" if yes else "no study asks for them; --yes removes them"
     print(f"{len(stale)} runs: {verb}")

@@ -30,34 +30,39 @@ def record(folder: Path, step: str, digests: Mapping[str, str | None]) -> None:
     write_json(folder / FOLDER / f"{step}.json", digests)
 
 
-def recorded(folder: Path) -> dict[str, str]:
-    """All records of a folder; one that is damaged records nothing."""
-    digests: dict[str, str] = {}
+def records(folder: Path) -> dict[str, dict[str, str]]:
+    """SHA-256 by name, of each step; a record that is damaged records nothing."""
+    found = {}
     for file in sorted((folder / FOLDER).glob("[!.]*.json")):
         with contextlib.suppress(OSError, ValueError, TypeError):
-            digests.update(json.loads(file.read_text(encoding="utf-8")))
-    return digests
+            found[file.stem] = dict(json.loads(file.read_text(encoding="utf-8")))
+    return found
 
 
 def changed(folder: Path, name: str) -> bool:
-    """Whether a file is there and not what its record says."""
-    digest = recorded(folder).get(name)
-    return digest is not None and file_digest(folder / name) not in (digest, None)
+    """Whether a file is there and not what a record says."""
+    known = {k: v for record in records(folder).values() for k, v in record.items()}
+    return name in known and file_digest(folder / name) not in (known[name], None)
 
 
-def damaged(folder: Path) -> dict[str, str]:
-    """How each file is not what its record says: 'missing' or 'changed'."""
-    found = {n: (file_digest(folder / n), d) for n, d in recorded(folder).items()}
-    return {
-        name: "changed" if now else "missing"
-        for name, (now, then) in found.items()
-        if now != then
-    }
+def damaged(folder: Path) -> dict[str, dict[str, str]]:
+    """How files are not what their step's record says: 'missing' or 'changed'.
+
+    By step and name; steps of which all is well are not there.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for step, record in records(folder).items():
+        for name, digest in record.items():
+            now = file_digest(folder / name)
+            if now != digest:
+                how = "changed" if now else "missing"
+                found.setdefault(step, {})[name] = how
+    return found
 
 
 def unrecorded(folder: Path) -> list[str]:
     """Files that no step wrote, or whose record is lost; empty files say nothing."""
-    known = recorded(folder)
+    known = {name for record in records(folder).values() for name in record}
     names = [p.relative_to(folder) for p in folder.rglob("*") if p.is_file()]
     return sorted(
         str(name)

@@ -70,9 +70,7 @@ def look(store: Store, studies: Studies) -> Found:
         found.lines += reasons(stale)
     held = mirror.held(store.results)
     for name in studies:
-        receipt = store.results / name / mirror.RECEIPT
-        if receipt.exists() and not mirror.is_true(receipt, held):
-            found.again.add(str(receipt))
+        _look_at_receipt(store.results / name / mirror.RECEIPT, held, found)
     return found
 
 
@@ -124,9 +122,20 @@ def _look_at_block(store: Store, block: Block, found: Found) -> None:
 
 
 def _look_at_products(folder: Path, found: Found) -> None:
-    damaged = digests.damaged(folder)
-    found.again.update(str(folder / name) for name in damaged)
+    records = digests.records(folder)
+    for step, files in digests.damaged(folder).items():
+        found.again.update(str(folder / name) for name in records[step])
+        for name, how in files.items():
+            was = "is not what was written" if how == "changed" else "is missing"
+            found.lines.append(f"{folder / name} {was}; it is made again")
     found.again.update(str(folder / name) for name in digests.unrecorded(folder))
-    for name, how in damaged.items():
-        was = "is not what was written" if how == "changed" else "is missing"
-        found.lines.append(f"{folder / name} {was}; it is made again")
+
+
+def _look_at_receipt(receipt: Path, held: set[str] | None, found: Found) -> None:
+    if not receipt.exists() or mirror.is_true(receipt, held):
+        return
+    found.again.add(str(receipt))
+    if mirror.receipt(receipt).get("runs"):
+        found.lines.append(
+            f"MLflow does not hold what {receipt} says; the runs are uploaded again"
+        )

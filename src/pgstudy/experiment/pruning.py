@@ -1,37 +1,115 @@
-"""Runs in the store that no config asks for any more."""
+"""Runs in the store that nothing asks for any more.
+
+Who asks: the config files that are named, and each results/*/study.json. Nothing is
+removed that a study may ask for which can't be read on this machine.
+"""
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from pgstudy.experiment.loading import load_study
+from pgstudy.experiment import config as configs
+from pgstudy.experiment import places
+from pgstudy.experiment.config import ConfigError
+from pgstudy.experiment.loading import load_study, read_study
+from pgstudy.experiment.provenance import environment_identity
 from pgstudy.experiment.runs import RECORD, Store
+from pgstudy.experiment.study import Study, folder_name
 from pgstudy.experiment.tuning import tuning_study
 
+STUDY_FILE = "study.json"
 
-def wanted(configs: Iterable[Path], store: Store) -> set[Path]:
-    """Folders of all runs that the config files ask for. Errors: ConfigError, OSError.
 
-    A file that is no study, such as one of published values, asks for none.
+class Unreadable(ValueError):
+    """A file that may ask for runs and can't be read; the message says which."""
+
+
+@dataclass
+class Wanted:
+    """What is asked for: run folders, and environments whose runs are all kept.
+
+    environments: why, by label. An environment that can't be made here, such as one of
+    an extra that is not installed, does not say which of its runs are current.
     """
-    folders = set()
-    for file in configs:
-        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+
+    store: Store
+    folders: set[Path] = field(default_factory=set)
+    environments: dict[str, str] = field(default_factory=dict)
+
+    def add(self, study: Study, source: Path) -> None:
+        """All runs of a study, and of the one that chooses its step sizes."""
+        studies = [study, *([tuning_study(study)] if study.tune_seeds else [])]
+        for one in studies:
+            self.folders |= {run.folder for run in self.store.every_run(one)}
+        for cell in study.cells:
+            identity = environment_identity(cell.specification.environment)
+            if lacking := [name for name, what in identity.items() if what is None]:
+                why = f"{source} asks for it, and {', '.join(lacking)} is not installed"
+                self.environments.setdefault(cell.environment, why)
+
+    def add_environments(
+        self, raw: Mapping[str, Any], source: Path, why: object
+    ) -> None:
+        """All environments of a config that can't be resolved here."""
+        for entry in raw["environments"]:
+            label = entry.get("name", entry["id"])
+            self.environments.setdefault(label, f"{source} asks for it: {why}")
+
+    def keeps(self, folder: Path) -> bool:
+        """Whether a run's folder is asked for, or may be."""
+        above = folder.relative_to(self.store.results / places.RUNS).parts[0]
+        kept = {folder_name(label) for label in self.environments}
+        return folder in self.folders or above in kept
+
+
+def wanted(files: Iterable[Path], store: Store) -> Wanted:
+    """What config files and all study files below results/ ask for.
+
+    A file that is no study, such as one of published values, asks for nothing.
+    Errors: Unreadable.
+    """
+    asked = Wanted(store)
+    for file in files:
+        raw = _read(file, yaml.safe_load)
         if isinstance(raw, dict) and "study" in raw:
-            study = load_study(raw)
-            studies = [study, *([tuning_study(study)] if study.tune_seeds else [])]
-            folders |= {run.folder for s in studies for run in store.every_run(s)}
-    return folders
+            _add(asked, raw, file, lambda raw=raw: load_study(raw))
+    for file in sorted(store.results.glob(f"*/{STUDY_FILE}")):
+        data = _read(file, json.loads)
+        if not isinstance(data, dict) or not isinstance(data.get("config"), dict):
+            raise Unreadable(f"{file} is not a study file")
+        _add(asked, data["config"], file, lambda file=file: read_study(file))
+    return asked
 
 
-def stale(store: Store, keep: set[Path]) -> list[Path]:
-    """Folders of runs in the store that are not among those to keep."""
-    found = {path.parent for path in (store.results / "runs").rglob(RECORD)}
-    return sorted(found - keep)
+def _add(asked: Wanted, raw: Mapping[str, Any], file: Path, load: Any) -> None:
+    try:
+        asked.add(load(), file)
+    except ConfigError as error:
+        if configs.examine(raw)[2]:  # it is wrong wherever it is read
+            raise Unreadable(f"{file}: {error}") from None
+        asked.add_environments(raw, file, error.faults[0])
+    except ValueError as error:
+        raise Unreadable(f"{file}: {error}") from None
+
+
+def _read(file: Path, parse: Any) -> Any:
+    try:
+        return parse(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise Unreadable(f"{file} can't be read: {error}") from None
+
+
+def stale(store: Store, asked: Wanted) -> list[Path]:
+    """Folders of runs in the store that nothing asks for."""
+    found = {path.parent for path in (store.results / places.RUNS).rglob(RECORD)}
+    return sorted(folder for folder in found if not asked.keeps(folder))
 
 
 def remove(folders: Iterable[Path]) -> None:

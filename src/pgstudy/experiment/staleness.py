@@ -14,7 +14,11 @@ WORDS = {"learning": "the code in src/pgstudy/learning"}
 
 
 def earlier(run: Run) -> dict[str, Any] | None:
-    """The record of the same cell's label and seed, made some other way before."""
+    """The record of the same specification and seed, made some other way before.
+
+    Other studies may have runs with the same labels; theirs are not looked at.
+    """
+    specification = run.cell.specification.to_dict()
     others = run.folder.parent.glob(f"seed{run.seed}-*/{RECORD}")
     found = sorted(others, key=lambda path: path.stat().st_mtime)
     for path in reversed(found):
@@ -22,7 +26,8 @@ def earlier(run: Run) -> dict[str, Any] | None:
             data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        if path.parent != run.folder and "made_by" in data:
+        same = "made_by" in data and data.get("specification") == specification
+        if same and path.parent != run.folder:
             return data
     return None
 
@@ -33,10 +38,7 @@ def reasons(missing: Iterable[Run]) -> list[str]:
     causes: Counter[tuple[str, str]] = Counter()
     for run in missing:
         data = earlier(run)
-        if (
-            data is None
-            or data.get("specification") != run.cell.specification.to_dict()
-        ):
+        if data is None:
             continue
         then = data["made_by"]
         causes.update((k, str(then.get(k))) for k in now if then.get(k) != now[k])
