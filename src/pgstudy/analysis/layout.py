@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 PANEL = 3.2, 2.5  # inches, width and height of one panel
-WIDTH = 9.6  # inches that a row of panels may take, if it has more than one
+WIDTH = 9.7  # inches that a row of panels may take, if it has more than one
 NARROWEST = 4.5  # inches, so that a title and a legend have some room
 LETTERS = 13  # of a title, that fit into an inch
 LINE = 0.17  # inches, height of a title's line
@@ -59,9 +59,17 @@ def share_y(axes_list: Sequence[Axes], label: str) -> None:
     for axes in axes_list:
         axes.sharey(axes_list[0])
         axes.tick_params(labelleft=False)
+    axes_list[0].autoscale_view(scalex=False)  # what all of them hold, not the first
     for axes in leftmost(axes_list):
         axes.tick_params(labelleft=True)
         axes.set_ylabel(label)
+
+
+def share_x(axes_list: Sequence[Axes]) -> None:
+    """One scale for all panels."""
+    for axes in axes_list:
+        axes.sharex(axes_list[0])
+    axes_list[0].autoscale_view(scaley=False)
 
 
 def panel_title(axes: Axes, text: str) -> None:

@@ -34,10 +34,10 @@ def draw(study: Study, tuning: Tables | None, environment: str) -> Drawn:
     for one, two, estimator in zip(above, below, names, strict=True):
         rows = here[here["estimator"] == estimator]
         layout.panel_title(one, estimator)
-        one.sharex(above[0])
-        two.sharex(below[0])
         _sensitivity(one, study, rows)
         _chosen(two, study, rows)
+    layout.share_x(above)
+    layout.share_x(below)
     layout.share_y(above, "mean learning curve, tuning seeds")
     layout.share_y(below, "chosen step size")
     looks = style.looks(study)
