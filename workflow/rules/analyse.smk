@@ -119,6 +119,8 @@ rule figures:
             "analysis/gradient_figures.py",
             "analysis/tuning_figures.py",
             "analysis/tuning.py",
+            "analysis/layout.py",
+            "analysis/own_defaults.py",
             "analysis/style.py",
             "analysis/names.py",
         ),

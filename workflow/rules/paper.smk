@@ -44,6 +44,8 @@ rule paper:
         code=code_digest(
             "analysis/paper_figures.py",
             "analysis/figures.py",
+            "analysis/layout.py",
+            "analysis/own_defaults.py",
             "analysis/style.py",
             "analysis/names.py",
             "analysis/exact.py",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from pgstudy.analysis.names import FEW_RUNS, figure_names
-from pgstudy.experiment.study import Study
+from pgstudy.analysis.names import FEW_RUNS, LARGEST_MATRIX, figure_names
+from pgstudy.experiment.study import Study, rivals
 
 INTERVAL = f"from {FEW_RUNS} seeds on the 95 % bootstrap interval over seeds"
 TEXTS = {
@@ -61,5 +61,18 @@ def _caption(study: Study, name: str) -> Caption:
     text = TEXTS[kind].format(e=environment, unit=unit)
     if study.sweeps_step_sizes and kind != "step_sizes":
         text += "; of several step sizes at one N, the best one"
+    if kind == "improvement":
+        text += _left_out(study)
     section = next(s for s, kinds in SECTIONS.items() if kind in kinds)
     return Caption(name, section, text)
+
+
+def _left_out(study: Study) -> str:
+    """How many cells a matrix is without, if it is."""
+    counts = {e: len(rivals(study.cells_of(e))) for e in study.environments}
+    return "".join(
+        f"; {environment}: the first {LARGEST_MATRIX} cells in the order of the config "
+        f"are shown, {count - LARGEST_MATRIX} of {count} are left out"
+        for environment, count in counts.items()
+        if count > LARGEST_MATRIX
+    )

@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-from pgstudy.analysis import style  # before pyplot: it sets the backend
+from pgstudy.analysis import style  # before matplotlib: it sets the backend
 
 import numpy as np  # isort: skip
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 
+from pgstudy.analysis import layout
 from pgstudy.analysis.aggregates import Aggregates
-from pgstudy.analysis.figures import (
-    Drawn,
-    errors,
-    finish,
-    mean_and_band,
-    panels,
-    share_y,
-)
+from pgstudy.analysis.figures import FINAL, Drawn, errors, finish, mean_and_band
+from pgstudy.analysis.names import LARGEST_MATRIX
 from pgstudy.analysis.statistics import Array
 from pgstudy.analysis.tables import Tables, at_best_step_sizes, rows_of
 from pgstudy.experiment.study import Cell, Study
 
-LARGEST = 12  # cells of a matrix that can still be read
+SQUARE = 0.27  # inches, a cell of a matrix
+LETTER = 0.06  # inches, of its labels
 
 
 def equal_updates(study: Study, tables: Tables, environment: str) -> Drawn:
     """Return against the number of updates: the picture that flatters a large N."""
-    figure, axes_list = panels(len(study.estimators))
+    figure, (axes_list,) = layout.panels(len(study.estimators))
     best = at_best_step_sizes(study, tables)
     rows = []
     for axes, estimator in zip(axes_list, study.estimators, strict=True):
-        axes.set(title=estimator, xlabel="updates")
+        layout.panel_title(axes, estimator)
+        axes.set_xlabel("updates")
         for cell in best.cells_of(environment, estimator):
             curve = rows_of(tables.updates, cell)
             mean_and_band(axes, curve, "update", style.looks(study).of(cell))
             rows.append(curve)
-    share_y(axes_list, "return of the training batches")
+    layout.share_y(axes_list, "return of the training batches")
     title = f"{environment}, equal updates: N times the trajectories, so it flatters"
     finish(figure, study, f"{title} a large N")
     return figure, pd.concat(rows)
@@ -43,10 +41,11 @@ def equal_updates(study: Study, tables: Tables, environment: str) -> Drawn:
 
 def wall_clock(study: Study, tables: Tables) -> Drawn:
     """Final return against the training time of a run."""
-    figure, axes_list = panels(len(study.environments))
+    figure, (axes_list,) = layout.panels(len(study.environments))
     best, rows = at_best_step_sizes(study, tables), []
     for axes, environment in zip(axes_list, study.environments, strict=True):
-        axes.set(title=environment, xlabel="seconds of training per run")
+        layout.panel_title(axes, environment)
+        axes.set_xlabel("seconds of training per run")
         for cell in best.cells_of(environment):
             row = rows_of(tables.summary, cell)
             index = study.estimators.index(cell.estimator)
@@ -56,19 +55,20 @@ def wall_clock(study: Study, tables: Tables) -> Drawn:
                 marker=style.marker(index),
             )  # fmt: skip
             rows.append(row)
-    for axes in axes_list[:: style.COLUMNS]:
-        axes.set_ylabel("return, last tenth of training")
+    for axes in layout.leftmost(axes_list):
+        axes.set_ylabel(FINAL)
     finish(figure, study, "Time a run took, and where it ended", markers=True)
     return figure, pd.concat(rows)
 
 
 def profiles(study: Study, aggregates: Aggregates) -> Drawn:
     """Share of runs above each score, over all environments with a threshold."""
-    figure, axes_list = panels(len(study.estimators))
+    figure, (axes_list,) = layout.panels(len(study.estimators))
     colours = style.looks(study).colours
     table = aggregates.profiles
     for axes, estimator in zip(axes_list, study.estimators, strict=True):
-        axes.set(title=estimator, xlabel="score", ylim=(-0.02, 1.02))
+        layout.panel_title(axes, estimator)
+        axes.set(xlabel="score", ylim=(-0.02, 1.02))
         rows = table[table["estimator"] == estimator]
         for n, curve in rows.groupby("n"):
             colour = (
@@ -80,38 +80,51 @@ def profiles(study: Study, aggregates: Aggregates) -> Drawn:
                 lw=0,
             )  # fmt: skip
         axes.axvline(1, color="0.6", lw=0.7, ls="--")
-    share_y(axes_list, "share of runs above the score")
+    layout.share_y(axes_list, "share of runs above the score")
     title = "Performance profiles (score 0: untrained, 1: threshold)"
     finish(figure, study, title, legend=not style.looks(study).by_step_size)
     return figure, table
 
 
 def improvement(study: Study, tables: Tables, aggregates: Aggregates) -> Drawn:
-    """P(the row's cell ends above the column's): a matrix per environment."""
+    """P(the row's cell ends above the column's): a matrix per environment.
+
+    Of more than LARGEST_MATRIX cells the first ones; the panel's title says so.
+    """
     best = at_best_step_sizes(study, tables)
-    figure, axes_list = panels(len(study.environments), square=True)
-    for axes, environment in zip(axes_list, study.environments, strict=True):
-        here = best.cells_of(environment)[:LARGEST]
+    cells = [best.cells_of(e) for e in study.environments]
+    labels = [
+        [f"{c.estimator}, {c.n}" for c in here[:LARGEST_MATRIX]] for here in cells
+    ]
+    side = max(SQUARE * len(some) for some in labels)
+    side += LETTER * max(len(label) for some in labels for label in some)
+    size = max(layout.PANEL[0], side)
+    figure, (axes_list,) = layout.panels(len(cells), (size, size))
+    for axes, environment, here, texts in zip(
+        axes_list, study.environments, cells, labels, strict=True
+    ):
         pairs = aggregates.pairs[aggregates.pairs["environment"] == environment]
-        labels = [f"{c.estimator}, {c.n}" for c in here]
-        values = _matrix(here, pairs)
-        axes.imshow(values, vmin=0, vmax=1, cmap="PuOr")
-        for (row, column), value in np.ndenumerate(values):
-            dark = abs(value - 0.5) > 0.3
-            text = "" if np.isnan(value) else f"{value:.2f}"
-            axes.text(
-                column, row, text, ha="center", va="center", fontsize=6,
-                color="white" if dark else "black",
-            )  # fmt: skip
-        axes.set_xticks(range(len(labels)), labels, rotation=90)
-        axes.set_yticks(range(len(labels)), labels)
-        axes.set_title(environment)
-        axes.tick_params(length=0)
-        sns.despine(ax=axes, left=True, bottom=True)
-    figure.suptitle(
-        "Probability that the row's run ends above the column's", fontsize=9
-    )
+        _draw_matrix(axes, _matrix(here[:LARGEST_MATRIX], pairs), texts)
+        left_out = len(here) - len(texts)
+        note = f" (the first {len(texts)} cells; {left_out} of {len(here)} left out)"
+        layout.panel_title(axes, environment + (note if left_out else ""))
+    layout.title(figure, "Probability that the row's run ends above the column's")
     return figure, aggregates.pairs
+
+
+def _draw_matrix(axes: Axes, values: Array, labels: list[str]) -> None:
+    axes.imshow(values, vmin=0, vmax=1, cmap="PuOr")
+    for (row, column), value in np.ndenumerate(values):
+        dark = abs(value - 0.5) > 0.3
+        text = "" if np.isnan(value) else f"{value:.2f}"
+        axes.text(
+            column, row, text, ha="center", va="center", fontsize=6,
+            color="white" if dark else "black",
+        )  # fmt: skip
+    axes.set_xticks(range(len(labels)), labels, rotation=90)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.tick_params(length=0)
+    sns.despine(ax=axes, left=True, bottom=True)
 
 
 def _matrix(cells: list[Cell], pairs: pd.DataFrame) -> Array:

@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from pgstudy.analysis import style  # before matplotlib: it sets the backend
 
-from pgstudy.analysis import style  # before pyplot: it sets the backend
-
-import matplotlib.pyplot as plt  # isort: skip
-import numpy as np
+import numpy as np  # isort: skip
 import numpy.typing as npt
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pgstudy.analysis import layout
 from pgstudy.analysis.names import FEW_RUNS
-from pgstudy.analysis.style import COLUMNS
 from pgstudy.analysis.tables import Tables, at_best_step_sizes, rows_of, seed_curves
 from pgstudy.experiment.study import Cell, Study, step_size_text
 
-PANEL = 3.2, 2.5  # inches, width and height of one panel
 UNITS = {"env_steps": "environment steps", "episodes": "episodes"}
+FINAL = "return, last tenth of training"
+SLOT = 0.11  # inches for an estimator at one N, in a figure of final returns
+CROWDED = 5  # step sizes in a row; the texts of more of them are turned
 Drawn = tuple[Figure, pd.DataFrame]
-
-
-def panels(count: int, square: bool = False) -> tuple[Figure, list[Axes]]:
-    """That many panels, in rows of at most COLUMNS."""
-    columns, rows = min(count, COLUMNS), math.ceil(count / COLUMNS)
-    height = PANEL[0] * 1.25 if square else PANEL[1]
-    width = PANEL[0] * (1.25 if square else 1)
-    figure, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(width * max(columns, 1.4), height * rows + 0.4),
-        squeeze=False,
-        layout="constrained",
-    )
-    for unused in axes.flat[count:]:
-        unused.set_axis_off()
-    return figure, list(axes.flat[:count])
 
 
 def learning_curves(study: Study, tables: Tables, environment: str) -> Drawn:
@@ -47,9 +28,10 @@ def learning_curves(study: Study, tables: Tables, environment: str) -> Drawn:
 
     In a study of step sizes at one N, a line per step size. The seeds are faint.
     """
-    figure, axes_list = panels(len(study.estimators))
+    figure, (axes_list,) = layout.panels(len(study.estimators))
     for axes, estimator in zip(axes_list, study.estimators, strict=True):
-        axes.set(title=estimator, xlabel=UNITS[study.unit(environment)])
+        layout.panel_title(axes, estimator)
+        axes.set_xlabel(UNITS[study.unit(environment)])
         axes.xaxis.set_major_formatter(_thousands)
         for cell in _shown(study, tables, environment, estimator):
             curve = rows_of(tables.curves, cell)
@@ -59,7 +41,7 @@ def learning_curves(study: Study, tables: Tables, environment: str) -> Drawn:
             at, seeds = seed_curves(tables, cell)
             axes.plot(at, seeds.T, color=colour, lw=0.4, alpha=0.15)
             mean_and_band(axes, curve, "at", colour)
-    share_y(axes_list, "return of the training batches")
+    layout.share_y(axes_list, "return of the training batches")
     finish(figure, study, f"{environment} (mean of {_count(tables, environment)})")
     curves = tables.curves
     return figure, curves[curves["environment"] == environment]
@@ -86,16 +68,6 @@ def _shown(
     return at_best_step_sizes(study, tables).cells_of(environment, estimator)
 
 
-def share_y(axes_list: list[Axes], label: str) -> None:
-    """One scale for all panels, its numbers and label at the left."""
-    for axes in axes_list:
-        axes.sharey(axes_list[0])
-        axes.tick_params(labelleft=False)
-    for axes in axes_list[::COLUMNS]:
-        axes.tick_params(labelleft=True)
-        axes.set_ylabel(label)
-
-
 def _thousands(value: float, _position: object) -> str:
     return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
 
@@ -105,16 +77,17 @@ def _count(tables: Tables, environment: str) -> str:
     runs = summary.loc[summary["environment"] == environment, "finished"]
     low, high = runs.min(), runs.max()
     seeds = f"{high}" if low == high else f"{low} to {high}"
-    interval = ", 95 % bootstrap interval" if high >= FEW_RUNS else ", no interval"
+    interval = ", 95 % interval" if high >= FEW_RUNS else ", no interval"
     return f"{seeds} seeds{interval}"
 
 
 def step_sizes(study: Study, tables: Tables, environment: str) -> Drawn:
     """Final return against the step size: a panel per estimator, a line per N."""
-    figure, axes_list = panels(len(study.estimators))
+    figure, (axes_list,) = layout.panels(len(study.estimators))
     looks = style.looks(study)
     for axes, estimator in zip(axes_list, study.estimators, strict=True):
-        axes.set(title=estimator, xlabel="step size", xscale="log")
+        layout.panel_title(axes, estimator)
+        axes.set(xlabel="step size", xscale="log")
         cells = study.cells_of(environment, estimator)
         for n in study.sample_counts:
             series = [cell for cell in cells if cell.n == n]
@@ -129,8 +102,9 @@ def step_sizes(study: Study, tables: Tables, environment: str) -> Drawn:
             )  # fmt: skip
         sizes = sorted({cell.alpha for cell in cells})
         axes.set_xticks(sizes, [step_size_text(alpha) for alpha in sizes], minor=False)
+        axes.tick_params(axis="x", rotation=45 if len(sizes) > CROWDED else 0)
         axes.minorticks_off()
-    share_y(axes_list, "return, last tenth of training")
+    layout.share_y(axes_list, FINAL)
     title = f"{environment} (mean of {_count(tables, environment)})"
     finish(figure, study, title, legend=not looks.by_step_size)
     summary = tables.summary
@@ -139,14 +113,15 @@ def step_sizes(study: Study, tables: Tables, environment: str) -> Drawn:
 
 def final_returns(study: Study, tables: Tables) -> Drawn:
     """Final return against N: every seed, the mean and its interval."""
-    figure, axes_list = panels(len(study.environments))
+    width = SLOT * len(study.sample_counts) * len(study.estimators) + 0.6
+    size = max(layout.PANEL[0], width), layout.PANEL[1]
+    figure, (axes_list,) = layout.panels(len(study.environments), size)
     for axes, environment in zip(axes_list, study.environments, strict=True):
-        axes.set(title=environment)
+        layout.panel_title(axes, environment)
         final_returns_panel(axes, study, tables, environment)
-    for axes in axes_list[::COLUMNS]:
-        axes.set_ylabel("return, last tenth of training")
-    handles, labels = axes_list[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    for axes in layout.leftmost(axes_list):
+        axes.set_ylabel(FINAL)
+    layout.legend(figure, style.estimator_handles(study, ls=""))
     sns.despine(figure)
     return figure, tables.runs
 
@@ -159,25 +134,28 @@ def final_returns_panel(
     Of several step sizes at one N the best one is shown.
     """
     axes.set(xlabel="N, trajectories per update")
-    axes.set_xticks(range(len(study.sample_counts)), map(str, study.sample_counts))
-    axes.set_xlim(-0.6, len(study.sample_counts) - 0.4)
-    width = 0.6 / len(study.estimators)
+    counts, estimators = study.sample_counts, study.estimators
+    axes.set_xticks(range(len(counts)), map(str, counts))
+    axes.set_xlim(-0.6, len(counts) - 0.4)
+    step = min(0.2, 0.8 / len(estimators))  # between estimators, N apart is 1
+    points = axes.bbox.width / axes.figure.dpi * 72 * step / len(counts)
     best = at_best_step_sizes(study, tables)
-    for index, estimator in enumerate(study.estimators):
-        shift = (index - (len(study.estimators) - 1) / 2) * width
-        place = {n: i + shift for i, n in enumerate(study.sample_counts)}
+    for index, estimator in enumerate(estimators):
+        shift = (index - (len(estimators) - 1) / 2) * step
+        place = {n: i + shift for i, n in enumerate(counts)}
         shown = best.cells_of(environment, estimator)
+        if not shown:
+            continue
         summary = pd.concat([rows_of(tables.summary, cell) for cell in shown])
         runs = pd.concat([rows_of(tables.runs, cell) for cell in shown])
-        look: Any = {"color": style.estimator_colour(study, index), "ls": ""}
+        look = style.estimator_look(index) | {"ls": ""}
         axes.plot(
             runs["n"].map(place), runs["final_return"],
-            marker=".", ms=3, alpha=0.35, **look,
+            **look | {"marker": ".", "ms": 3, "alpha": 0.35},
         )  # fmt: skip
         axes.errorbar(
             summary["n"].map(place), summary["final_return"], yerr=errors(summary),
-            marker=style.marker(index), ms=4.5, capsize=2, lw=1,
-            label=estimator, **look,
+            ms=min(4.5, points), capsize=min(2, points / 2), lw=1, **look,
         )  # fmt: skip
 
 
@@ -196,11 +174,11 @@ def finish(
 ) -> None:
     """Title above, one legend of the colours (and markers) below, no frame."""
     looks = style.looks(study)
-    figure.suptitle(title, fontsize=9)
-    if legend:
-        handles = looks.handles() + (style.marker_handles(study) if markers else [])
-        figure.legend(
-            handles=handles, title=looks.title, loc="outside lower center",
-            ncols=8, frameon=False,
-        )  # fmt: skip
+    layout.title(figure, title)
+    if legend and markers:
+        shapes = style.estimator_handles(study, color="0.3", ls="")
+        heading = f"colour: {looks.title}; marker: estimator"
+        layout.legend(figure, [*looks.handles(), *shapes], heading)
+    elif legend:
+        layout.legend(figure, looks.handles(), looks.title)
     sns.despine(figure)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pgstudy.analysis import style  # before pyplot: it sets the backend
 
 import matplotlib.pyplot as plt  # isort: skip
@@ -9,7 +11,9 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
+from pgstudy.analysis import layout
 from pgstudy.analysis.figures import Drawn
 from pgstudy.analysis.names import FRACTIONS
 from pgstudy.experiment.study import Study
@@ -19,14 +23,18 @@ ROWS = {
     "noise_scale": "gradient noise scale",
     "cosine": "cosine to the gradient",
 }
-SIZE = 7.0, 5.6  # inches
+SIZE = 7.0, 5.2  # inches
+MANY = 6  # estimators; the figure is larger with more of them
+APART = 0.3  # in log N, from the first to the last estimator
+LAW: Any = {"color": "0.6", "lw": 0.8, "ls": "--"}  # the line of 1/N
 
 
 def draw(study: Study, measured: pd.DataFrame, environment: str) -> Drawn:
     """A row per quantity, a column per fraction of training, a marker per estimator."""
+    scale = 1.5 if len(study.estimators) > MANY else 1.0
     figure, axes = plt.subplots(
-        len(ROWS), len(FRACTIONS), figsize=SIZE, sharex=True, sharey="row",
-        layout="constrained",
+        len(ROWS), len(FRACTIONS), figsize=(SIZE[0] * scale, SIZE[1] * scale),
+        sharex=True, sharey="row", layout="constrained",
     )  # fmt: skip
     here = measured["environment"] == environment
     table = measured[here & measured["n"].notna()]
@@ -40,12 +48,9 @@ def draw(study: Study, measured: pd.DataFrame, environment: str) -> Drawn:
         panel.set_xlabel("N, trajectories per estimate")
         panel.set_xticks(study.sample_counts, map(str, study.sample_counts))
         panel.minorticks_off()
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.suptitle(f"{environment}: estimates of the gradient", fontsize=9)
-    if handles:
-        figure.legend(
-            handles, labels, loc="outside lower center", ncols=4, frameon=False
-        )
+    layout.title(figure, f"{environment}: estimates of the gradient")
+    law = Line2D([], [], label="1/N", **LAW)
+    layout.legend(figure, [*style.estimator_handles(study), law])
     sns.despine(figure)
     return figure, table
 
@@ -60,13 +65,12 @@ def _panel(axes: Axes, study: Study, table: pd.DataFrame, name: str) -> None:
         rows = table[table["estimator"] == estimator]
         mean = rows[name].to_numpy(float)
         apart = [mean - rows[f"{name}_low"], rows[f"{name}_high"] - mean]
+        place = (index - (len(study.estimators) - 1) / 2) / len(study.estimators)
         axes.errorbar(
-            rows["n"], mean, yerr=np.maximum(apart, 0), label=estimator, capsize=2,
-            lw=1, ms=4, marker=style.marker(index),
-            color=style.estimator_colour(study, index),
+            rows["n"] * np.exp(APART * place), mean, yerr=np.maximum(apart, 0),
+            capsize=2, ms=4, **style.estimator_look(index) | {"lw": 1},
         )  # fmt: skip
     if name == "variance":
         first = table.sort_values("n").iloc[0]
         ns = np.array(study.sample_counts, float)
-        line = first["variance"] * first["n"] / ns
-        axes.plot(ns, line, color="0.6", lw=0.8, ls="--", label="1/N")
+        axes.plot(ns, first["variance"] * first["n"] / ns, **LAW)

@@ -25,19 +25,23 @@ ACCEPTANCE_HEADER = (
 
 def summary_table(summary: pd.DataFrame) -> str:
     """A row per cell; "k of n" counts every run that was asked for."""
-    rule = "|---" * (HEADER.count("|") - 1) + "|"
-    rows = [_row(row) for row in summary.to_dict("records")]
-    return "\n".join([HEADER, rule, *rows])
+    return table(HEADER, [_row(row) for row in summary.to_dict("records")])
 
 
-def _row(row: dict[Any, Any]) -> str:
+def table(header: str, rows: list[list[Any]]) -> str:
+    """A table of Markdown; the header is its first line."""
+    rule = "|---" * (header.count("|") - 1) + "|"
+    return "\n".join([header, rule, *map(_joined, rows)])
+
+
+def _row(row: dict[Any, Any]) -> list[Any]:
     interval = ""
     if not pd.isna(row["final_low"]):
         interval = f" [{number(row['final_low'])}, {number(row['final_high'])}]"
     reached = "–"
     if not pd.isna(row["threshold"]):
         reached = f"{row['reached_threshold']} of {row['runs']}"
-    cells = [
+    return [
         row["environment"],
         row["estimator"],
         row["n"],
@@ -48,7 +52,6 @@ def _row(row: dict[Any, Any]) -> str:
         number(row["final_return"]) + interval,
         reached,
     ]
-    return _joined(cells)
 
 
 def _joined(cells: list[Any]) -> str:
@@ -57,12 +60,11 @@ def _joined(cells: list[Any]) -> str:
 
 def acceptance_table(acceptance: pd.DataFrame) -> str:
     """A row per check of acceptance.csv."""
-    rule = "|---" * (ACCEPTANCE_HEADER.count("|") - 1) + "|"
     rows = [_acceptance_row(row) for row in acceptance.to_dict("records")]
-    return "\n".join([ACCEPTANCE_HEADER, rule, *rows])
+    return table(ACCEPTANCE_HEADER, rows)
 
 
-def _acceptance_row(row: dict[Any, Any]) -> str:
+def _acceptance_row(row: dict[Any, Any]) -> list[Any]:
     digits = decimals(row["tolerance"])
     theirs = number(row["value"], digits)
     if pd.isna(row["value"]):
@@ -72,7 +74,7 @@ def _acceptance_row(row: dict[Any, Any]) -> str:
         ours += f" [{number(row['low'], digits)}, {number(row['high'], digits)}]"
     if not pd.isna(row["runs"]):
         runs = f"{row['finished']:.0f} of {row['runs']:.0f}, {row['stuck']:.0f} stuck"
-    cells = [
+    return [
         row["item"],
         row["cell"],
         row["quantity"],
@@ -82,7 +84,6 @@ def _acceptance_row(row: dict[Any, Any]) -> str:
         runs,
         row["verdict"] + (f": {row['reason']}" if row["reason"] else ""),
     ]
-    return _joined(cells)
 
 
 def claims_table(claims: pd.DataFrame) -> str:
@@ -93,9 +94,9 @@ def claims_table(claims: pd.DataFrame) -> str:
         if not pd.isna(row["low"]):
             value += f" [{number(row['low'])}, {number(row['high'])}]"
         texts = [row["environment"], row["claim"], row["quantity"]]
-        rows.append(_joined([*texts, value, row["verdict"]]))
+        rows.append([*texts, value, row["verdict"]])
     header = "| environment | claim | quantity | estimate, 95 % interval | verdict |"
-    return "\n".join([header, "|---" * 5 + "|", *rows])
+    return table(header, rows)
 
 
 def markdown_report(study: Study, tables: Tables, claims: pd.DataFrame) -> str:

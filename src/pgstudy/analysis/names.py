@@ -18,6 +18,7 @@ GRADIENT_COLUMNS = [
     "noise_scale", "noise_scale_low", "noise_scale_high", "zero_share",
     "variance_x_cost", "slope", "slope_low", "slope_high",
 ]  # fmt: skip
+LARGEST_MATRIX = 36  # cells; of more of them the first ones are drawn
 ENDINGS = ("pdf", "svg", "png")
 
 

@@ -17,14 +17,14 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pgstudy.analysis import exact
-from pgstudy.analysis.figures import final_returns_panel
+from pgstudy.analysis import exact, layout
+from pgstudy.analysis.figures import FINAL, final_returns_panel
 from pgstudy.analysis.names import FEW_RUNS, paper_figure_names
 from pgstudy.analysis.tables import Tables, rows_of
 from pgstudy.experiment.published import Published, PublishedFigure
 from pgstudy.experiment.study import Cell, Study, step_size_text
 
-COLUMN = 3.35, 2.35  # inches, width and height
+COLUMN = 3.35, 2.2  # inches, width and height without a legend above
 
 
 def draw(study: Study, tables: Tables, folder: Path) -> None:
@@ -48,9 +48,8 @@ def _column() -> tuple[Figure, Axes]:
 def _own(study: Study, tables: Tables, environment: str) -> Figure:
     figure, axes = _column()
     final_returns_panel(axes, study, tables, environment)
-    axes.set(ylabel="return, last tenth of training")
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
+    axes.set(ylabel=FINAL)
+    layout.legend(figure, style.estimator_handles(study, ls=""), place=layout.ABOVE)
     sns.despine(figure)
     return figure
 

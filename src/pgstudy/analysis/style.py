@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-os.environ["MPLBACKEND"] = "Agg"  # a server has no screen, whatever the shell says
-os.environ["SOURCE_DATE_EPOCH"] = "0"  # no dates inside files
-
-import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
+from pgstudy.analysis import own_defaults
 from pgstudy.analysis.names import ENDINGS
 from pgstudy.analysis.tabular import csv_writer
 from pgstudy.experiment.runs import write_atomically
 from pgstudy.experiment.study import Cell, Study, step_size_text
 
+with own_defaults.read_at_import():
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
 DPI = 200
-COLUMNS = 3  # panels in a row
-MARKERS = "osD^vPX*"
+TITLE = 9  # points, a figure's title
+MARKERS = "osD^vPX*<>pdH1234+x"  # numbers follow
+LINES = ("-", "--", "-.", ":")
+HUES = 10  # of the palette for estimators; the line style changes with each round
 STYLE = {
     "pdf.fonttype": 42,
     "svg.hashsalt": "pgstudy",
@@ -39,7 +42,8 @@ Colour = tuple[float, float, float]
 
 
 def use() -> None:
-    """Set the style for all figures that follow."""
+    """Set the style for all figures that follow, from matplotlib's own defaults."""
+    mpl.rcdefaults()
     sns.set_theme(style="ticks", rc=STYLE)
 
 
@@ -95,19 +99,20 @@ def looks(study: Study) -> Looks:
 
 
 def marker(index: int) -> str:
-    """The marker of an estimator, by its place in the study."""
-    return MARKERS[index % len(MARKERS)]
+    """The marker of an estimator, by its place in the study; no two are alike."""
+    return MARKERS[index] if index < len(MARKERS) else f"${index + 1}$"
 
 
-def estimator_colour(study: Study, index: int) -> Colour:
-    """The colour of an estimator where colours do not stand for N."""
-    palette: list[Colour] = sns.color_palette("colorblind", len(study.estimators))
-    return palette[index]
+def estimator_look(index: int) -> dict[str, Any]:
+    """Colour, line and marker of an estimator where colours do not stand for N."""
+    colour = sns.color_palette("colorblind", HUES)[index % HUES]
+    line = LINES[index // HUES % len(LINES)]
+    return {"color": colour, "ls": line, "marker": marker(index)}
 
 
-def marker_handles(study: Study) -> list[Line2D]:
-    """A legend's entry for each estimator's marker."""
+def estimator_handles(study: Study, **look: Any) -> list[Line2D]:
+    """A legend's entry for each estimator; `look` replaces parts of its look."""
     return [
-        Line2D([], [], color="0.3", ls="", marker=marker(i), ms=5, label=name)
+        Line2D([], [], **(estimator_look(i) | {"ms": 5, "lw": 1} | look), label=name)
         for i, name in enumerate(study.estimators)
     ]

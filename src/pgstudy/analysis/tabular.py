@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, BinaryIO, ClassVar, Self
 
 import pandas as pd
 
@@ -16,7 +16,7 @@ def csv_writer(table: pd.DataFrame) -> Callable[[Path], object]:
     return lambda path: table.to_csv(path, index=False, lineterminator="\n")
 
 
-def read_csv(file: Path, types: Mapping[str, type]) -> pd.DataFrame:
+def read_csv(file: Path | BinaryIO, types: Mapping[str, type]) -> pd.DataFrame:
     """The inverse, for columns of these types.
 
     A label such as "none" or "1" is text, not a missing value or a number.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pgstudy.cli.common import StudyFile, UserError, app, make
+from pgstudy.cli.common import StudyFile, UserError, app, make, opened
 
 
 @app.command()
@@ -92,3 +93,28 @@ def report(study_file: StudyFile) -> None:
 def partial_report(study_file: StudyFile) -> None:
     """Make everything from the runs that are there, below partial/."""
     print(f"partial report: {make('partial', study_file)}")
+
+
+@app.command()
+def document(
+    documents: Annotated[list[Path], typer.Argument(help="such as docs/*.md")],
+    study: Annotated[
+        list[Path] | None, typer.Option(help="results/<study>/study.json; repeatable")
+    ] = None,
+) -> None:
+    """Write the blocks and pictures of documents from what is kept of studies.
+
+    Of each `--study` its small files are kept in docs/data/ first.
+    """
+    from pgstudy.analysis import documents as writing
+    from pgstudy.analysis.reading import Missing
+    from pgstudy.analysis.study_records import record
+
+    if absent := [str(file) for file in documents if not file.is_file()]:
+        raise UserError(f"no such document: {', '.join(absent)}")
+    try:
+        found = [(opened(file), file.parent) for file in study or []]
+        records = [record(store, plan, folder) for (plan, store), folder in found]
+        writing.write(documents, {made.study: made for made in records})
+    except (writing.Faulty, Missing) as error:
+        raise UserError(str(error)) from None

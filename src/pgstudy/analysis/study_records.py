@@ -1,0 +1,116 @@
+"""The few numbers of a study that documents show, kept beside them in docs/data/.
+
+A record outlives the study's results, so that a document can be compared with it: how
+the runs were made, the tables that the text rests on, and digests of its pictures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pgstudy.analysis.captions import captions
+from pgstudy.analysis.makings import FACTS, facts
+from pgstudy.analysis.names import figure_names, paper_figure_names
+from pgstudy.analysis.reading import ACCEPTANCE, CLAIMS, LABEL_TYPES, Missing, need
+from pgstudy.analysis.tabular import read_csv
+from pgstudy.experiment import provenance
+from pgstudy.experiment.runs import Store
+from pgstudy.experiment.study import Study
+
+MADE, SUMMARY = "made.json", "summary.csv"
+MADE_BY = ("git", "cpu", "python", "torch", "numpy", "gymnasium")
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study's small files, by name, and its pictures, by the name of the figure."""
+
+    study: str
+    files: Mapping[str, bytes]
+    pictures: Mapping[str, bytes]
+
+    @property
+    def made(self) -> dict[str, Any]:
+        """How the runs were made: made.json."""
+        found: dict[str, Any] = json.loads(self._file(MADE))
+        return found
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table by its file's name. Errors: Missing."""
+        types = {**LABEL_TYPES, "verdict": str, "note": str, "reason": str}
+        return read_csv(io.BytesIO(self._file(name)), types)
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file."""
+        return name in self.files
+
+    def _file(self, name: str) -> bytes:
+        if name not in self.files:
+            raise Missing(f"what is kept of study {self.study} has no {name}")
+        return self.files[name]
+
+
+def kept(data: Path, study: str) -> StudyRecord:
+    """What docs/data/<study>/ holds. Errors: Missing."""
+    folder = data / study
+    if not (folder / MADE).is_file():
+        raise Missing(
+            f"{folder / MADE} is missing; write it with "
+            f"`pgstudy document ... --study results/{study}/study.json`"
+        )
+    files = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+    return StudyRecord(study, files, {})
+
+
+def record(store: Store, study: Study, folder: Path) -> StudyRecord:
+    """What is worth keeping of a study's results. Errors: Missing."""
+    need(folder / "tables" / SUMMARY, "tables")
+    files = {SUMMARY: (folder / "tables" / SUMMARY).read_bytes()}
+    for name in (CLAIMS, ACCEPTANCE):
+        if (folder / name).is_file():
+            files[name] = (folder / name).read_bytes()
+    places = [folder / "figures" / name for name in figure_names(study)]
+    places += [folder / "paper" / name for name in paper_figure_names(study)]
+    pngs = [place.with_name(f"{place.name}.png") for place in places]
+    pictures = {png.stem: png.read_bytes() for png in pngs if png.is_file()}
+    made = _made(store, study) | {
+        "captions": {caption.name: caption.text for caption in captions(study)},
+        "pictures": {name: digest(data) for name, data in sorted(pictures.items())},
+    }
+    files[MADE] = (json.dumps(made, indent=1, sort_keys=True) + "\n").encode()
+    return StudyRecord(study.name, files, pictures)
+
+
+def digest(data: bytes) -> str:
+    """SHA-256, as made.json has it of each picture."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _made(store: Store, study: Study) -> dict[str, Any]:
+    runs = list(store.every_run(study))
+    records = [found for run in runs if (found := run.record())]
+    if not records:
+        raise Missing(f"no run of study {study.name} is there; snakemake makes them")
+    known = facts(runs)
+    end = max(r["started"] + r.get("seconds", 0.0) for r in records)
+    return {
+        "study": study.name,
+        "seeds": len(study.seeds),
+        "runs": len(study.cells) * len(study.seeds),
+        "finished": sum(r["status"] == "finished" for r in records),
+        "first_start": provenance.utc(min(r["started"] for r in records)),
+        "last_end": provenance.utc(end),
+        "training_seconds": round(sum(r.get("seconds", 0.0) for r in records)),
+        **{
+            key: [fact.value for fact in known if fact.name == FACTS[key]]
+            for key in MADE_BY
+        },
+    }
