@@ -6,13 +6,13 @@ import functools
 import hashlib
 import os
 import platform
-import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pgstudy.experiment import git
 from pgstudy.learning import environments
 from pgstudy.learning.specification import EnvironmentSpecification
 
@@ -98,31 +98,6 @@ def environment_identity(specification: EnvironmentSpecification) -> dict[str, A
     return identity | _packages_identity(tuple(packages))
 
 
-def _git(*arguments: str) -> str | None:
-    try:
-        return subprocess.run(
-            ["git", "-C", str(PACKAGE), *arguments],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-@functools.cache
-def git_state() -> dict[str, Any]:
-    """`commit` (None outside a checkout), `dirty`: whether tracked files differ, and
-    then `diff`, the SHA-256 of how.
-    """
-    commit = _git("rev-parse", "HEAD")
-    diff = _git("diff", "HEAD") or ""
-    state: dict[str, Any] = {"commit": commit, "dirty": bool(diff)}
-    if diff:
-        state["diff"] = hashlib.sha256(diff.encode()).hexdigest()[:16]
-    return state
-
-
 def _lock_digest() -> str | None:
     """SHA-256 of the lock file that the environment was made from, if it is here."""
     file = PACKAGE.parents[1] / "requirements.lock"
@@ -149,13 +124,13 @@ def _cpu_model() -> str:
 def describe() -> dict[str, Any]:
     """Everything about this process that may explain a difference between two runs."""
     return {
-        "git": git_state(),
+        "git": git.state(),
         "lock": _lock_digest(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": _cpu_model(),
         "cpu_capability": os.environ.get("ATEN_CPU_CAPABILITY"),
-        "command": sys.argv[:2],
+        "command": [Path(argument).name for argument in sys.argv[:2]],
         "packages": {name: _version(name) for name in PACKAGES},
         **numeric_identity(),
     }
