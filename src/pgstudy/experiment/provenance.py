@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pgstudy.experiment import git
+from pgstudy.experiment import git, user_code
 from pgstudy.learning import environments
 from pgstudy.learning.specification import EnvironmentSpecification
 
@@ -75,26 +75,14 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-@functools.cache
-def _module_digest(name: str) -> str:
-    """SHA-256 over a user's module: all Python files of its package, or its own."""
-    environments.load_module(name)
-    package = sys.modules[name.partition(".")[0]].__file__
-    file = Path(package or sys.modules[name].__file__ or "")
-    files = sorted(file.parent.rglob("*.py")) if file.stem == "__init__" else [file]
-    digest = hashlib.sha256()
-    for part in files:
-        digest.update(f"{part.relative_to(file.parent)} ".encode())
-        digest.update(part.read_bytes())
-    return digest.hexdigest()[:16]
-
-
 def environment_identity(specification: EnvironmentSpecification) -> dict[str, Any]:
-    """What makes an environment's numbers beyond Gymnasium: versions, user's code."""
-    identity: dict[str, Any] = {}
-    if specification.module is not None:
-        identity["module"] = _module_digest(specification.module)
+    """What makes an environment's numbers beyond Gymnasium: versions, user's code.
+
+    Errors: ConfigError.
+    """
+    code = user_code.of(specification)
     packages = environments.packages(specification)
+    identity = {} if code is None else {"code": code.digest}
     return identity | _packages_identity(tuple(packages))
 
 
