@@ -6,7 +6,7 @@ from pathlib import Path
 import gymnasium
 import pytest
 
-from pgstudy.experiment import provenance
+from pgstudy.experiment import user_code
 from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.study import Block, folder_name, step_size_text
 from pgstudy.learning.corridor import ShortCorridor
@@ -167,10 +167,10 @@ def test_a_users_module_is_part_of_what_a_run_is(smoke, tmp_path, monkeypatch):
     assert cell.specification.environment.max_episode_steps == 9
     key = cell.key(0)
     (tmp_path / "notes.py").write_text("1")
-    provenance._module_digest.cache_clear()
+    user_code._of.cache_clear()
     assert cell.key(0) == key
     (package / "helper.py").write_text("1")
-    provenance._module_digest.cache_clear()
+    user_code._of.cache_clear()
     assert cell.key(0) != key
 
 

@@ -18,7 +18,7 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from pgstudy.analysis import products
-from pgstudy.experiment import provenance
+from pgstudy.experiment import git, provenance
 from pgstudy.experiment.config import ROOT
 from pgstudy.experiment.loading import read_study
 from pgstudy.experiment.runs import Run, Store, file_digest
@@ -123,7 +123,7 @@ def _describe_action(
         "name": "snakemake",
         "instrument": {"@id": workflow.id},
         "result": [{"@id": result.id} for result in results],
-        "description": str(provenance.git_state()),
+        "description": f"of commit {git.commit_text(git.state())}",
     }
     if records:
         ends = [record["started"] + record["seconds"] for record in records]

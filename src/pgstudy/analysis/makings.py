@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pgstudy.experiment import provenance
+from pgstudy.experiment import git, provenance
 from pgstudy.experiment.runs import Run
 
 FACTS = {
@@ -56,6 +56,8 @@ def _text(value: Any) -> str:
     if not isinstance(value, dict):
         return str(value)
     if "commit" in value:
+        if value["commit"] is None:
+            return f"{git.UNKNOWN}: {value.get('reason', 'not recorded')}"
         changes = f", local changes {value['diff']}" if value.get("dirty") else ""
         return f"{value['commit']}{changes}"
     return ", ".join(f"{k} {v}" for k, v in sorted(value.items()))

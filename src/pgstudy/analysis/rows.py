@@ -9,7 +9,7 @@ import pandas as pd
 
 from pgstudy.analysis import statistics
 from pgstudy.analysis.histories import History
-from pgstudy.experiment import provenance
+from pgstudy.experiment import git, provenance
 from pgstudy.experiment.runs import COMPLETE, Run
 from pgstudy.experiment.study import Cell
 
@@ -39,8 +39,7 @@ def run_row(
     )  # fmt: skip
     if history is not None or run.is_complete():  # a history is of a complete run
         measured |= {k: record[k] for k in ("env_steps", "updates", "episodes")}
-        git = record["made_by"]["git"]
-        measured["commit"] = f"{git['commit']}{'+' if git['dirty'] else ''}"
+        measured["commit"] = git.commit_text(record["made_by"]["git"])
         measured["seconds"] = round(record["seconds"], 3)
         measured["ended"] = provenance.utc(record["started"] + record["seconds"])
         measured["untrained_return"] = _mean(record["evaluation"]["untrained"])

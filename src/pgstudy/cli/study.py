@@ -18,7 +18,7 @@ from pgstudy.cli.common import (
     make,
     opened,
 )
-from pgstudy.experiment import mirror
+from pgstudy.experiment import mirror, user_code
 from pgstudy.experiment.config import repeated_keys, schema
 from pgstudy.experiment.digests import recording
 from pgstudy.experiment.loading import load_study
@@ -38,14 +38,18 @@ def check(config: Annotated[Path, typer.Argument(help="a config file")]) -> None
     if not isinstance(raw, dict):
         raise UserError(f"{config} holds no keys and values")
     study = load_study(raw, repeated)
-    cells, tuning = len(study.cells), study.tune_seeds
-    runs = f"{cells * len(study.seeds)} runs"
+    cells, tuning = study.cells, study.tune_seeds
+    runs = f"{len(cells) * len(study.seeds)} runs"
     if tuning:
-        reported = len(rivals(study.cells)) * len(study.seeds)
-        runs = f"{cells * len(tuning)} runs to choose by, {reported} to report"
-    print(f"{study.name}: {cells} cells, {runs}")
+        reported = len(rivals(cells)) * len(study.seeds)
+        runs = f"{len(cells) * len(tuning)} runs to choose by, {reported} to report"
+    print(f"{study.name}: {len(cells)} cells, {runs}")
     for cell in study.left_out:
         print(f"left out: {cell.label}: {cell.reason}")
+    for name in sorted(
+        user_code.everything(c.specification.environment for c in cells)
+    ):
+        print(f"code of its environments: {name}")
 
 
 @app.command()

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from pgstudy.experiment import provenance
+from pgstudy.experiment import git, provenance
 from pgstudy.experiment.runs import Run
 from pgstudy.experiment.staleness import earlier
 
@@ -42,6 +42,4 @@ def differences(runs: Iterable[Run]) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, dict):
-        return f"{value.get('commit')}{'+' if value.get('dirty') else ''}"
-    return str(value)
+    return git.commit_text(value) if isinstance(value, dict) else str(value)

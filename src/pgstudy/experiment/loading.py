@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pgstudy.experiment import config as configs
+from pgstudy.experiment import user_code
 from pgstudy.experiment.config import ConfigError, canonical_json
 from pgstudy.experiment.faults import (
     general_faults,
@@ -64,6 +65,7 @@ def load_study(
         names = config.get("published", [])
         published, faults = load_published(names, cells, published_contents or {})
         faults += tuning_faults(config, cells)
+        faults += user_code.faults(c.specification.environment for c in cells)
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
     seeds = _one_spelling(config)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from pgstudy.experiment import git
 from pgstudy.experiment.progress import Progress
 from pgstudy.experiment.runs import UPDATES, Run
 from pgstudy.experiment.study import Study
@@ -32,7 +33,8 @@ POINTS_PER_METRIC = 250  # a point costs 0.1 ms; the files have them all
 
 def tags(study: Study, run: Run, record: dict[str, Any]) -> dict[str, str]:
     """What an entry is found by."""
-    git = record["made_by"]["git"]
+    made = record["made_by"]["git"]
+    known = made["commit"] is not None
     return {
         "study": study.name,
         "environment": run.cell.environment,
@@ -41,8 +43,8 @@ def tags(study: Study, run: Run, record: dict[str, Any]) -> dict[str, str]:
         "seed": str(run.seed),
         "key": run.cell.key(run.seed),
         "content_hash": record["digest"],
-        "git_commit": str(git["commit"]),
-        "git_dirty": str(git["dirty"]).lower(),
+        "git_commit": made["commit"] if known else git.UNKNOWN,
+        "git_dirty": str(made["dirty"]).lower() if known else git.UNKNOWN,
         "status": record["status"],
         **({"reason": record["reason"]} if record["reason"] else {}),
     }

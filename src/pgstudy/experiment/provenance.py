@@ -6,13 +6,13 @@ import functools
 import hashlib
 import os
 import platform
-import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pgstudy.experiment import git, user_code
 from pgstudy.learning import environments
 from pgstudy.learning.specification import EnvironmentSpecification
 
@@ -75,52 +75,15 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-@functools.cache
-def _module_digest(name: str) -> str:
-    """SHA-256 over a user's module: all Python files of its package, or its own."""
-    environments.load_module(name)
-    package = sys.modules[name.partition(".")[0]].__file__
-    file = Path(package or sys.modules[name].__file__ or "")
-    files = sorted(file.parent.rglob("*.py")) if file.stem == "__init__" else [file]
-    digest = hashlib.sha256()
-    for part in files:
-        digest.update(f"{part.relative_to(file.parent)} ".encode())
-        digest.update(part.read_bytes())
-    return digest.hexdigest()[:16]
-
-
 def environment_identity(specification: EnvironmentSpecification) -> dict[str, Any]:
-    """What makes an environment's numbers beyond Gymnasium: versions, user's code."""
-    identity: dict[str, Any] = {}
-    if specification.module is not None:
-        identity["module"] = _module_digest(specification.module)
-    packages = environments.packages(specification)
-    return identity | _packages_identity(tuple(packages))
+    """What makes an environment's numbers beyond Gymnasium: versions, user's code.
 
-
-def _git(*arguments: str) -> str | None:
-    try:
-        return subprocess.run(
-            ["git", "-C", str(PACKAGE), *arguments],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-@functools.cache
-def git_state() -> dict[str, Any]:
-    """`commit` (None outside a checkout), `dirty`: whether tracked files differ, and
-    then `diff`, the SHA-256 of how.
+    Errors: ConfigError.
     """
-    commit = _git("rev-parse", "HEAD")
-    diff = _git("diff", "HEAD") or ""
-    state: dict[str, Any] = {"commit": commit, "dirty": bool(diff)}
-    if diff:
-        state["diff"] = hashlib.sha256(diff.encode()).hexdigest()[:16]
-    return state
+    code = user_code.of(specification)
+    packages = environments.packages(specification)
+    identity = {} if code is None else {"code": code.digest}
+    return identity | _packages_identity(tuple(packages))
 
 
 def _lock_digest() -> str | None:
@@ -149,13 +112,13 @@ def _cpu_model() -> str:
 def describe() -> dict[str, Any]:
     """Everything about this process that may explain a difference between two runs."""
     return {
-        "git": git_state(),
+        "git": git.state(),
         "lock": _lock_digest(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": _cpu_model(),
         "cpu_capability": os.environ.get("ATEN_CPU_CAPABILITY"),
-        "command": sys.argv[:2],
+        "command": [Path(argument).name for argument in sys.argv[:2]],
         "packages": {name: _version(name) for name in PACKAGES},
         **numeric_identity(),
     }

@@ -7,10 +7,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from pgstudy.experiment.provenance import numeric_identity
+from pgstudy.experiment.provenance import environment_identity, numeric_identity
 from pgstudy.experiment.runs import RECORD, Run
 
-WORDS = {"learning": "the code in src/pgstudy/learning"}
+WORDS = {
+    "learning": "the code in src/pgstudy/learning",
+    "code": "the code of their environment",
+}
 
 
 def earlier(run: Run) -> dict[str, Any] | None:
@@ -33,16 +36,21 @@ def earlier(run: Run) -> dict[str, Any] | None:
 
 
 def reasons(missing: Iterable[Run]) -> list[str]:
-    """A line for each changed version, or the learning code, that made runs stale."""
-    now = numeric_identity()
-    causes: Counter[tuple[str, str]] = Counter()
+    """A line for each changed version, or code, that made runs stale."""
+    causes: Counter[tuple[str, str, str]] = Counter()
     for run in missing:
         data = earlier(run)
         if data is None:
             continue
-        then = data["made_by"]
-        causes.update((k, str(then.get(k))) for k in now if then.get(k) != now[k])
+        environment = run.cell.specification.environment
+        now = numeric_identity() | environment_identity(environment)
+        then = data["made_by"] | data.get("made_of", {})
+        causes.update(
+            (name, str(then[name]), str(value))
+            for name, value in now.items()
+            if name in then and then[name] != value
+        )
     return [
-        f"{count} runs are stale: {WORDS.get(name, name)} was {then}, is {now[name]}"
-        for (name, then), count in sorted(causes.items())
+        f"{count} runs are stale: {WORDS.get(name, name)} was {then}, is {now}"
+        for (name, then, now), count in sorted(causes.items())
     ]

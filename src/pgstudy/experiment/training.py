@@ -169,6 +169,7 @@ def _identity(run: Run) -> dict[str, Any]:
         "n": run.cell.n,
         "seed": run.seed,
         "key": run.cell.key(run.seed),
+        "made_of": provenance.environment_identity(run.cell.specification.environment),
         "specification": run.cell.specification.to_dict(),
     }
 
