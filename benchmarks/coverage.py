@@ -1,60 +1,148 @@
-"""How often the interval of the slope of variance on N holds -1, which it is.
+"""How often each interval over seeds covers the truth: `python -m benchmarks.coverage`.
 
-`python -m benchmarks.coverage`: the numbers of docs/design.md, at the corridor's
-untrained policy.
+It prints the table of `analysis.coverage` in Markdown, with the numbers that it finds.
 """
 
+import functools
+import sys
+
 import numpy as np
+import pandas as pd
 
-from pgstudy.analysis.comparisons import log_log_slope
-from pgstudy.analysis.gradient_noise import Noise, Reference
-from pgstudy.analysis.gradient_samples import Effort, Probe
-from pgstudy.learning.gradients import one_thread
-from pgstudy.learning.policies import saved
-from pgstudy.learning.reinforce import Trainer
-from pgstudy.learning.specification import (
-    Budget,
-    EnvironmentSpecification,
-    EstimatorSpecification,
-    OptimizerSpecification,
-    PolicySpecification,
-    RunSpecification,
-)
+from pgstudy.analysis import comparisons, intervals, thresholds
+from pgstudy.analysis.coverage import DATA, KINDS, SEEDS
+from pgstudy.analysis.improvement import probability_of_improvement
+from pgstudy.analysis.intervals import Interval
+from pgstudy.analysis.tuning import step_size_slope
 
-REPETITIONS = 20
-EFFORTS = Effort(200, 10**9), Effort(1000, 100_000)
-ESTIMATORS = {"total-return": EstimatorSpecification()}
-RUN = RunSpecification(
-    EnvironmentSpecification("ShortCorridor-v0", {}, 200),
-    1,
-    ESTIMATORS["total-return"],
-    PolicySpecification(),
-    OptimizerSpecification("sgd", 1e-4, "constant"),
-    Budget("updates", 1),
-    0,
-)
-UNUSED = Reference(np.ones(2), 2.0, 0.0, "of no matter to the variance")
+REPETITIONS = 3000
+LARGE = 1_000_000  # values that stand for the truth
+CAP = 2.0  # of times to the threshold
+THRESHOLD = 0.5  # of the share of runs above it
+RATES, BEST = np.arange(-2, 3), 0.3  # a grid of step sizes, the best off the grid
+COUNTS = 1, 4, 16
 
 
-def slope(effort, name):
-    """One measurement, with random numbers of its own."""
-    arrays = {k: v.numpy() for k, v in saved(Trainer(RUN, 0).policy).items()}
-    probe = Probe(RUN, arrays, ESTIMATORS, effort, name)
-    counts = np.array([1.0, 4.0, 16.0, 64.0])
-    found = [probe.samples(int(n), list(ESTIMATORS)).estimates for n in counts]
-    noises = [Noise(estimates["total-return"], UNUSED) for estimates in found]
-    variances = np.array([noise.variance for noise in noises])
-    return log_log_slope(counts, variances, np.array([n.variances for n in noises]))
+def sample(data, generator, n):
+    """Values of n seeds."""
+    if data == "normal":
+        return generator.normal(size=n)
+    if data == "log-normal":
+        return generator.lognormal(size=n)
+    return (generator.random(n) < 0.2).astype(float)
 
 
-@one_thread()
-def main():
-    for effort in EFFORTS:
-        name = f"r{{}}{effort.batches}"
-        slopes = [slope(effort, name.format(i)) for i in range(REPETITIONS)]
-        held = sum(found.low <= -1 <= found.high for found in slopes)
-        mean = np.mean([found.estimate for found in slopes])
-        print(f"{effort.batches} batches: {held} of {REPETITIONS}, mean {mean:.2f}")
+def strata(data, generator, n):
+    """Two environments of other scale and place."""
+    return [sample(data, generator, n), 2 * sample(data, generator, n) + 1]
+
+
+def better(data, generator, n):
+    """Values of a cell that is better than `sample`."""
+    if data == "two-valued":
+        return 1 - sample(data, generator, n)
+    return sample(data, generator, n) + 1
+
+
+def wider(data, generator, n):
+    """Values that spread three times as far about the same median."""
+    middle = {"normal": 0, "log-normal": 1, "two-valued": 0}[data]
+    return 3 * (sample(data, generator, n) - middle) + middle
+
+
+def of_mean(*drawn):
+    return intervals.mean([*drawn])
+
+
+def of_welch(one, two):
+    return Interval(*comparisons.welch(one, two)[:3])
+
+
+def of_share(values):
+    return intervals.share(int((values > THRESHOLD).sum()), len(values))
+
+
+def of_slope(*areas):
+    """areas: one more seed's worth per N and step size."""
+    rows = []
+    noise = iter(areas)
+    for n in COUNTS:
+        for rate in RATES:
+            seeds = next(noise)
+            columns = {"seed": np.arange(len(seeds)), "n": n}
+            area = seeds - (rate - BEST) ** 2
+            columns |= {"learning_rate": n * 2.0**rate, "area": area}
+            rows.append(pd.DataFrame(columns))
+    return step_size_slope(pd.concat(rows))
+
+
+def single(data, generator, n):
+    return [sample(data, generator, n)]
+
+
+def grid(data, generator, n):
+    return [sample(data, generator, n) for _ in range(len(COUNTS) * len(RATES))]
+
+
+def beside(other):
+    """Samples of two cells, one of them of `other`."""
+    return lambda data, *how: [other(data, *how), sample(data, *how)]
+
+
+# what is drawn, and the interval of it
+SIMULATED = {
+    "mean": (single, of_mean),
+    "strata": (strata, of_mean),
+    "iqm": (single, lambda values: intervals.interquartile([values])),
+    "gap": (strata, lambda *scores: comparisons.optimality_gap(scores)),
+    "cut": (single, lambda times: thresholds.restricted_mean(times, CAP)),
+    "median": (single, intervals.median),
+    "share": (single, of_share),
+    "welch": (beside(better), of_welch),
+    "improvement": (beside(better), probability_of_improvement),
+    "improvement, spreads 3 : 1": (beside(wider), probability_of_improvement),
+    "slope": (grid, of_slope),
+}
+
+
+@functools.cache
+def truth(kind, data):
+    """The estimate of a very large sample; of the slope it is known."""
+    if kind == "slope":
+        return 1.0
+    draw, interval = SIMULATED[kind]
+    drawn = draw(data, np.random.default_rng(1), LARGE)
+    if kind.startswith("improvement"):  # pairs, not all of their products
+        one, two = drawn
+        return float(((one > two) + 0.5 * (one == two)).mean())
+    return interval(*drawn).estimate
+
+
+def coverage(kind, data, n, repetitions):
+    """Share of intervals, of those that are not NaN, that hold the truth; or NaN."""
+    draw, interval = SIMULATED[kind]
+    true, generator = truth(kind, data), np.random.default_rng(n)
+    found = [interval(*draw(data, generator, n)) for _ in range(repetitions)]
+    made = [f for f in found if not np.isnan(f.low)]
+    held = [f.low <= true <= f.high for f in made]
+    return float(np.mean(held)) if made else np.nan
+
+
+def measured(kind, data, repetitions=REPETITIONS):
+    """Coverage in percent for each number of seeds."""
+    repetitions = repetitions // 20 if kind == "slope" else repetitions
+    return [100 * coverage(kind, data, n, repetitions) for n in SEEDS]
+
+
+def main(repetitions=REPETITIONS):
+    print(f"| interval | method | data | {' | '.join(f'{n} seeds' for n in SEEDS)} |")
+    print("|---" * (3 + len(SEEDS)) + "|")
+    for name, kind in KINDS.items():
+        for data in DATA:
+            shown = [f"{c:.1f}" for c in measured(name, data, repetitions)]
+            shown = ["–" if text == "nan" else text for text in shown]
+            print(f"| {kind.of} | {kind.method} | {data} | {' | '.join(shown)} |")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

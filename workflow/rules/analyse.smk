@@ -38,7 +38,7 @@ checkpoint choose:
     log:
         "results/logs/{study}/choose.log",
     params:
-        code=code_digest("analysis/tuning.py"),
+        code=code_digest("analysis/tuning.py", "analysis/tables.py"),
     shell:
         "pgstudy choose {input.study:q} {output:q} 2>&1 | tee {log:q}"
 
@@ -61,6 +61,10 @@ rule tables:
         code=code_digest(
             "analysis/tables.py",
             "analysis/tabular.py",
+            "analysis/curves.py",
+            "analysis/improvement.py",
+            "analysis/intervals.py",
+            "analysis/thresholds.py",
             "analysis/histories.py",
             "analysis/rows.py",
             "analysis/statistics.py",
@@ -86,6 +90,7 @@ rule gradients:
             "analysis/gradient_samples.py",
             "analysis/exact.py",
             "analysis/comparisons.py",
+            "analysis/intervals.py",
         ),
     shell:
         "pgstudy gradients {input.study:q} {params.environment:q} 2>&1 | tee {log:q}"

@@ -11,7 +11,7 @@ rule compare:
         "results/logs/{study}/compare.log",
     params:
         code=code_digest(
-            "analysis/acceptance.py", "analysis/exact.py", "analysis/statistics.py"
+            "analysis/acceptance.py", "analysis/exact.py", "analysis/intervals.py"
         ),
     shell:
         "pgstudy compare {input.study:q} 2>&1 | tee {log:q}"

@@ -11,7 +11,14 @@ rule claims:
     log:
         "results/logs/{study}/claims.log",
     params:
-        code=code_digest("analysis/claims.py", "analysis/tuning.py"),
+        code=code_digest(
+            "analysis/claims.py",
+            "analysis/gradient_claims.py",
+            "analysis/tuning.py",
+            "analysis/verdicts.py",
+            "analysis/comparisons.py",
+            "analysis/intervals.py",
+        ),
     shell:
         "pgstudy claims {input.study:q} 2>&1 | tee {log:q}"
 
@@ -50,11 +57,16 @@ rule report:
         code=code_digest(
             "analysis/report.py",
             "analysis/captions.py",
+            "analysis/aggregates.py",
             "analysis/checklists.py",
+            "analysis/coverage.py",
             "analysis/makings.py",
             "analysis/markdown.py",
             "analysis/names.py",
             "analysis/numbers.py",
+            "analysis/thresholds.py",
+            "analysis/tuning.py",
+            "analysis/verdicts.py",
             "analysis/templates",
         ),
     shell:

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import safetensors.numpy
-import scipy.stats
 
-from pgstudy.analysis import exact, statistics
+from pgstudy.analysis import exact, intervals
 from pgstudy.analysis.statistics import Array
 from pgstudy.experiment.published import Check, Exact, Published
 from pgstudy.experiment.runs import EPISODES, POLICY, Run, Store
@@ -41,9 +40,9 @@ class Measured:
 def compare(store: Store, study: Study) -> pd.DataFrame:
     """A row per check of each published table that the study names.
 
-    ours, low, high: the mean over runs that never got stuck and its 95 % bootstrap
-    interval, or an exact value; tolerance: the largest distance that passes; runs,
-    finished, stuck: counts; verdict: pass or fail, with the reason.
+    ours, low, high: the mean over runs that never got stuck and its 95 % t interval (of
+    a share the exact one), or an exact value; tolerance: the largest distance that
+    passes; runs, finished, stuck: counts; verdict: pass or fail, with the reason.
     """
     return pd.DataFrame(
         [
@@ -138,14 +137,10 @@ def _measured(
     finished = [run for status, run in ended if status == "finished"]
     counts = len(runs), len(finished), sum(status == "stuck" for status, _ in ended)
     if check.measure == "stuck_share":
-        test = scipy.stats.binomtest(counts[2], counts[0])
-        interval = test.proportion_ci(statistics.CONFIDENCE, method="exact")
-        return Measured(test.statistic, interval.low, interval.high, *counts)
+        return Measured(*intervals.share(counts[2], counts[0]), *counts)
     of_run = OF_RUN[check.measure]
     values = np.array([of_run(run, check.argument) for run in finished])
-    low, high = statistics.bootstrap_interval(values, "mean")
-    ours = float(values.mean()) if len(values) else np.nan
-    return Measured(ours, float(low), float(high), *counts)
+    return Measured(*intervals.mean([values]), *counts)
 
 
 def _exact(how: Exact, check: Check) -> float:

@@ -6,6 +6,7 @@ Made from `Tables`. The rule for runs that did not finish is `DENOMINATOR`, here
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pgstudy.analysis import comparisons
+from pgstudy.analysis import comparisons, improvement
 from pgstudy.analysis.names import AGGREGATES
+from pgstudy.analysis.numbers import number
 from pgstudy.analysis.statistics import Array
 from pgstudy.analysis.tables import Tables, at_best_step_sizes, rows_of
 from pgstudy.analysis.tabular import TableSet
@@ -26,8 +28,8 @@ DENOMINATOR = (
     "counts as 0, as good as untrained, and in a pair it loses."
 )
 SCORE = (
-    "Score: 0 is the untrained policy, 1 the environment's threshold; environments "
-    "without one have none."
+    "Score: 0 is the untrained policy, 1 the environment's threshold; an environment "
+    "has none without one, or where the untrained policy is there already."
 )
 GRID = np.linspace(0, 1.2, 61)
 
@@ -81,7 +83,7 @@ PROFILE_COLUMNS = [*PLACE, "score", "share", "low", "high"]
 PAIR_COLUMNS = [
     "environment", "one_estimator", "one_n", "two_estimator", "two_n",
     "one_finished", "two_finished", "difference", "low", "high", "p", "p_holm",
-    "improvement", "improvement_low", "improvement_high",
+    "improvement", "improvement_low", "improvement_high", "improvement_p",
 ]  # fmt: skip
 ADEQUACY_COLUMNS = ["environment", "estimator", "n", "finished", "seeds", "width"]
 
@@ -97,20 +99,48 @@ def _across_environments(study: Study) -> dict[tuple[str, int], list[Cell]]:
     return found
 
 
+def unscored(study: Study, tables: Tables) -> dict[str, str]:
+    """Environments without scores, each with the reason."""
+    found = {}
+    for environment in study.environments:
+        reasons = [_no_scores(tables, c) for c in study.cells_of(environment)]
+        if all(reasons):
+            found[environment] = reasons[0]
+    return found
+
+
+def _no_scores(tables: Tables, cell: Cell) -> str:
+    """Why a cell has no scores; empty if it has."""
+    untrained = _untrained(tables, cell.environment)
+    if cell.threshold is None:
+        return "it has no threshold"
+    if math.isnan(untrained):
+        return "no untrained return was measured"
+    if cell.threshold > untrained:
+        return ""
+    return (
+        f"its threshold, {number(cell.threshold)}, is not above the untrained return, "
+        f"{number(untrained)}"
+    )
+
+
+def _untrained(tables: Tables, environment: str) -> float:
+    place = tables.runs["environment"] == environment
+    return float(tables.runs.loc[place, "untrained_return"].dropna().mean())
+
+
 def _scores(tables: Tables, cell: Cell) -> Array | None:
     """(final - untrained) / (threshold - untrained) of each run: [n]."""
-    place = tables.runs["environment"] == cell.environment
-    untrained = tables.runs.loc[place, "untrained_return"].mean()
-    if cell.threshold is None or not cell.threshold > untrained:
+    if cell.threshold is None or _no_scores(tables, cell):
         return None
+    untrained = _untrained(tables, cell.environment)
     returns = rows_of(tables.runs, cell)["final_return"].to_numpy(np.float64)
     return np.nan_to_num((returns - untrained) / (cell.threshold - untrained), nan=0.0)
 
 
 def _score_rows(strata: list[Array]) -> Iterator[dict[str, Any]]:
     for name, aggregate in comparisons.AGGREGATES.items():
-        found = comparisons.stratified(strata, aggregate)
-        yield {"aggregate": name, **found._asdict()}
+        yield {"aggregate": name, **aggregate(strata)._asdict()}
 
 
 def _pairs(tables: Tables, study: Study, environment: str) -> list[dict[str, Any]]:
@@ -129,7 +159,8 @@ def _pair(tables: Tables, one: Cell, two: Cell) -> dict[str, Any]:
     finished = [v[~np.isnan(v)] for v in values]
     welch = comparisons.welch(finished[1], finished[0])
     ranked = [np.nan_to_num(v, nan=-np.inf) for v in values]
-    better = comparisons.probability_of_improvement(ranked[1], ranked[0])
+    better = improvement.probability_of_improvement(ranked[1], ranked[0])
+    p = 2 * min(improvement.rank_tests(ranked[1], ranked[0]))
     return {
         "environment": one.environment,
         "one_estimator": one.estimator,
@@ -142,6 +173,7 @@ def _pair(tables: Tables, one: Cell, two: Cell) -> dict[str, Any]:
         "improvement": better.estimate,
         "improvement_low": better.low,
         "improvement_high": better.high,
+        "improvement_p": min(p, 1.0),
     }
 
 

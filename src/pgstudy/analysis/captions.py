@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from pgstudy.analysis.names import FEW_RUNS, LARGEST_MATRIX, figure_names
 from pgstudy.experiment.study import Study, rivals
 
-INTERVAL = f"from {FEW_RUNS} seeds on the 95 % bootstrap interval over seeds"
+INTERVAL = f"from {FEW_RUNS} seeds on the 95 % t interval over seeds"
 TEXTS = {
     "learning_curves": "{e}: mean return of the training batches against {unit}, one "
     f"panel per estimator; single seeds are faint, the band is {INTERVAL}",
@@ -28,7 +28,7 @@ TEXTS = {
     "wall_clock": "Return over the last tenth of training against the mean seconds "
     "that a run took on this study's machine",
     "profiles": "Performance profiles: share of runs above each score, over all "
-    "environments with a threshold; 95 % stratified bootstrap",
+    "environments with a threshold; 95 % exact intervals, each for one score",
     "improvement": "Probability that a run of the row's cell ends above one of the "
     "column's (estimator, N); a run that did not finish loses",
 }

@@ -43,7 +43,8 @@ def _neurips(study: Study, runs: pd.DataFrame) -> list[Answer]:
         ("Are all settings given?", "yes", "The config below names each one; defaults "
          "are in config/README.md of the commit."),
         ("Is statistical significance reported?", several,
-         f"{seeds} seeds per cell; 95 % bootstrap over seeds, Welch's test, Holm."),
+         f"{seeds} seeds per cell; 95 % intervals over seeds of measured "
+         "coverage; Welch's and the exact rank test, Holm."),
         ("Are the compute resources given?", "yes",
          f"{seconds:,.0f} s of training on one thread each; processor in the table "
          "of how the runs were made."),

@@ -8,135 +8,82 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
+import scipy.special
 import scipy.stats
 
-from pgstudy.analysis import statistics
-from pgstudy.analysis.statistics import BOOTSTRAP_SEED, CONFIDENCE, RESAMPLES, Array
-
-Aggregate = Callable[[Array], npt.ArrayLike]  # along axis 0: [n, ...] -> [...]
+from pgstudy.analysis import intervals
+from pgstudy.analysis.intervals import TAIL, percentile_interval, satterthwaite
+from pgstudy.analysis.intervals import Interval as Interval  # others take it from here
+from pgstudy.analysis.statistics import BOOTSTRAP_SEED, Array
 
 MAX_SUBSETS = 500
-TAIL = (1 - CONFIDENCE) / 2
-
-
-class Interval(NamedTuple):
-    """An estimate and its 95 % interval: NaN where nothing is known of the spread."""
-
-    estimate: float
-    low: float
-    high: float
 
 
 class Welch(NamedTuple):
-    """A difference of means, its 95 % interval, and p of no difference."""
+    """A difference of means, its 95 % interval, p of no difference, and the test's
+    degrees of freedom.
+    """
 
     difference: float
     low: float
     high: float
     p: float
+    df: float
 
 
-def optimality_gap(scores: Array, target: float = 1.0) -> Array:
+def optimality_gap(strata: Sequence[Array], target: float = 1.0) -> Interval:
     """How far runs stay below the target on average (Agarwal et al. 2021).
 
-    scores: [n, ...] -> [...]. A run above the target counts as 0.
+    strata: as in AGGREGATES. A run above the target counts as 0. With a t interval.
     """
-    return np.asarray(np.maximum(target - scores, 0).mean(axis=0))
+    return intervals.mean([np.maximum(target - scores, 0) for scores in strata])
 
 
-AGGREGATES: dict[str, Aggregate] = {
-    "mean": lambda scores: np.mean(scores, axis=0),
-    "median": lambda scores: np.median(scores, axis=0),
-    "iqm": statistics.interquartile_mean,
+# Of runs' scores in one or more environments: an array [n_e] for each. They are pooled,
+# so that an environment with more seeds weighs more. rliable's `aggregate_median` is
+# another thing: the median of the environments' means.
+AGGREGATES: dict[str, Callable[[Sequence[Array]], Interval]] = {
+    "mean": intervals.mean,
+    "median": lambda strata: intervals.median(np.concatenate(strata)),
+    "iqm": intervals.interquartile,
     "optimality_gap": optimality_gap,
 }
 
 
-def stratified(values: Sequence[Array], aggregate: Aggregate) -> Interval:
-    """Stratified percentile bootstrap of an aggregate (Agarwal et al. 2021).
-
-    values: an array [n_e] for each environment. Scores are pooled, so that an
-    environment with more seeds weighs more. rliable's `aggregate_median` is another
-    thing: the median of the environments' means. No interval if any n_e < 2.
-    """
-    pooled = np.concatenate(values)
-    estimate = float(np.asarray(aggregate(pooled))) if len(pooled) else math.nan
-    if min(map(len, values)) < 2:
-        return Interval(estimate, math.nan, math.nan)
-    generator = np.random.default_rng(BOOTSTRAP_SEED)
-    picks = [generator.integers(len(v), size=(len(v), RESAMPLES)) for v in values]
-    draws = np.concatenate([v[p] for v, p in zip(values, picks, strict=True)])
-    return percentile_interval(estimate, np.asarray(aggregate(draws)))
-
-
 def performance_profile(
-    values: Sequence[Array], thresholds: Array
+    strata: Sequence[Array], thresholds: Array
 ) -> tuple[Array, Array, Array]:
     """Share of runs above each threshold, low and high: [points] each.
 
-    The run-score distribution of Agarwal et al. 2021. values: an array [n_e] for each
-    environment, pooled and resampled as in `stratified`. Bounds are for one threshold
-    at a time; a share of 0 or 1 has no width.
+    The run-score distribution of Agarwal et al. 2021, with exact intervals that are for
+    one threshold at a time. strata: an array [n_e] for each environment, pooled.
     """
-
-    def above(threshold: float) -> Interval:
-        return stratified(values, lambda scores: np.mean(scores > threshold, axis=0))
-
-    share, low, high = np.array([above(t) for t in thresholds]).reshape(-1, 3).T
-    return share, low, high
-
-
-def percentile_interval(estimate: float, draws: Array) -> Interval:
-    """The middle 95 % of bootstrap draws, [R]."""
-    low, high = np.quantile(draws, [TAIL, 1 - TAIL])
-    return Interval(estimate, float(low), float(high))
-
-
-def probability_of_improvement(one: Array, two: Array) -> Interval:
-    """P(X > Y) + P(X = Y) / 2 of a run X of one, [n], and a run Y of two, [m].
-
-    Mann and Whitney's U over n m (Agarwal et al. 2021); both samples are resampled.
-    Only the order counts: -inf may stand for a run that failed, and two such tie.
-    """
-    # Not by the sign of the difference: -inf less -inf is NaN.
-    column = one[:, None]
-    wins = (column > two) + 0.5 * (column == two)  # [n, m]
-    estimate = float(wins.mean()) if wins.size else math.nan
-    if min(wins.shape) < 2:
-        return Interval(estimate, math.nan, math.nan)
-    generator = np.random.default_rng(BOOTSTRAP_SEED)
-    # How often each run is drawn says as much as the draw, and needs no [n, m, draws].
-    times_one, times_two = (
-        generator.multinomial(n, np.full(n, 1 / n), size=RESAMPLES).astype(float)
-        for n in wins.shape
-    )
-    draws = ((times_one @ wins) * times_two).sum(axis=1) / wins.size
-    return percentile_interval(estimate, draws)
+    pooled = np.concatenate(strata)
+    found = [intervals.share(int((pooled > t).sum()), len(pooled)) for t in thresholds]
+    shares, low, high = np.array(found).reshape(-1, 3).T
+    return shares, low, high
 
 
 def welch(one: Array, two: Array) -> Welch:
     """Welch's t test of mean(one) - mean(two), for unequal variances. [n] and [m].
 
-    Two samples without any spread differ for sure or not at all: p is 0 or 1.
+    Two samples without any spread say nothing of it: no interval, no p.
     """
+    nothing = math.nan, math.nan, math.nan, math.nan
     least = min(len(one), len(two))
     difference = float(one.mean() - two.mean()) if least else math.nan
-    if least < 2:
-        return Welch(difference, math.nan, math.nan, math.nan)
-    if np.ptp(one) == 0 and np.ptp(two) == 0:
-        exact = float(one[0] - two[0])  # a mean of equal numbers may be rounded
-        return Welch(exact, exact, exact, float(exact == 0))
-    with warnings.catch_warnings():  # scipy warns if one sample is constant: it may be
-        warnings.simplefilter("ignore", RuntimeWarning)
-        test = scipy.stats.ttest_ind(one, two, equal_var=False)
-        bounds = test.confidence_interval(CONFIDENCE)
-    return Welch(difference, float(bounds.low), float(bounds.high), float(test.pvalue))
+    if least < 2 or np.ptp(one) == np.ptp(two) == 0:
+        return Welch(difference, *nothing)
+    counts = np.array([len(one), len(two)])
+    variances = np.array([one.var(ddof=1), two.var(ddof=1)]) / counts
+    df, error = satterthwaite(variances, counts - 1), math.sqrt(variances.sum())
+    half = float(scipy.special.stdtrit(df, 1 - TAIL)) * error
+    p = 2 * float(scipy.special.stdtr(df, -abs(difference) / error))
+    return Welch(difference, difference - half, difference + half, p, df)
 
 
 def holm(p: Array) -> Array:

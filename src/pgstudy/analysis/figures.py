@@ -77,7 +77,7 @@ def _count(tables: Tables, environment: str) -> str:
     runs = summary.loc[summary["environment"] == environment, "finished"]
     low, high = runs.min(), runs.max()
     seeds = f"{high}" if low == high else f"{low} to {high}"
-    interval = ", 95 % interval" if high >= FEW_RUNS else ", no interval"
+    interval = ", 95 % t interval" if high >= FEW_RUNS else ", no interval"
     return f"{seeds} seeds{interval}"
 
 

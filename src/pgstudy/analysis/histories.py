@@ -17,18 +17,27 @@ FINAL_SHARE = 0.1  # "final" is the last tenth of a run, by the unit of its curv
 @dataclass(frozen=True)
 class History:
     """After each of U updates: environment steps, and steps or episodes, spent so far;
-    and the mean return of its batch. All: [U].
+    the mean return of its batch, and the share of it that was truncated. All: [U].
     """
 
     env_steps: Array
     ends: Array
     returns: Array
+    truncated: Array
 
     @property
     def final_return(self) -> float:
         """Mean return per trajectory over the last tenth."""
+        return self._at_end(self.returns)
+
+    @property
+    def final_truncated_share(self) -> float:
+        """Share of the trajectories in the last tenth that were truncated."""
+        return self._at_end(self.truncated)
+
+    def _at_end(self, values: Array) -> float:
         span = np.array([(1 - FINAL_SHARE) * self.ends[-1], self.ends[-1]])
-        return float(statistics.binned(self.ends, self.returns, span)[0])
+        return float(statistics.binned(self.ends, values, span)[0])
 
     def by_updates(self, edges: Array) -> Array:
         """Mean returns between the updates that `edges` name: [bins]."""
@@ -46,11 +55,10 @@ def read(run: Run, unit: str) -> History | None:
     """A run's history by `env_steps` or `episodes`; None if it is not finished."""
     if not run.is_complete() or (run.record() or {})["status"] != "finished":
         return None
-    columns = ["env_steps", "episodes", "mean_return"]
+    columns = ["env_steps", "episodes", "mean_return", "truncated_share"]
     table = pd.read_parquet(run.folder / UPDATES, columns=columns)
-    return History(
-        *(table[k].to_numpy(np.float64) for k in ("env_steps", unit, "mean_return"))
-    )
+    shown = ("env_steps", unit, "mean_return", "truncated_share")
+    return History(*(table[name].to_numpy(np.float64) for name in shown))
 
 
 def binned(history: History | None, edges: Array) -> Array:
@@ -58,11 +66,3 @@ def binned(history: History | None, edges: Array) -> Array:
     if history is None:
         return np.full(len(edges) - 1, np.nan)
     return statistics.binned(history.ends, history.returns, edges)
-
-
-def reached(threshold: float | None, curve: Array, edges: Array) -> float | None:
-    """End of the first bin whose return reaches the threshold; None for never."""
-    if threshold is None:
-        return None
-    found = np.flatnonzero(np.nan_to_num(curve, nan=-np.inf) >= threshold)
-    return float(edges[1:][found[0]]) if len(found) else None

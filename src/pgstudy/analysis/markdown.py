@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
 
-from pgstudy.analysis.aggregates import DENOMINATOR
+from pgstudy.analysis import coverage, thresholds
+from pgstudy.analysis.aggregates import DENOMINATOR, unscored
 from pgstudy.analysis.captions import captions
-from pgstudy.analysis.numbers import decimals, number, steps
+from pgstudy.analysis.numbers import decimals, number, steps, way
 from pgstudy.analysis.tables import Tables
+from pgstudy.analysis.verdicts import FAMILY
 from pgstudy.experiment.study import Study, step_size_text
 
 HEADER = (
     "| environment | estimator | N | finished | step size | updates | untrained "
-    "| final return, 95 % interval | reached threshold |"
+    "| final return, 95 % interval | truncated | reached threshold "
+    "| median way to it, 95 % interval | mean way, cut, 95 % interval |"
+)
+EDGE = (
+    "**A step size lies at the edge of its grid**, a better one may lie beyond it, and "
+    "no verdict rests on it: {}."
 )
 ACCEPTANCE_HEADER = (
     "| item | cell | quantity | theirs | ours, 95 % interval | tolerance | runs "
@@ -50,8 +58,18 @@ def _row(row: dict[Any, Any]) -> list[Any]:
         steps(row["mean_updates"]),
         number(row["untrained_return"]),
         number(row["final_return"]) + interval,
+        number(row["truncated_share"], 3),
         reached,
+        _way(row, "median_threshold_at"),
+        _way(row, "mean_threshold_at"),
     ]
+
+
+def _way(row: dict[Any, Any], name: str) -> str:
+    if pd.isna(row[f"{name}_low"]):
+        return way(row[name])
+    bounds = way(row[f"{name}_low"]), way(row[f"{name}_high"])
+    return f"{way(row[name])} [{', '.join(bounds)}]"
 
 
 def _joined(cells: list[Any]) -> str:
@@ -94,14 +112,36 @@ def claims_table(claims: pd.DataFrame) -> str:
         if not pd.isna(row["low"]):
             value += f" [{number(row['low'])}, {number(row['high'])}]"
         texts = [row["environment"], row["claim"], row["quantity"]]
-        rows.append([*texts, value, row["verdict"]])
-    header = "| environment | claim | quantity | estimate, 95 % interval | verdict |"
+        p = number(row["p"], 3), number(row["p_holm"], 3)
+        note = row["note"] if isinstance(row["note"], str) else ""
+        verdict = row["verdict"] + (f": {note}" if note else "")
+        rows.append([*texts, value, *p, verdict])
+    header = (
+        "| environment | claim | quantity | estimate, 95 % interval | p "
+        "| p, Holm over all claims | verdict |"
+    )
     return table(header, rows)
 
 
-def markdown_report(study: Study, tables: Tables, claims: pd.DataFrame) -> str:
+def coverage_table() -> str:
+    """A row per interval over seeds: how it is made, and how often it covers."""
+    rows = [list(row.values()) for row in coverage.table()]
+    header = _joined(["interval", "method", *coverage.DATA])
+    return table(header, rows)
+
+
+def _listed(items: Mapping[str, str]) -> str:
+    return "; ".join(f"{name} ({reason})" for name, reason in items.items())
+
+
+def markdown_report(
+    study: Study,
+    tables: Tables,
+    claims: pd.DataFrame,
+    edges: Mapping[str, str] | None = None,
+) -> str:
     """The report for a README: claims, figures beside it, the table of all cells."""
-    runs = tables.runs
+    runs, missing = tables.runs, unscored(study, tables)
     finished = int((runs["status"] == "finished").sum())
     pictures = [
         f"![{caption.text}](figures/{quote(caption.name)}.png)\n\n*{caption.text}.*"
@@ -111,11 +151,17 @@ def markdown_report(study: Study, tables: Tables, claims: pd.DataFrame) -> str:
         f"# {study.name}",
         "What does a policy-gradient estimate from N sampled trajectories buy? "
         f"{finished} of {len(runs)} runs finished.",
-        *(["## Claims", claims_table(claims)] if len(claims) else []),
+        *([EDGE.format(_listed(edges))] if edges else []),
+        *(["## Claims", claims_table(claims), FAMILY] if len(claims) else []),
         "## Figures",
         *pictures,
         "## Every cell",
         summary_table(tables.summary),
+        thresholds.RULE,
         DENOMINATOR,
+        *([f"No scores: {_listed(missing)}."] if missing else []),
+        "## Intervals",
+        coverage_table(),
+        coverage.RULE,
     ]
     return "\n\n".join(parts) + "\n"

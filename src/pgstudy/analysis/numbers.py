@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -23,6 +24,11 @@ def decimals(tolerance: Any) -> int:
     if pd.isna(tolerance):
         return 2
     return next((d for d in range(1, 9) if tolerance >= 10.0**-d), 9) + 1
+
+
+def way(value: Any) -> str:
+    """Steps or episodes until something; infinite is never."""
+    return "never" if value == math.inf else steps(value)
 
 
 def steps(value: Any) -> str:

@@ -156,6 +156,7 @@ def report(store: Store, study: Study, folder: Path) -> None:
         gradients=read_gradients(study, folder),
         claims=read_claims(folder),
         acceptance=read_acceptance(store, study, folder),
+        edges=tuning.at_edge(study, read_tuning(store, study)),
         verified=verification.line(folder),
         made=facts(store.every_run(study)),
         films=read_films(folder),

@@ -25,7 +25,9 @@ ACCEPTANCE, CLAIMS, TRACKED = "acceptance.csv", "claims.csv", "tracked.json"
 TEXT = ("item", "id", "kind", "cell", "quantity", "why", "verdict", "reason")
 COUNTS = ("runs", "finished", "stuck")
 NUMBERS = ("value", "below", "tolerance", "ours", "low", "high", *COUNTS)
-LABELS = ("environment", "at", "policy", "estimator", "claim", "quantity", "figure")
+LABELS = (
+    "environment", "at", "policy", "estimator", "claim", "quantity", "figure", "note",
+)  # fmt: skip
 LABEL_TYPES = dict.fromkeys(LABELS, str)
 
 

@@ -13,14 +13,16 @@ import pandas as pd
 import yaml
 
 from pgstudy.analysis import aggregates as beside
+from pgstudy.analysis import coverage, thresholds
 from pgstudy.analysis.aggregates import Aggregates
 from pgstudy.analysis.captions import captions
 from pgstudy.analysis.checklists import answers
 from pgstudy.analysis.makings import Fact
 from pgstudy.analysis.markdown import markdown_report
-from pgstudy.analysis.numbers import decimals, number, steps
+from pgstudy.analysis.numbers import decimals, number, steps, way
 from pgstudy.analysis.rows import STATES
 from pgstudy.analysis.tables import Tables, best
+from pgstudy.analysis.verdicts import FAMILY
 from pgstudy.experiment.runs import write_atomically
 from pgstudy.experiment.study import Study, step_size_text
 
@@ -33,6 +35,7 @@ class Contents:
     """What the report shows, as far as there is something.
 
     films: the entries of films.json, with `data`, the bytes, where there is a film.
+    edges: chosen step sizes at an end of their grid, see `tuning.at_edge`.
     tracked: what `pgstudy track` wrote.
     """
 
@@ -42,6 +45,7 @@ class Contents:
     claims: pd.DataFrame
     acceptance: pd.DataFrame | None = None
     verified: str | None = None
+    edges: Mapping[str, str] = field(default_factory=dict)
     made: Sequence[Fact] = ()
     films: Sequence[Mapping[str, Any]] = ()
     tracked: Mapping[str, Any] = field(default_factory=dict)
@@ -53,7 +57,7 @@ def write(study: Study, contents: Contents, folder: Path) -> None:
         study=study, **_values(study, contents), pictures=_pictures(study, folder),
         published=_published(study, folder / "paper"),
     )  # fmt: skip
-    text = markdown_report(study, contents.tables, contents.claims)
+    text = markdown_report(study, contents.tables, contents.claims, contents.edges)
     for name, page in ("report.html", html), ("report.md", text):
         write_atomically(folder / name, lambda p, t=page: p.write_text(t, "utf-8"))  # type: ignore[misc]
 
@@ -68,6 +72,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["number"] = number
     environment.filters["steps"] = steps
+    environment.filters["way"] = way
     environment.filters["step_size"] = step_size_text
     environment.globals["decimals"] = decimals
     return environment
@@ -92,6 +97,12 @@ def _values(study: Study, contents: Contents) -> dict[str, Any]:
         "slopes": _records(measured[measured["slope"].notna()]),
         "denominator": beside.DENOMINATOR,
         "score_rule": beside.SCORE,
+        "unscored": beside.unscored(study, tables),
+        "edges": contents.edges,
+        "family": FAMILY,
+        "threshold_rule": thresholds.RULE,
+        "coverage": coverage.table(),
+        "coverage_rule": coverage.RULE,
         "acceptance": [] if acceptance is None else _records(acceptance),
         "learned": _learned(tables.summary),
         "commits": sorted(tables.runs["commit"].dropna().unique()),

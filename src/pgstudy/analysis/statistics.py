@@ -9,8 +9,7 @@ import scipy.stats
 Array = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
-RESAMPLES = 2000
-MAX_VALUES = 10_000_000  # of one array of resamples: 80 MB
+CUT = 0.25  # of the values, at each end: what an interquartile mean leaves out
 BOOTSTRAP_SEED = 20181113  # stated, so that two calls agree to the last bit
 
 
@@ -21,63 +20,7 @@ def interquartile_mean(values: Array) -> Array:
     """
     if len(values) == 0:
         return np.full(values.shape[1:], np.nan)
-    return np.asarray(scipy.stats.trim_mean(values, 0.25, axis=0))
-
-
-def bootstrap_interval(values: Array, aggregate: str) -> tuple[Array, Array]:
-    """95 % percentile bootstrap over seeds of `mean` or `iqm` (Agarwal et al. 2021).
-
-    values: [n] or [n, points] without NaN. Returns low and high, [] or [points]; NaN
-    where n = 1, since one seed says nothing of the spread.
-    """
-    n = len(values)
-    shape = values.shape[1:]
-    if n < 2:
-        return np.full(shape, np.nan), np.full(shape, np.nan)
-    generator = np.random.default_rng(BOOTSTRAP_SEED)
-    picks = generator.integers(n, size=(n, RESAMPLES))
-    if values.ndim == 1:
-        return _quantiles(values, picks, aggregate)
-    columns = max(1, MAX_VALUES // picks.size)  # at once, to bound the memory
-    parts = [
-        _quantiles(values[:, i : i + columns], picks, aggregate)
-        for i in range(0, values.shape[1], columns)
-    ]
-    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
-
-
-def _quantiles(
-    values: Array, picks: npt.NDArray[np.int64], aggregate: str
-) -> tuple[Array, Array]:
-    draws = values[picks]  # [n, resamples, ...]
-    means = draws.mean(axis=0) if aggregate == "mean" else interquartile_mean(draws)
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(means, [tail, 1 - tail], axis=0)
-    return low, high
-
-
-def column_aggregates(values: Array) -> dict[str, Array]:
-    """Aggregates of each column over the seeds that have it. values: [seeds, points].
-
-    Returns n, mean, iqm, low, high: [points]; low and high bound the mean. A run that
-    has no value at a point (NaN) is not extrapolated: n falls there.
-    """
-    points = values.shape[1]
-    present = ~np.isnan(values)
-    result = {name: np.full(points, np.nan) for name in ("mean", "iqm", "low", "high")}
-    # Columns that miss the same seeds are aggregated together: mostly one group.
-    patterns, group = np.unique(present.T, axis=0, return_inverse=True)
-    for index, pattern in enumerate(patterns):
-        columns = np.flatnonzero(group.reshape(-1) == index)
-        if not pattern.any():
-            continue
-        block = values[np.ix_(np.flatnonzero(pattern), columns)]
-        result["mean"][columns] = block.mean(axis=0)
-        result["iqm"][columns] = interquartile_mean(block)
-        result["low"][columns], result["high"][columns] = bootstrap_interval(
-            block, "mean"
-        )
-    return {"n": present.sum(axis=0).astype(float), **result}
+    return np.asarray(scipy.stats.trim_mean(values, CUT, axis=0))
 
 
 def binned(ends: Array, returns: Array, edges: Array) -> Array:
@@ -96,12 +39,3 @@ def binned(ends: Array, returns: Array, edges: Array) -> Array:
         bins: Array = np.diff(total) / np.diff(updates)
     bins[edges[1:] > ends[-1]] = np.nan
     return bins
-
-
-def median_or_never(values: Array) -> float:
-    """Median of steps to a threshold, [n]; inf, in and out, stands for never."""
-    ordered = np.sort(values)
-    middle = (len(ordered) - 1) // 2, len(ordered) // 2
-    if np.isinf(ordered[middle[1]]):
-        return float("inf")
-    return float((ordered[middle[0]] + ordered[middle[1]]) / 2)

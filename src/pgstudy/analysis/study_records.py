@@ -72,7 +72,7 @@ def kept(data: Path, study: str) -> StudyRecord:
 
 def record(store: Store, study: Study, folder: Path) -> StudyRecord:
     """What is worth keeping of a study's results. Errors: Missing."""
-    need(folder / "tables" / SUMMARY, "tables")
+    need(folder, f"tables/{SUMMARY}", "tables")
     files = {SUMMARY: (folder / "tables" / SUMMARY).read_bytes()}
     for name in (CLAIMS, ACCEPTANCE):
         if (folder / name).is_file():

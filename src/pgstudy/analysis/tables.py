@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pgstudy.analysis import histories, rows, statistics
+from pgstudy.analysis import curves, histories, rows, statistics, thresholds
 from pgstudy.analysis.comparisons import area
 from pgstudy.analysis.histories import History
 from pgstudy.analysis.names import TABLES
@@ -98,26 +98,38 @@ def _environment_tables(
     runs = [[store.run(cell, seed) for seed in study.seeds] for cell in cells]
     found = [[histories.read(run, unit) for run in row] for row in runs]
     equal = _equal_updates(found, study.bins)
+    every = [h for row in found for h in row if h is not None]
+    cap = min((float(h.ends[-1]) for h in every), default=np.nan)
+    window = thresholds.window(cell.n for cell in cells)
     parts = []
     for cell, row, read in zip(cells, runs, found, strict=True):
         binned = np.array([histories.binned(history, edges) for history in read])
-        run_rows = pd.DataFrame(
-            [
-                rows.run_row(
-                    run, history, histories.reached(cell.threshold, curve, edges)
-                )
-                for run, history, curve in zip(row, read, binned, strict=True)
-            ]
-        )
+        run_rows = pd.DataFrame(map(rows.run_row, row, read))
         at = (edges[:-1] + edges[1:]) / 2
+        run_rows["threshold_at"] = _reached(cell, read, window)
         run_rows["area"] = [area(at, curve) for curve in binned]
-        curves = rows.curve_table(cell, {"unit": unit, "at": at}, binned)
+        run_rows["equal_updates_return"] = [_last(h, equal) for h in read]
+        curve = curves.curve_table(cell, {"unit": unit, "at": at}, binned)
         updates = _updates_table(cell, equal, [h for h in read if h is not None])
-        summary = pd.DataFrame([rows.summary_row(cell, unit, run_rows)])
+        summary = pd.DataFrame([rows.summary_row(cell, unit, run_rows, cap)])
         seeds = pd.DataFrame(binned).rename(columns=str)
         seeds.insert(0, "bin_width", edges[1])
-        parts.append((run_rows, seeds, curves, updates, summary))
+        parts.append((run_rows, seeds, curve, updates, summary))
     return tuple(pd.concat(tables) for tables in zip(*parts, strict=True))
+
+
+def _reached(cell: Cell, read: list[History | None], window: int) -> list[float]:
+    """When each run reached the threshold; NaN for never, and without a threshold."""
+    if cell.threshold is None:
+        return [np.nan] * len(read)
+    updates = -(-window // cell.n)
+    times = [thresholds.reached_at(cell.threshold, h, updates) for h in read]
+    return [time if np.isfinite(time) else np.nan for time in times]
+
+
+def _last(history: History | None, edges: statistics.Array) -> float:
+    """A run's mean return in the last bin of equal updates."""
+    return np.nan if history is None else float(history.by_updates(edges[-2:])[0])
 
 
 def _equal_updates(found: list[list[History | None]], bins: int) -> statistics.Array:
@@ -136,7 +148,7 @@ def _updates_table(
     axis = {"update": edges[1:]}
     if not found:
         binned, steps = (np.full((1, len(edges) - 1), np.nan) for _ in range(2))
-    return rows.curve_table(cell, axis | {"env_steps": steps.mean(0)}, binned)
+    return curves.curve_table(cell, axis | {"env_steps": steps.mean(0)}, binned)
 
 
 def _edges(store: Store, study: Study, environment: str) -> statistics.Array:

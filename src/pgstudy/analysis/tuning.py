@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from pgstudy.analysis.comparisons import Interval, percentile_interval
-from pgstudy.analysis.statistics import BOOTSTRAP_SEED
+from pgstudy.analysis.intervals import Interval, percentile_interval
+from pgstudy.analysis.statistics import BOOTSTRAP_SEED, Array
 from pgstudy.analysis.tables import Tables, at_best_step_sizes
-from pgstudy.experiment.study import Study
+from pgstudy.experiment.study import Cell, Study
 from pgstudy.experiment.tuning import place
 
 SLOPES = 500  # bootstrap draws
@@ -29,38 +27,71 @@ def chosen(study: Study, tables: Tables) -> dict[str, float]:
 
 
 def step_size_slope(runs: pd.DataFrame) -> Interval:
-    """Slope of the log of the best step size on log N, bootstrapped over seeds.
+    """Slope of the log of the best step size on log N.
 
     runs: rows of one environment and estimator, several step sizes at each N. One at
-    which fewer runs finished is no choice. NaN if at some N no run finished.
+    which fewer runs finished is no choice. The interval is a percentile bootstrap over
+    seeds, and on each side wider by what half a step of the grid can do: the best step
+    size is not known better. NaN if at some N no run finished.
     """
-    tables = [
-        group.pivot(index="learning_rate", columns="seed", values="area")
-        for _, group in runs.groupby("n")
-    ]
-    counts = [table.count(axis=1) for table in tables]
-    if min(count.max() for count in counts) == 0:
-        return Interval(np.nan, np.nan, np.nan)
-    tables = [t[c == c.max()] for t, c in zip(tables, counts, strict=True)]
-    ns = np.log(np.array(sorted(runs["n"].unique()), float))
-
-    def slope(seeds: Any) -> float:
-        chosen = [_highest(table, seeds) for table in tables]
-        return float(np.polyfit(ns, np.log(chosen), 1)[0])
-
-    seeds = tables[0].shape[1]
-    generator = np.random.default_rng(BOOTSTRAP_SEED)
-    draws = [slope(generator.integers(seeds, size=seeds)) for _ in range(SLOPES)]
-    estimate = slope(np.arange(seeds))
-    if seeds < 2:
-        return Interval(estimate, np.nan, np.nan)
-    return percentile_interval(estimate, np.array(draws))
+    counts, choices, halves = [], [], []
+    for n, group in sorted(runs.groupby("n")):
+        table = group.pivot(index="learning_rate", columns="seed", values="area")
+        finished = table.count(axis=1)
+        if finished.max() == 0:
+            return Interval(np.nan, np.nan, np.nan)
+        counts.append(float(str(n)))
+        halves.append(_half_step(table.index.to_numpy(float)))
+        choices.append(_choices(table[finished == finished.max()]))
+    across = np.log(counts) - np.log(counts).mean()
+    factors = across / (across @ across)  # least squares is linear in the heights
+    slopes = factors @ np.array(choices)
+    if runs["seed"].nunique() < 2:
+        return Interval(float(slopes[0]), np.nan, np.nan)
+    found = percentile_interval(float(slopes[0]), slopes[1:])
+    unknown = float(abs(factors) @ np.array(halves))
+    return Interval(found.estimate, found.low - unknown, found.high + unknown)
 
 
-def _highest(table: pd.DataFrame, seeds: Any) -> float:
-    """The step size with the highest mean area over these seeds, of equals the first.
+def _half_step(rates: Array) -> float:
+    """Half the largest distance between neighbours of a grid, in logarithms."""
+    return float(np.diff(np.log(np.sort(rates))).max() / 2) if len(rates) > 1 else 0.0
 
-    Areas of runs that did not finish are left out.
+
+def _choices(table: pd.DataFrame) -> Array:
+    """Log of the step size with the highest mean area: of all seeds, then of draws.
+
+    table: a row per step size, a column per seed; areas that are missing are left out,
+    and of equals the first is taken. Returns [1 + SLOPES].
     """
-    means = table.iloc[:, seeds].mean(axis=1).fillna(-np.inf)
-    return float(table.index.to_numpy(float)[int(means.to_numpy().argmax())])
+    areas, logs = table.to_numpy(float), np.log(table.index.to_numpy(float))
+    seeds = areas.shape[1]
+    # the same draws at each N, as the seeds are the same
+    draws = np.random.default_rng(BOOTSTRAP_SEED).integers(seeds, size=(SLOPES, seeds))
+    picks = np.vstack([np.arange(seeds), draws])
+    drawn, there = np.nan_to_num(areas)[:, picks], ~np.isnan(areas)[:, picks]
+    with np.errstate(invalid="ignore"):  # 0 / 0: none of the drawn seeds finished
+        means = drawn.sum(axis=2) / there.sum(axis=2)
+    return np.asarray(logs[np.nan_to_num(means, nan=-np.inf).argmax(axis=0)])
+
+
+def at_edge(study: Study, tuning: Tables | None) -> dict[str, str]:
+    """Chosen step sizes at an end of their grid: "smallest" or "largest", by place.
+
+    study: with the chosen ones alone; tuning: the tables that they were chosen from.
+    A grid of one step size has no end.
+    """
+    if tuning is None:
+        return {}
+    found = {}
+    for cell in study.cells:
+        grid = _grid(tuning.runs, cell)
+        for end, name in ((min(grid), "smallest"), (max(grid), "largest")):
+            if min(grid) < max(grid) and cell.alpha == end:
+                found[place(cell)] = name
+    return found
+
+
+def _grid(runs: pd.DataFrame, cell: Cell) -> list[float]:
+    here = (runs["environment"] == cell.environment) & (runs["n"] == cell.n)
+    return list(runs.loc[here & (runs["estimator"] == cell.estimator), "learning_rate"])

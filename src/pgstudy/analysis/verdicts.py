@@ -16,13 +16,21 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
-from pgstudy.analysis.comparisons import Interval, holm
+from pgstudy.analysis.comparisons import holm
+from pgstudy.analysis.intervals import Interval
+from pgstudy.analysis.names import FEW_RUNS
 from pgstudy.analysis.statistics import CONFIDENCE
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided"
 CONSISTENT, TOO_FEW = "consistent with", "too few seeds"
-FEWEST_SEEDS = 5  # below, no verdict
+AT_EDGE = "step size at the edge"
+FEWEST_SEEDS = FEW_RUNS  # below, no verdict
 LEVEL = 1 - CONFIDENCE
+FAMILY = (
+    "p is two-sided. Holm's correction runs over all claims of this table that were "
+    "tested: the chance of any wrong verdict in it is 5 %. There is no verdict from "
+    f"fewer than {FEWEST_SEEDS} seeds, nor from a step size at the edge of its grid."
+)
 COLUMNS = [
     "environment", "claim", "quantity", "estimate", "low", "high", "p", "p_holm",
     "verdict", "note", "figure",
