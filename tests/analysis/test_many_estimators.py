@@ -115,8 +115,9 @@ def test_no_point_lies_outside_of_its_panel(drawn):
         for axes in figure.axes:
             if not axes.has_data() or not axes.get_autoscaley_on():
                 continue
-            data, view = axes.dataLim, axes.viewLim
-            assert view.y0 <= data.y0 <= data.y1 <= view.y1, (kind, axes.get_title())
+            low, high = sorted(axes.viewLim.intervaly)
+            data = axes.dataLim
+            assert low <= data.y0 <= data.y1 <= high, (kind, axes.get_title())
 
 
 def test_no_two_words_overlap(drawn):
@@ -124,9 +125,9 @@ def test_no_two_words_overlap(drawn):
     for kind, figure in drawn.items():
         if kind == "improvement":
             continue  # its labels stand on end, side by side, a word beside a word
-        for (one, a), (two, b) in combinations(words(figure), 2):
-            if a.width and b.width:
-                assert not a.padded(-1).overlaps(b.padded(-1)), (kind, one, two)
+        found = [(text, box.padded(-1)) for text, box in words(figure) if box.width]
+        for (one, a), (two, b) in combinations(found, 2):
+            assert not a.overlaps(b), (kind, one, two)
 
 
 def test_legends_name_every_estimator_once(drawn):
