@@ -12,7 +12,7 @@ from pgstudy.analysis.acceptance import PASS
 from pgstudy.analysis.numbers import number, steps
 from pgstudy.analysis.reading import ACCEPTANCE, CLAIMS, Missing
 from pgstudy.analysis.study_records import SUMMARY, StudyRecord
-from pgstudy.analysis.verdicts import FAILS, HOLDS
+from pgstudy.analysis.verdicts import FAILS, FAMILY, HOLDS
 
 FINDINGS = {
     HOLDS: "**These sentences hold:**",
@@ -65,7 +65,9 @@ def claims(record: StudyRecord, environment: str) -> str:
     for verdict, heading in FINDINGS.items():
         parts += _claim_list(heading, table[table["verdict"] == verdict])
     parts += _claim_list(OPEN, table[~table["verdict"].isin(list(FINDINGS))])
-    return "\n\n".join(parts) or "No claim is kept of this study."
+    if not parts:
+        return "No claim is kept of this study."
+    return "\n\n".join([*parts, FAMILY])
 
 
 def _claim_list(heading: str, table: pd.DataFrame) -> list[str]:

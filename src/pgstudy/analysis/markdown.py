@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -32,8 +33,18 @@ ACCEPTANCE_HEADER = (
 
 
 def summary_table(summary: pd.DataFrame) -> str:
-    """A row per cell; "k of n" counts every run that was asked for."""
-    return table(HEADER, [_row(row) for row in summary.to_dict("records")])
+    """A row per cell; "k of n" counts every run that was asked for.
+
+    Columns that a table of an earlier version lacks are dashes.
+    """
+    return table(HEADER, [_row(row) for row in summary.to_dict("records", into=_Row)])
+
+
+class _Row(dict[Any, Any]):
+    """A row of a table; numbers of columns that it lacks are missing."""
+
+    def __missing__(self, column: Any) -> float:
+        return math.nan
 
 
 def table(header: str, rows: list[list[Any]]) -> str:

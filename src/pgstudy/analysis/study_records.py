@@ -72,21 +72,28 @@ def kept(data: Path, study: str) -> StudyRecord:
 
 def record(store: Store, study: Study, folder: Path) -> StudyRecord:
     """What is worth keeping of a study's results. Errors: Missing."""
-    need(folder, f"tables/{SUMMARY}", "tables")
-    files = {SUMMARY: (folder / "tables" / SUMMARY).read_bytes()}
-    for name in (CLAIMS, ACCEPTANCE):
+    files = {SUMMARY: _content(folder, f"tables/{SUMMARY}", "tables")}
+    for name, command in ((CLAIMS, "claims"), (ACCEPTANCE, "compare")):
         if (folder / name).is_file():
-            files[name] = (folder / name).read_bytes()
-    places = [folder / "figures" / name for name in figure_names(study)]
-    places += [folder / "paper" / name for name in paper_figure_names(study)]
-    pngs = [place.with_name(f"{place.name}.png") for place in places]
-    pictures = {png.stem: png.read_bytes() for png in pngs if png.is_file()}
+            files[name] = _content(folder, name, command)
+    drawn = [(name, "figures") for name in figure_names(study)]
+    drawn += [(name, "paper") for name in paper_figure_names(study)]
+    pictures = {
+        name: _content(folder, f"{place}/{name}.png", place)
+        for name, place in drawn
+        if (folder / place / f"{name}.png").is_file()
+    }
     made = _made(store, study) | {
         "captions": {caption.name: caption.text for caption in captions(study)},
         "pictures": {name: digest(data) for name, data in sorted(pictures.items())},
     }
     files[MADE] = (json.dumps(made, indent=1, sort_keys=True) + "\n").encode()
     return StudyRecord(study.name, files, pictures)
+
+
+def _content(folder: Path, name: str, command: str) -> bytes:
+    need(folder, name, command)
+    return (folder / name).read_bytes()
 
 
 def digest(data: bytes) -> str:
