@@ -21,8 +21,9 @@ def folder(tmp_path_factory):
 
     The third's threshold is far below what the untrained policy gets.
     """
-    entry = {"id": "ShortCorridor-v0", "max_episode_steps": 30, "env_steps": 600, "evaluation_episodes": 4,
-             "optimizer": {"learning_rate": {1: GRID, 4: GRID}}}  # fmt: skip
+    rates = {"learning_rate": {1: GRID, 4: GRID}}
+    entry = {"id": "ShortCorridor-v0", "max_episode_steps": 30, "env_steps": 600,
+             "evaluation_episodes": 4, "optimizer": rates}  # fmt: skip
     config = {
         "study": "edge", "seeds": 5, "sample_counts": [1, 4], "tune": {"seeds": 5},
         "bins": 5, "estimators": [{"name": "plain"}],
