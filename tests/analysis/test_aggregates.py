@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import scipy.stats
 
-from pgstudy.analysis import aggregates, comparisons, statistics, tables
+from pgstudy.analysis import aggregates, comparisons, tables
 from pgstudy.analysis.aggregates import Aggregates
 from pgstudy.analysis.histories import History
 from pgstudy.analysis.tables import Tables, at_best_step_sizes, seed_curves
@@ -85,8 +85,9 @@ def test_scores_by_hand():
         }
     )
     assert set(found["runs"]) == {4}
-    assert (found["low"] < found["estimate"]).all()
-    assert (found["estimate"] < found["high"]).all()
+    known = found.drop("median")  # of four runs it has no interval
+    assert (known["low"] < known["estimate"]).all()
+    assert (known["estimate"] < known["high"]).all()
 
 
 def test_the_untrained_policy_scores_0_and_the_threshold_1():
@@ -125,7 +126,19 @@ def test_environments_are_pooled_and_those_without_a_threshold_have_no_scores():
 @pytest.mark.parametrize("threshold", [-80, -90])
 def test_a_threshold_that_the_untrained_policy_reaches_gives_no_scores(threshold):
     study = made_study({"name": "a", "threshold": threshold})
-    assert built(study, FINALS).scores.empty
+    made = made_tables(study, FINALS)
+    assert aggregates.build(study, made).scores.empty
+    reason = f"its threshold, {threshold}.0, is not above the untrained return, -80.0"
+    assert aggregates.unscored(study, made) == {"a": reason}
+
+
+def test_environments_without_scores_are_named_with_the_reason():
+    study = made_study(SCORED, {"name": "c"})
+    made = made_tables(study, [*FINALS, *FINALS])
+    assert aggregates.unscored(study, made) == {"c": "it has no threshold"}
+    made.runs["untrained_return"] = NAN
+    reason = "no untrained return was measured"
+    assert aggregates.unscored(study, made)["a"] == reason
 
 
 def test_profiles_by_hand():
@@ -236,8 +249,9 @@ def test_aggregates_without_rows_survive_too(tmp_path):
         assert list(table.columns) == list(getattr(found, name).columns)
 
 
-def history(steps, returns):
-    columns = [np.array(values, float) for values in (steps, steps, returns)]
+def history(steps, returns, truncated=0.0):
+    shares = np.full(len(steps), truncated)
+    columns = [np.array(v, float) for v in (steps, steps, returns, shares)]
     return History(*columns)
 
 
@@ -294,6 +308,7 @@ def write(run, what, times):
         "env_steps": [step * times for step in steps],
         "episodes": [run.cell.n * (i + 1) for i in range(len(steps))],
         "mean_return": np.array(returns, float),
+        "truncated_share": np.linspace(0, 1, len(steps)),
     }
     pq.write_table(pa.table(columns), run.folder / UPDATES)
     run.write_record(record)
@@ -339,9 +354,35 @@ def test_an_area_is_the_mean_height_of_a_runs_curve(hand_made):
     assert here["area"].tolist() == pytest.approx(areas, nan_ok=True)
     summary = made.summary[made.summary["environment"] == "a"]
     assert summary["area"].tolist() == pytest.approx([(2.5 + 6) / 2, 2.625])
-    bounds = statistics.bootstrap_interval(np.array([2.5, 6]), "mean")
-    assert (summary["area_low"].iloc[0], summary["area_high"].iloc[0]) == bounds
+    bounds = scipy.stats.t.interval(0.95, 1, 4.25, 1.75)
+    found = summary["area_low"].iloc[0], summary["area_high"].iloc[0]
+    assert found == pytest.approx(bounds)
     assert math.isnan(summary["area_low"].iloc[1])
+
+
+def test_truncated_episodes_stand_in_the_tables(hand_made):
+    """Shares 0, 1/3, 2/3, 1 and 0, 1: of the run, and of its last tenth."""
+    study, store = hand_made
+    made = tables.build(store, study)
+    here = made.runs[made.runs["environment"] == "a"]
+    assert here["truncated_share"].tolist() == pytest.approx(
+        [0.5, 0.5, 0.5, NAN], nan_ok=True
+    )
+    assert here["final_truncated_share"].tolist() == pytest.approx(
+        [1, 1, 1, NAN], nan_ok=True
+    )
+    summary = made.summary[made.summary["environment"] == "a"]
+    assert summary["truncated_share"].tolist() == [1, 1]
+
+
+def test_runs_hold_their_own_return_at_equal_updates(hand_made):
+    """In the last of two spans of one update each."""
+    study, store = hand_made
+    made = tables.build(store, study)
+    here = made.runs[made.runs["environment"] == "a"]
+    found = here["equal_updates_return"].tolist()
+    assert found == pytest.approx([2, 7, 3, NAN], nan_ok=True)
+    assert updates_at(made, "a", 1)["mean"].iloc[-1] == 4.5
 
 
 def test_a_run_that_ends_before_the_curves_has_no_area():

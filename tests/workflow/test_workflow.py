@@ -121,7 +121,7 @@ def test_snakemakes_own_report_has_captions_and_categories(finished):
     figures = {p.name for p in (finished.results / "smoke/figures").glob("*.svg")}
     assert {*figures, "report.html", "claims.csv", "summary.csv"} <= names
     assert all(f'"{name}"' in index for name in ("Figures", "Tables", "Claims"))
-    assert "intervals are 95 % bootstraps over seeds" in index
+    assert "intervals are 95 % intervals over seeds" in index
 
 
 def test_a_second_call_has_nothing_to_do(finished):

@@ -42,41 +42,41 @@ def _kind(of: str, method: str, *covers: tuple[int, int]) -> Kind:
 KINDS = {
     "mean": _kind(
         "mean of a cell: final return, area, curves, score",
-        "Student's t", (95, 95), (82, 87), (93, 99),
+        "Student's t", (94, 96), (83, 87), (93, 100),
     ),
     "strata": _kind(
         "mean score of several environments",
-        "t, Satterthwaite's degrees of freedom", (95, 95), (82, 89), (93, 99),
+        "t, Satterthwaite's degrees of freedom", (95, 96), (86, 88), (93, 100),
     ),
     "gap": _kind(
         "optimality gap", "the same, of max(1 - score, 0)",
-        (95, 95), (92, 94), (93, 99),
+        (93, 94), (91, 94), (94, 100),
     ),
     "cut": _kind(
-        "mean way to the threshold, cut", "Student's t", (93, 95), (92, 94), (93, 99),
+        "mean way to the threshold, cut", "Student's t", (94, 95), (90, 95), (93, 100),
     ),
     "iqm": _kind(
         "interquartile mean", "t of winsorised values (Tukey and McLaughlin 1963)",
-        (93, 95), (91, 93), (99, 100),
+        (93, 94), (91, 93), (100, 100),
     ),
     "median": _kind(
         "median: score, way to the threshold", "sign test; none below 5 runs",
-        (94, 98), (94, 98), (98, 100),
+        (94, 98), (94, 98), (100, 100),
     ),
     "share": _kind(
         "share of runs: profiles, stuck runs", "Clopper and Pearson (1934)",
-        (97, 100), (98, 100), (97, 100),
+        (98, 100), (98, 99), (98, 100),
     ),
     "welch": _kind(
-        "difference of two means", "Welch's t", (94, 96), (96, 98), (95, 100),
+        "difference of two means", "Welch's t", (95, 96), (97, 98), (92, 100),
     ),
     "improvement": _kind(
         "probability of improvement", "inverted exact rank test",
-        (95, 98), (94, 98), (95, 100),
+        (96, 98), (95, 98), (98, 100),
     ),
     "improvement, spreads 3 : 1": _kind(
         "the same, one cell spread three times as far", "inverted exact rank test",
-        (92, 100), (92, 100), (95, 100),
+        (94, 100), (94, 100), (99, 100),
     ),
     "slope": _kind(
         "slope of the best step size on N",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -17,11 +16,7 @@ from pgstudy.analysis.tables import Tables
 from pgstudy.analysis.verdicts import FAMILY
 from pgstudy.experiment.study import Study, step_size_text
 
-HEADER = (
-    "| environment | estimator | N | finished | step size | updates | untrained "
-    "| final return, 95 % interval | truncated | reached threshold "
-    "| median way to it, 95 % interval | mean way, cut, 95 % interval |"
-)
+Row = dict[Any, Any]
 EDGE = (
     "**A step size lies at the edge of its grid**, a better one may lie beyond it, and "
     "no verdict rests on it: {}."
@@ -35,16 +30,13 @@ ACCEPTANCE_HEADER = (
 def summary_table(summary: pd.DataFrame) -> str:
     """A row per cell; "k of n" counts every run that was asked for.
 
-    Columns that a table of an earlier version lacks are dashes.
+    Columns that a kept summary does not have are left out.
     """
-    return table(HEADER, [_row(row) for row in summary.to_dict("records", into=_Row)])
-
-
-class _Row(dict[Any, Any]):
-    """A row of a table; numbers of columns that it lacks are missing."""
-
-    def __missing__(self, column: Any) -> float:
-        return math.nan
+    shown = {head: cell for head, (column, cell) in CELLS.items() if column in summary}
+    rows = [
+        [cell(row) for cell in shown.values()] for row in summary.to_dict("records")
+    ]
+    return table(_joined(list(shown)), rows)
 
 
 def table(header: str, rows: list[list[Any]]) -> str:
@@ -53,34 +45,45 @@ def table(header: str, rows: list[list[Any]]) -> str:
     return "\n".join([header, rule, *map(_joined, rows)])
 
 
-def _row(row: dict[Any, Any]) -> list[Any]:
-    interval = ""
-    if not pd.isna(row["final_low"]):
-        interval = f" [{number(row['final_low'])}, {number(row['final_high'])}]"
-    reached = "–"
-    if not pd.isna(row["threshold"]):
-        reached = f"{row['reached_threshold']} of {row['runs']}"
-    return [
-        row["environment"],
-        row["estimator"],
-        row["n"],
-        f"{row['finished']} of {row['runs']}",
-        step_size_text(row["learning_rate"]),
-        steps(row["mean_updates"]),
-        number(row["untrained_return"]),
-        number(row["final_return"]) + interval,
-        number(row["truncated_share"], 3),
-        reached,
-        _way(row, "median_threshold_at"),
-        _way(row, "mean_threshold_at"),
-    ]
+def _final(row: Row) -> str:
+    if pd.isna(row["final_low"]):
+        return number(row["final_return"])
+    low, high = number(row["final_low"]), number(row["final_high"])
+    return f"{number(row['final_return'])} [{low}, {high}]"
 
 
-def _way(row: dict[Any, Any], name: str) -> str:
+def _reached(row: Row) -> str:
+    if pd.isna(row["threshold"]):
+        return "–"
+    return f"{row['reached_threshold']} of {row['runs']}"
+
+
+def _way(row: Row, name: str) -> str:
     if pd.isna(row[f"{name}_low"]):
         return way(row[name])
     bounds = way(row[f"{name}_low"]), way(row[f"{name}_high"])
     return f"{way(row[name])} [{', '.join(bounds)}]"
+
+
+# By header: the column of summary.csv, and what is shown of a row.
+CELLS: dict[str, tuple[str, Callable[[Row], Any]]] = {
+    "environment": ("environment", lambda row: row["environment"]),
+    "estimator": ("estimator", lambda row: row["estimator"]),
+    "N": ("n", lambda row: row["n"]),
+    "finished": ("finished", lambda row: f"{row['finished']} of {row['runs']}"),
+    "step size": ("learning_rate", lambda row: step_size_text(row["learning_rate"])),
+    "updates": ("mean_updates", lambda row: steps(row["mean_updates"])),
+    "untrained": ("untrained_return", lambda row: number(row["untrained_return"])),
+    "final return, 95 % interval": ("final_return", _final),
+    "truncated": ("truncated_share", lambda row: number(row["truncated_share"], 3)),
+    "reached threshold": ("reached_threshold", _reached),
+    "median to threshold, 95 % interval": (
+        "median_threshold_at_low", lambda row: _way(row, "median_threshold_at")
+    ),
+    "restricted mean to threshold, 95 % interval": (
+        "mean_threshold_at_low", lambda row: _way(row, "mean_threshold_at")
+    ),
+}  # fmt: skip
 
 
 def _joined(cells: list[Any]) -> str:
@@ -116,15 +119,15 @@ def _acceptance_row(row: dict[Any, Any]) -> list[Any]:
 
 
 def claims_table(claims: pd.DataFrame) -> str:
-    """A row per claim of claims.csv."""
+    """A row per claim of claims.csv; one of an earlier version may lack p and note."""
     rows = []
     for row in claims.to_dict("records"):
         value = number(row["estimate"])
         if not pd.isna(row["low"]):
             value += f" [{number(row['low'])}, {number(row['high'])}]"
         texts = [row["environment"], row["claim"], row["quantity"]]
-        p = number(row["p"], 3), number(row["p_holm"], 3)
-        note = row["note"] if isinstance(row["note"], str) else ""
+        p = number(row.get("p"), 3), number(row.get("p_holm"), 3)
+        note = row["note"] if isinstance(row.get("note"), str) else ""
         verdict = row["verdict"] + (f": {note}" if note else "")
         rows.append([*texts, value, *p, verdict])
     header = (

@@ -86,12 +86,13 @@ def at_edge(study: Study, tuning: Tables | None) -> dict[str, str]:
     found = {}
     for cell in study.cells:
         grid = _grid(tuning.runs, cell)
-        for end, name in ((min(grid), "smallest"), (max(grid), "largest")):
-            if min(grid) < max(grid) and cell.alpha == end:
-                found[place(cell)] = name
+        if len(grid) > 1 and cell.alpha in (grid[0], grid[-1]):
+            found[place(cell)] = "smallest" if cell.alpha == grid[0] else "largest"
     return found
 
 
 def _grid(runs: pd.DataFrame, cell: Cell) -> list[float]:
+    """The step sizes that were tried, in rising order."""
     here = (runs["environment"] == cell.environment) & (runs["n"] == cell.n)
-    return list(runs.loc[here & (runs["estimator"] == cell.estimator), "learning_rate"])
+    here &= runs["estimator"] == cell.estimator
+    return sorted(runs.loc[here, "learning_rate"].unique())

@@ -1,0 +1,90 @@
+"""What the reports of a real small study say of what is not known."""
+
+import json
+
+import pytest
+
+from pgstudy.analysis import products, tuning
+from pgstudy.analysis.reading import read_claims, read_tuning
+from pgstudy.analysis.verdicts import AT_EDGE, FAMILY
+from pgstudy.experiment.loading import load_study
+from pgstudy.experiment.runs import Store
+from pgstudy.experiment.training import train_block
+from pgstudy.experiment.tuning import restricted, tuning_study
+
+GRID = [0.001, 0.002]  # whatever is chosen lies at an edge
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """results/edge: step sizes chosen from two, one environment without a threshold.
+
+    The third's threshold is far below what the untrained policy gets.
+    """
+    rates = {"learning_rate": {1: GRID, 4: GRID}}
+    entry = {"id": "ShortCorridor-v0", "max_episode_steps": 30, "env_steps": 600,
+             "evaluation_episodes": 4, "optimizer": rates}  # fmt: skip
+    config = {
+        "study": "edge", "seeds": 5, "sample_counts": [1, 4], "tune": {"seeds": 5},
+        "bins": 5, "estimators": [{"name": "plain"}],
+        "environments": [
+            entry | {"name": "scored", "threshold": -5},
+            entry | {"name": "open", "max_episode_steps": 29},
+            entry | {"name": "easy", "threshold": -1000, "max_episode_steps": 28},
+        ],
+    }  # fmt: skip
+    store = Store(tmp_path_factory.mktemp("results"))
+    study = load_study(json.loads(json.dumps(config)))
+    first = tuning_study(study)
+    for block in first.blocks():
+        train_block(store, block)
+    products.tables(store, first, store.results / first.name)
+    sizes = products.chosen(store, first, store.results / first.name)["chosen"]
+    study = restricted(study, sizes)
+    for block in study.blocks():
+        train_block(store, block)
+    folder = store.results / "edge"
+    for step in products.STEPS:
+        if step not in (products.films, products.paper):
+            step(store, study, folder)
+    assert len(tuning.at_edge(study, read_tuning(store, study))) == 6
+    return folder
+
+
+@pytest.fixture(scope="module", params=["report.html", "report.md"])
+def text(folder, request):
+    return (folder / request.param).read_text("utf-8").replace("&#39;", "'")
+
+
+def test_a_step_size_at_the_edge_is_a_warning_and_no_verdict_rests_on_it(folder, text):
+    assert "A step size lies at the edge of its grid" in text
+    assert "scored, plain, N = 4 (" in text
+    claims = read_claims(folder)
+    assert len(claims) == 3 * 4
+    assert set(claims["verdict"]) == {AT_EDGE}
+    assert claims["note"].str.contains("of its grid").all()
+    assert AT_EDGE in text
+    assert claims["note"][0] in text
+
+
+def test_the_family_of_the_correction_is_said(text):
+    assert FAMILY in text
+    assert "p, Holm over all claims" in text
+
+
+def test_environments_without_scores_are_named(text):
+    assert "open (it has no threshold)" in text
+    assert "easy (its threshold, -1,000.0, is not above the untrained return" in text
+    assert "scored (it" not in text
+
+
+def test_intervals_say_what_they_cover(text):
+    for words in ("Student's t", "inverted exact rank test", "83 to 87 %"):
+        assert words in text
+    assert "bootstrap interval" not in text
+
+
+def test_truncated_episodes_and_ways_to_the_threshold_are_shown(text):
+    assert "truncated" in text
+    assert "mean way, cut" in text
+    assert "last 256 trajectories" in text
