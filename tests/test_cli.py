@@ -53,7 +53,7 @@ def test_steps_by_hand_need_no_special_folder(tmp_path):
     for name, maker, reader in (
         ("tables/summary.csv", "tables", "figures"),
         ("tables/scores.csv", "tables", "report"),
-        ("gradients/corridor.csv", "gradients", "claims"),
+        ("gradients/ShortCorridor-v0.csv", "gradients", "claims"),
         ("claims.csv", "claims", "report"),
         ("figures/final_return.png", "figures", "report"),
         ("study.json", "plan", "figures"),

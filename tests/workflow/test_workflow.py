@@ -20,11 +20,12 @@ NOTHING = "Nothing to be done"
 class Project:
     """A working folder, its config and the calls in it."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, config=SMOKE):
         self.folder = folder
         self.results = folder / "results"
         self.config = folder / "study.yaml"
-        self.write(SMOKE)
+        folder.mkdir(exist_ok=True)
+        self.write(config)
 
     def write(self, config):
         self.config.write_text(yaml.safe_dump(config))

@@ -14,7 +14,7 @@ GRADIENTS = expand(
 
 rule plan:
     input:
-        PUBLISHED,
+        published,
         chosen=chosen,
     output:
         "results/{study}/study.json",

@@ -92,6 +92,13 @@ def chosen(wildcards):
 
 
 PUBLISHED = [str(find(published.name)) for published in STUDY.published]
+
+
+def published(wildcards):
+    """The files of published values; a function's paths may have braces in them."""
+    return PUBLISHED
+
+
 ACCEPTANCE = [f"results/{STUDY.name}/acceptance.csv"] if PUBLISHED else []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import tempfile
@@ -9,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pgstudy.analysis import products
-from pgstudy.analysis.reading import TRACKED
+from pgstudy.analysis.reading import TRACKED, Missing
+from pgstudy.experiment import digests
 from pgstudy.experiment.retraining import Retrained, retrain, sample
 from pgstudy.experiment.runs import Store, file_digest, write_json
 from pgstudy.experiment.study import Study
@@ -56,7 +58,8 @@ def verify(store: Store, study: Study, folder: Path) -> Verification:
     }
     write_json(folder / VERIFICATION, data)
     if found.files["report.html"]:
-        products.report(store, study, folder)
+        with contextlib.suppress(Missing):  # what is damaged is among the faults
+            products.report(store, study, folder)
     return found
 
 
@@ -82,6 +85,7 @@ def _remade(store: Store, study: Study, folder: Path) -> dict[str, bool]:
             step(store, study, other)
         for name in quoted:
             (other / name).unlink(missing_ok=True)
+        shutil.rmtree(other / digests.FOLDER)  # they say no more than the files
         files = sorted(p.relative_to(other) for p in other.rglob("*") if p.is_file())
         return {str(f): _same(other / f, folder / f) for f in files}
 

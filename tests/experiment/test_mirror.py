@@ -1,0 +1,123 @@
+"""Where MLflow's store is, who may write to it, and what several writers do."""
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from pgstudy.experiment import mirror, tracking
+from pgstudy.experiment.runs import Store
+from tests.experiment.test_tracking import entries, store, trained  # noqa: F401
+from tests.experiment.test_tracking_trouble import Server
+
+SYNC = """
+import json, sys
+from pathlib import Path
+from pgstudy.experiment import tracking
+from pgstudy.experiment.loading import load_study
+from pgstudy.experiment.runs import Store
+results, study = Path(sys.argv[1]), load_study(json.loads(sys.argv[2]))
+print(tracking.sync(results, study, Store(results).every_run(study)).uploaded)
+"""
+MAKE = """
+import sys, time
+from pathlib import Path
+from mlflow import MlflowClient
+from pgstudy.experiment import tracking
+client = MlflowClient(sys.argv[1])
+client.search_experiments()  # all that is slow is done
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(20):
+    print(tracking.experiment(client, Path(sys.argv[2]), f"study{number}"))
+"""
+
+
+def test_four_clones_on_one_new_store_all_succeed(store, tmp_path, monkeypatch):  # noqa: F811
+    """They have result folders of their own, so the lock lies beside the store."""
+    results, study, _ = store
+    uri = f"sqlite:///{tmp_path}/shared/x.db"
+    (tmp_path / "shared").mkdir()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    clones = [tmp_path / f"clone{number}" for number in range(4)]
+    workers = []
+    for clone in clones:
+        shutil.copytree(results, clone)
+        command = [sys.executable, "-c", SYNC, str(clone), json.dumps(study.config)]
+        workers.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+    uploaded = [int(worker.communicate()[0]) for worker in workers]
+    assert [worker.returncode for worker in workers] == [0] * 4
+    assert sorted(uploaded) == [0, 0, 0, 4]
+    found = entries(results, study)[1]
+    assert len(found) == 4
+    assert {entry.info.status for entry in found} == {"FINISHED"}
+
+
+def test_clients_that_make_an_experiment_at_once_all_have_it(tmp_path, monkeypatch):
+    """On a real server, which refuses all but the first of them."""
+    server = Server(f"sqlite:///{tmp_path / 'server.db'}", tmp_path / "artifacts")
+    server.start()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    try:
+        command = [sys.executable, "-c", MAKE, server.uri, str(tmp_path)]
+        options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        clients = [subprocess.Popen(command, **options) for _ in range(4)]
+        for client in clients:
+            assert client.stdout.readline() == "ready\n"
+        for client in clients:
+            client.stdin.write("go\n")
+            client.stdin.flush()
+        said = [client.communicate()[0] for client in clients]
+    finally:
+        server.kill()
+    assert [client.returncode for client in clients] == [0] * 4
+    assert len(set(said)) == 1
+    assert len(set(said[0].split())) == 20
+
+
+@pytest.mark.parametrize("name", ["a?b", "a#b", "100% {x}", 'it\'s "one" $HOME & more'])
+def test_a_folder_of_any_name_holds_its_store(store, tmp_path, name):  # noqa: F811
+    """A question mark would cut the file's name in SQLite's address."""
+    results, study, _ = store
+    moved = tmp_path / name / "results"
+    moved.parent.mkdir()
+    results.rename(moved)
+    runs = runs_in(moved, study)
+    report = tracking.sync(moved, study, runs)
+    assert report.uploaded == 4
+    assert (moved / "mlflow.db").is_file()
+    assert mirror.held(moved) == set(report.runs.values())
+    client, found = entries(moved, study)
+    for entry in found:
+        path = client.download_artifacts(entry.info.run_id, "run.json", str(tmp_path))
+        assert entry.data.tags["key"] in Path(path).read_text()
+    assert tracking.sync(moved, study, runs).unchanged == 4
+    assert {p.name for p in tmp_path.iterdir()} <= {name, "run.json"}
+
+
+def runs_in(results, study):
+    return list(Store(results).every_run(study))
+
+
+def test_a_store_that_is_written_to_is_not_taken_for_lost(store):  # noqa: F811
+    """What can't be known now is left alone."""
+    results, study, runs = store
+    report = tracking.sync(results, study, runs)
+    receipt = results / "tracked.json"
+    receipt.write_text(json.dumps(vars(report)))
+    writer = sqlite3.connect(results / "mlflow.db", isolation_level=None)
+    writer.execute("BEGIN EXCLUSIVE")
+    assert mirror.held(results) is None
+    assert mirror.set_lost_store_aside(results) is None
+    assert mirror.is_true(receipt, mirror.held(results))
+    writer.execute("ROLLBACK")
+    assert mirror.is_true(receipt, mirror.held(results))
+    MlflowClient(report.uri).delete_experiment(report.experiment_id)
+    assert mirror.is_true(receipt, mirror.held(results))
+    (results / "mlflow.db").unlink()
+    assert not mirror.is_true(receipt, mirror.held(results))
