@@ -38,6 +38,12 @@ class Spaces(gymnasium.Env):
     def __init__(self, observations, actions):
         self.observation_space, self.action_space = observations, actions
 
+    def reset(self, seed=None, options=None):
+        return self.observation_space.sample(), {}
+
+    def step(self, action):
+        return self.observation_space.sample(), 0.0, True, False, {}
+
 
 BOX, TWO = gymnasium.spaces.Box(0, 1, (2,)), gymnasium.spaces.Discrete(2)
 gymnasium.register(

@@ -131,6 +131,8 @@ def test_gaussian_log_probs_are_summed_over_dimensions(k):
     assert found.shape == (7,)
     assert torch.allclose(found, normal.log_prob(actions).sum(1), atol=1e-5)
     assert torch.allclose(pi.entropy(outputs), normal.entropy().sum(1), atol=1e-5)
+    total = pi.entropy_sum(outputs.detach().numpy())
+    assert total == pytest.approx(normal.entropy().sum().item(), rel=1e-5)
 
 
 def test_categorical_log_probs_and_entropy():
@@ -142,6 +144,9 @@ def test_categorical_log_probs_and_entropy():
     found = pi.log_probs(outputs, actions)
     assert torch.allclose(found, reference.log_prob(actions), atol=1e-6)
     assert torch.allclose(pi.entropy(outputs), reference.entropy(), atol=1e-6)
+    total = pi.entropy_sum(outputs.detach().numpy())
+    assert total == pytest.approx(reference.entropy().sum().item(), rel=1e-5)
+    assert pi.entropy_sum(np.array([[2e4, 0, 0]] * 3, np.float32)) == 0
 
 
 def test_a_gaussian_whose_outputs_overflow_says_so():

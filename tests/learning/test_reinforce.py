@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+import torch
 
 from pgstudy.learning.policies import saved
 from pgstudy.learning.reinforce import Trainer, train
@@ -281,3 +282,22 @@ def test_a_run_that_ends_before_the_middle_has_no_policy_of_it():
     how = OptimizerSpecification("sgd", 1e38, "constant")
     kept = train(specification(optimizer=how), 0).milestones
     assert {name.partition("/")[0] for name in kept} == {"start"}
+
+
+@pytest.mark.parametrize("environment_id", ["CartPole-v1", "Pendulum-v1"])
+def test_the_entropy_of_each_batch_is_logged(environment_id):
+    """The policy's before the update, a mean over the states it visited, in nats."""
+    environment = EnvironmentSpecification(environment_id, {}, 60)
+    trainer = Trainer(specification(environment=environment), 0)
+    twin = Trainer(specification(environment=environment), 0)
+    expected = []
+    for _ in range(3):
+        twin.policy.parameters.flat[:] = trainer.policy.parameters.flat
+        batch = twin.sampler.sample()
+        inputs = torch.from_numpy(batch.inputs)
+        outputs = twin.policy.network.torch_outputs(inputs)
+        expected.append(twin.policy.entropy(outputs).mean().item())
+        trainer.update()
+    entropy = trainer.history.updates()["entropy"]
+    assert entropy == pytest.approx(expected, rel=1e-5)
+    assert len(set(entropy.tolist())) == 3

@@ -34,9 +34,9 @@ class Own(gymnasium.Env):
         reward, observation = 1.0 + action, np.zeros(2, np.float32)
         if self.bad and self.fault == "raise":
             raise RuntimeError("the wheel came off")
-        if self.fault == "observation":
+        if self.fault == "observation" and self.steps > 1:  # `check` takes one step
             observation[0] = np.nan
-        if self.fault == "reward":
+        if self.fault == "reward" and self.steps > 1:
             reward = float("-inf")
         return observation, reward, self.steps == self.length, False, {}
 

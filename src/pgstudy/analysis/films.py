@@ -25,6 +25,7 @@ from pgstudy.analysis.tables import Tables, best
 from pgstudy.experiment.runs import POLICY, Store, write_atomically, write_json
 from pgstudy.experiment.study import Study, folder_name
 from pgstudy.learning import environments, spaces
+from pgstudy.learning.global_generators import seeded
 from pgstudy.learning.gradients import one_thread
 from pgstudy.learning.lanes import Ended, ListLanes
 from pgstudy.learning.policies import load, make_policy
@@ -69,13 +70,13 @@ class FilmedLane(ListLanes):
         """Steps per second, as the environment's authors would show them."""
         return float(self._lanes[0].metadata.get("render_fps") or STEPS_PER_SECOND)
 
-    def reset(self, rows: spaces.Floats) -> None:
+    def reset(self, rows: spaces.Rows) -> None:
         """See `Lanes.reset`."""
         super().reset(rows)
         self.look()
 
     def step(
-        self, actions: spaces.Actions, rows: spaces.Floats, rewards: list[float]
+        self, actions: spaces.Actions, rows: spaces.Rows, rewards: list[float]
     ) -> Ended | None:
         """See `Lanes.step`."""
         ended = super().step(actions, rows, rewards)
@@ -98,8 +99,8 @@ def film(specification: RunSpecification, policy_file: Path, seed: int) -> Film:
     whatever an environment raises while it is made or rendered.
     """
     root = np.random.SeedSequence(seed, spawn_key=(STREAM,))
-    environment, actions, weights = root.spawn(3)
-    with one_thread(), warnings.catch_warnings():
+    environment, actions, weights, global_generators = root.spawn(4)
+    with one_thread(), warnings.catch_warnings(), seeded(global_generators):
         warnings.simplefilter("ignore")  # what goes wrong is raised, too
         lane = _lane(specification.environment, environment)
         try:
@@ -120,8 +121,7 @@ def _lane(
     specification: EnvironmentSpecification, stream: np.random.SeedSequence
 ) -> FilmedLane:
     """The environment with its pictures. Errors: UnusableEnvironment."""
-    if specification.module is not None:
-        environments.load_module(specification.module)
+    environments.load_code(specification)
     seed = int(stream.generate_state(1, np.uint64)[0] >> np.uint64(1))
     if specification.id in paint.PAINTERS:
         return FilmedLane(specification, seed, paint.PAINTERS[specification.id])

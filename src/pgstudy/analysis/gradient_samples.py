@@ -10,6 +10,7 @@ import numpy as np
 
 from pgstudy.analysis.statistics import Array
 from pgstudy.learning.baselines import LearnedValue, StepWeights
+from pgstudy.learning.global_generators import seeded
 from pgstudy.learning.gradients import gradient
 from pgstudy.learning.lanes import make_lanes
 from pgstudy.learning.policies import load, make_policy
@@ -108,21 +109,23 @@ class Probe:
         """Batches of N trajectories, until the effort is spent."""
         count = max(n, LANES // n * n)
         environments, actions = self._streams.spawn(2)
+        (global_generators,) = actions.spawn(1)
         seeds = environments.generate_state(count, np.uint64) >> np.uint64(1)
         specification = self._specification.environment
-        lanes = make_lanes(specification, seeds.tolist())
         generator, cap = np.random.default_rng(actions), specification.max_episode_steps
-        sampler = Sampler(lanes, self.policy, generator, cap)
         made = steps = 0
-        try:
-            while made < FEWEST or steps < self._effort.env_steps:
-                for batch in split(sampler.sample(), n):
-                    if made == self._effort.batches:
-                        return
-                    made, steps = made + 1, steps + len(batch.inputs)
-                    yield batch
-        finally:
-            sampler.close()
+        with seeded(global_generators):
+            lanes = make_lanes(specification, seeds.tolist())
+            sampler = Sampler(lanes, self.policy, generator, cap)
+            try:
+                while made < FEWEST or steps < self._effort.env_steps:
+                    for batch in split(sampler.sample(), n):
+                        if made == self._effort.batches:
+                            return
+                        made, steps = made + 1, steps + len(batch.inputs)
+                        yield batch
+            finally:
+                sampler.close()
 
 
 def split(batch: Batch, n: int) -> Iterator[Batch]:

@@ -213,7 +213,8 @@ def _phrase(error: jsonschema.ValidationError, where: str) -> str:
             known = [v if isinstance(v, str) else json.dumps(v) for v in limit]
             return f"{shown} is not known; {_suggest(str(error.instance), known)}"
         case "pattern":
-            return f"{shown} is not a valid value here (pattern {limit})"
+            form = cast(Mapping[str, Any], error.schema).get("form")
+            return f"{shown} is not {form or f'valid here (pattern {limit})'}"
     return str(error.message)
 
 

@@ -62,6 +62,17 @@ def load_modules(config: Config) -> list[str]:
     return faults
 
 
+def plain_ids(config: Config) -> dict[str, Any]:
+    """`module:Env-v0`, Gymnasium's own way, as `register: module` and the id Env-v0."""
+    names, entries = config.get("register", []), []
+    modules = [names] if isinstance(names, str) else list(names)
+    for entry in config.get("environments", []):
+        module, colon, identifier = (entry or {"id": ""})["id"].rpartition(":")
+        modules += [module] if colon else []
+        entries.append({**entry, "id": identifier} if colon else entry)
+    return {**config, "register": modules, "environments": entries}
+
+
 def _duplicates(where: str, values: list[Any], cure: str = "") -> list[str]:
     twice = [value for value, count in Counter(values).items() if count > 1]
     return [f"{where}: {value} is listed more than once{cure}" for value in twice]

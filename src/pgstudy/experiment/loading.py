@@ -14,6 +14,7 @@ from pgstudy.experiment.config import ConfigError, canonical_json
 from pgstudy.experiment.faults import (
     general_faults,
     load_modules,
+    plain_ids,
     seed_list,
     tune_seeds,
     tuning_faults,
@@ -40,7 +41,7 @@ def load_study(
     Errors: ConfigError, with all faults, those that its file is known to have first.
     """
     config, sound, faults = configs.examine(raw)
-    faults = [*known_faults, *faults]
+    sound, faults = plain_ids(sound), [*known_faults, *faults]
     faults += load_modules(sound) + general_faults(sound)
     cells: list[Cell] = []
     left_out: list[LeftOut] = []

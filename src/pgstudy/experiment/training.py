@@ -91,6 +91,8 @@ def _train_from(
     checkpoints.remove(run)
     if training.status != "finished":
         print(_early_end(run, training), file=sys.stderr)
+    for warning in training.warnings:
+        print(f"warning: {run.name}: {warning}", file=sys.stderr)
     return True
 
 
@@ -149,6 +151,8 @@ def save(run: Run, training: Training, made: Mapping[str, Any]) -> None:
         "env_steps": int(training.episodes["length"].sum()),
         "episodes": len(training.episodes["length"]),
         "evaluation": {k: v.tolist() for k, v in training.evaluation.items()},
+        "global_generators": list(training.global_generators),
+        "warnings": list(training.warnings),
         "digest": training.digest(),
         "files": {name: file_digest(run.folder / name) for name in FILES},
     }

@@ -9,6 +9,8 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+from pgstudy.learning import global_generators
+
 if TYPE_CHECKING:
     from pgstudy.learning.reinforce import Trainer
 
@@ -19,15 +21,16 @@ PLAIN = ("spent", "evaluation", "milestones")  # of a trainer, as they are
 def snapshot(trainer: Trainer) -> Snapshot | None:
     """The state after an update; None where the environment's can't be had.
 
-    Environments are between two episodes then, so their generators are their state:
-    true of Gymnasium's own and of the corridor, unknown of any other.
+    Environments are between two episodes then, so their generators and the global ones
+    are their state: true of Gymnasium's own and of the corridor, unknown of any other.
     """
     lanes = trainer.sampler.lanes.state()
     if lanes is None:
         return None
     parts = {name: part.state() for name, part in _parts(trainer).items()}
-    plain = {name: getattr(trainer, name) for name in PLAIN}
-    return copy.deepcopy({"lanes": lanes, **parts, **plain})
+    plain = {name: getattr(trainer, name) for name in (*PLAIN, "warnings")}
+    drawn = global_generators.states()
+    return copy.deepcopy({"lanes": lanes, "global": drawn, **parts, **plain})
 
 
 def restore(trainer: Trainer, saved: Snapshot) -> None:
@@ -37,6 +40,8 @@ def restore(trainer: Trainer, saved: Snapshot) -> None:
         part.restore(saved[name])
     for name in PLAIN:
         getattr(trainer, name).update(saved[name])
+    trainer.warnings = tuple(saved["warnings"])
+    global_generators.set_states(saved["global"])
 
 
 def _parts(trainer: Trainer) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
+import hashlib
 import importlib
 import os
 import sys
@@ -11,14 +13,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
-from gymnasium.envs.registration import EnvSpec, find_highest_version
-from numpy.random import Generator
+import numpy as np
+from gymnasium.envs.registration import (
+    EnvSpec,
+    WrapperSpec,
+    find_highest_version,
+    load_env_creator,
+)
 
+from pgstudy.learning.global_generators import seeded
+from pgstudy.learning.layers import (
+    KNOWN,
+    Environment,
+    VectorEnvironment,
+    forgets,
+    layers,
+)
 from pgstudy.learning.spaces import Layout, UnusableEnvironment, layout
 from pgstudy.learning.specification import EnvironmentSpecification
-
-Environment = gymnasium.Env[Any, Any]
-VectorEnvironment = gymnasium.vector.VectorEnv[Any, Any, Any]
+from pgstudy.learning.trial import try_out
 
 gymnasium.register(
     id="ShortCorridor-v0",
@@ -50,13 +63,33 @@ def load_module(name: str) -> None:
         sys.path.append(os.getcwd())
     before = dict(gymnasium.registry)
     try:
-        importlib.import_module(name)
+        _import(name)
     except Exception as error:  # whatever a user's module raises
         reason = f"module {name} can't be imported: {type(error).__name__}: {error}"
         raise UnusableEnvironment(reason) from error
     for identifier, spec in gymnasium.registry.items():
         if before.get(identifier) is not spec:
             _registered_by[identifier] = name
+
+
+def _import(name: str) -> None:
+    """What a module draws while it is imported is the same in every process."""
+    digest = hashlib.sha256(name.encode()).digest()
+    with seeded(np.random.SeedSequence(np.frombuffer(digest, "<u4").tolist())):
+        importlib.import_module(name)
+
+
+def load_code(specification: EnvironmentSpecification) -> None:
+    """Import all that makes the environment, before a run's own draws begin.
+
+    Errors: UnusableEnvironment.
+    """
+    if specification.module is not None:
+        load_module(specification.module)
+    spec = registered(specification.id)
+    for place in (spec.entry_point, *(w.entry_point for w in spec.additional_wrappers)):
+        if isinstance(place, str):
+            _import(place.partition(":")[0])
 
 
 def registered(environment_id: str) -> EnvSpec:
@@ -95,37 +128,73 @@ def packages(specification: EnvironmentSpecification) -> list[str]:
 
 
 def check(specification: EnvironmentSpecification) -> Layout:
-    """Make the environment once and look at its spaces.
+    """Make the environment, look at its spaces, and take one step in it.
 
     Errors: UnusableEnvironment, for an id that is unknown or outdated, a package that
-    is not installed, keyword arguments that it refuses, spaces without a policy, or a
-    vector environment that it does not have.
+    is not installed, keyword arguments that it refuses, spaces without a policy, a
+    vector environment that it does not have, or what `try_out` finds.
     """
     registered(specification.id)
-    try:
-        environment = make(specification)
-        if specification.vectorize is True:
-            make_vector(specification, 1).close()
-        elif specification.vectorize == "envpool":
-            make_envpool(specification, [0]).close()
-    except UnusableEnvironment:
-        raise
-    except Exception as error:  # whatever a third-party constructor raises
-        reason = f"{type(error).__name__}: {error}"
-        raise UnusableEnvironment(f"it can't be made: {reason}") from None
-    try:
-        return layout(environment.observation_space, environment.action_space)
-    finally:
-        environment.close()
+    with seeded(np.random.SeedSequence(0)):
+        try:
+            environment = make(specification)
+            stepped = _stepped(specification, environment)
+        except UnusableEnvironment:
+            raise
+        except (Exception, SystemExit) as error:  # a constructor may raise anything
+            reason = f"{type(error).__name__}: {error}"
+            raise UnusableEnvironment(f"it can't be made: {reason}") from None
+        try:
+            found = layout(environment.observation_space, environment.action_space)
+            if stepped is not None:
+                try_out(stepped, found)
+            return found
+        finally:
+            for made in (environment, stepped):
+                with contextlib.suppress(Exception):
+                    if made is not None:
+                        made.close()
+
+
+def _stepped(
+    specification: EnvironmentSpecification, environment: Environment
+) -> Environment | VectorEnvironment | None:
+    """What a run will step; None for envpool's, whose form is known."""
+    if specification.vectorize is True:
+        return make_vector(specification, 1)
+    if specification.vectorize == "envpool":
+        make_envpool(specification, [0]).close()
+        return None
+    return environment
 
 
 def make(specification: EnvironmentSpecification) -> Environment:
-    """One environment, not yet seeded."""
+    """One environment, not yet seeded, in the wrappers registered with the id.
+
+    Its `spec` tells the step limit.
+    """
     # The rollout counts the steps itself and never steps an ended episode, so the
     # checking, order and time-limit wrappers would only cost time.
     spec = _own_spec(specification)
+    wrappers, spec.additional_wrappers = spec.additional_wrappers, ()
     spec.max_episode_steps = None
-    return gymnasium.make(spec, **specification.kwargs)
+    made: Environment = gymnasium.make(spec, **specification.kwargs)
+    for layer in reversed(layers(made)):
+        if layer.spec is not None and layer.spec.max_episode_steps is None:
+            layer.spec.max_episode_steps = specification.max_episode_steps
+    return _wrapped(made, wrappers) if wrappers else made
+
+
+def _wrapped(made: Environment, wrappers: tuple[WrapperSpec, ...]) -> Environment:
+    """As `gymnasium.make` would: those that the entry point applied come first."""
+    own = made.spec.additional_wrappers if made.spec is not None else ()
+    if wrappers[: len(own)] != own:
+        cure = "list the entry point's first, as gymnasium.make wants it"
+        raise UnusableEnvironment(f"its entry point applies {own} already; {cure}")
+    for wrapper in wrappers[len(own) :]:
+        create: Any = load_env_creator(wrapper.entry_point)
+        made = create(env=made, **wrapper.kwargs)  # type: ignore[arg-type]
+    return made
 
 
 def make_vector(specification: EnvironmentSpecification, n: int) -> VectorEnvironment:
@@ -159,22 +228,18 @@ def make_envpool(specification: EnvironmentSpecification, seeds: list[int]) -> A
     )
 
 
-def resumable(specification: EnvironmentSpecification) -> bool:
+def resumable(
+    specification: EnvironmentSpecification, made: Environment | VectorEnvironment
+) -> bool:
     """Whether all that an episode hands on to the next are the generators.
 
-    That is known of Gymnasium's own environments and of the corridor; others may keep
-    anything from one episode to the next.
+    Of Gymnasium's own environments and of the corridor that is known. A function of
+    somebody else's may have made them into anything, so the entry point counts, too.
     """
-    entry = registered(specification.id).entry_point
+    spec = registered(specification.id)
+    entry = spec.vector_entry_point if specification.vectorize else spec.entry_point
     place = entry if isinstance(entry, str) else getattr(entry, "__module__", "")
-    known = place.startswith(("gymnasium.envs.", "pgstudy."))
-    return known and specification.vectorize != "envpool"
-
-
-def generators(environment: Environment | VectorEnvironment) -> list[Generator]:
-    """The random generators of an environment and of its spaces."""
-    spaces = environment.action_space, environment.observation_space
-    return [environment.unwrapped.np_random, *(space.np_random for space in spaces)]
+    return place.startswith(KNOWN) and all(map(forgets, layers(made)))
 
 
 def _own_spec(specification: EnvironmentSpecification) -> EnvSpec:

@@ -33,16 +33,30 @@ def gradient(
 
     Valid until the next call.
     """
-    return policy.parameters.gradient(_objectives(policy, how, batch, weights))
+    return gradient_and_entropy(policy, how, batch, weights)[0]
+
+
+def gradient_and_entropy(
+    policy: Policy, how: EstimatorSpecification, batch: Batch, weights: Array
+) -> tuple[torch.Tensor, float]:
+    """The same, and the mean entropy of the policy over the batch's states, in nats."""
+    sums: list[float] = []
+    objectives = _objectives(policy, how, batch, weights, sums)
+    return policy.parameters.gradient(objectives), sum(sums) / len(weights)
 
 
 def _objectives(
-    policy: Policy, how: EstimatorSpecification, batch: Batch, weights: Array
+    policy: Policy,
+    how: EstimatorSpecification,
+    batch: Batch,
+    weights: Array,
+    entropy_sums: list[float],
 ) -> Iterator[torch.Tensor]:
-    """The surrogate, in chunks that add up to it."""
+    """The surrogate, in chunks that add up to it, and each one's summed entropy."""
     n = len(batch.lengths)
     for rows in chunks(len(weights)):
         outputs = policy.network.torch_outputs(torch.from_numpy(batch.inputs[rows]))
+        entropy_sums.append(policy.entropy_sum(outputs.detach().numpy()))
         actions = torch.from_numpy(batch.actions[rows])
         log_probs = policy.log_probs(outputs, actions)
         part = torch.from_numpy(weights[rows].astype(np.float32))

@@ -14,7 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pgstudy.learning import environments
-from pgstudy.learning.spaces import Actions, EnvironmentFault, Floats, Layout, layout
+from pgstudy.learning.layers import generators, seed_spaces
+from pgstudy.learning.spaces import (
+    Actions,
+    EnvironmentFault,
+    Layout,
+    Rows,
+    as_number,
+    layout,
+)
 from pgstudy.learning.specification import EnvironmentSpecification
 
 
@@ -31,12 +39,10 @@ class Lanes(Protocol):
     layout: Layout
     count: int
 
-    def reset(self, rows: Floats) -> None:
+    def reset(self, rows: Rows) -> None:
         """Start an episode in every lane; observations go to rows: [N, inputs]."""
 
-    def step(
-        self, actions: Actions, rows: Floats, rewards: list[float]
-    ) -> Ended | None:
+    def step(self, actions: Actions, rows: Rows, rewards: list[float]) -> Ended | None:
         """Step the K lanes that are alive.
 
         The observations of lanes that stay alive go to the first of rows: [K, inputs];
@@ -55,8 +61,7 @@ class Lanes(Protocol):
 
 def make_lanes(specification: EnvironmentSpecification, seeds: Sequence[int]) -> Lanes:
     """One lane per seed. Errors: UnusableEnvironment."""
-    if specification.module is not None:
-        environments.load_module(specification.module)
+    environments.load_code(specification)
     if specification.vectorize is False:
         return ListLanes(specification, seeds)
     from pgstudy.learning import vector_lanes  # late: it builds on this module
@@ -77,17 +82,16 @@ class ListLanes:
         first = self._lanes[0]
         self.layout = layout(first.observation_space, first.action_space)
         self._seeds: Sequence[int | None] = seeds
-        self._resumable = environments.resumable(specification)
+        self._resumable = environments.resumable(specification, first)
         self._steps: list[Callable[[Any], Any]] = []
         self._write = self.layout.write if self.layout.reshapes else None
 
-    def reset(self, rows: Floats) -> None:
+    def reset(self, rows: Rows) -> None:
         """See `Lanes.reset`."""
         try:
             for lane, seed, row in zip(self._lanes, self._seeds, rows, strict=True):
                 if seed is not None:
-                    lane.action_space.seed(seed)  # some environments draw from them
-                    lane.observation_space.seed(seed)
+                    seed_spaces(lane, seed)
                 observation, _ = lane.reset(seed=seed)
                 if seed is not None:
                     _require_shape(observation, lane.observation_space.shape)
@@ -97,21 +101,24 @@ class ListLanes:
         self._seeds = [None] * self.count
         self._steps = [lane.step for lane in self._lanes]
 
-    def step(
-        self, actions: Actions, rows: Floats, rewards: list[float]
-    ) -> Ended | None:
+    def step(self, actions: Actions, rows: Rows, rewards: list[float]) -> Ended | None:
         """See `Lanes.step`."""
         outward = self.layout.actions.each(actions)
-        first, row = len(rewards), 0
+        first, row, width = len(rewards), 0, self.layout.inputs
         ends: list[tuple[int, bool]] = []
         try:
             for step, action in zip(self._steps, outward):  # noqa: B905
                 observation, reward, terminated, truncated, _ = step(action)
-                rewards.append(reward)
+                # a number, now: what an environment hands out it may overwrite
+                rewards.append(
+                    reward if isinstance(reward, float) else as_number(reward)
+                )
                 if terminated or truncated:
                     ends.append((len(rewards) - first - 1, bool(terminated)))
                 else:
                     if self._write is None:  # the common case, without a call
+                        if len(observation) != width:  # it would be broadcast
+                            _require_shape(observation, (width,))
                         rows[row] = observation
                     else:
                         self._write(observation, rows[row])
@@ -149,13 +156,13 @@ class ListLanes:
 
 def generator_states(environment: Any) -> list[Any]:
     """The states of all generators of an environment."""
-    found = environments.generators(environment)
+    found = generators(environment)
     return [generator.bit_generator.state for generator in found]
 
 
 def set_generator_states(environment: Any, states: list[Any]) -> None:
     """The inverse of `generator_states`."""
-    found = environments.generators(environment)
+    found = generators(environment)
     for generator, state in zip(found, states, strict=True):
         generator.bit_generator.state = state
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from pgstudy.learning.normaliser import Normaliser
-from pgstudy.learning.spaces import Floats
+from pgstudy.learning.spaces import Floats, Rows
 from pgstudy.learning.specification import Activation, Init
 
 GRADIENT_ROWS = 2048  # differentiated at once: fits the cache, bounds the memory
@@ -104,7 +104,7 @@ def _orthogonal(
 class Network:
     """Layers with an activation between them, over `parameters`' layer0, layer1, ...
 
-    With a normaliser, inputs are standardised first.
+    With a normaliser, inputs are float64 and standardised first; float32 without.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class Network:
             hidden = self._torch_activation(_affine(hidden, inner_weight, inner_bias))
         return _affine(hidden, weight, bias)
 
-    def numpy_outputs(self, inputs: Floats) -> Floats:
+    def numpy_outputs(self, inputs: Rows) -> Floats:
         """The same, for the rollout. [K, inputs] -> [K, outputs], a new array."""
         hidden = self.normaliser.numpy_outputs(inputs) if self.normaliser else inputs
         last = self._arrays[-1]

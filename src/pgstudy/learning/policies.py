@@ -16,7 +16,7 @@ import torch
 
 from pgstudy.learning.networks import Network, Parameters, initial_layers
 from pgstudy.learning.normaliser import Normaliser
-from pgstudy.learning.spaces import Actions, Continuous, Floats, Layout
+from pgstudy.learning.spaces import Actions, Continuous, Floats, Layout, Rows
 from pgstudy.learning.specification import PolicySpecification
 
 
@@ -35,7 +35,7 @@ class Policy(Protocol):
     def draw(self, generator: np.random.Generator, count: int) -> Floats:
         """Noise that `act` turns into actions: [count, noise_width]."""
 
-    def act(self, inputs: Floats, noise: Floats) -> Actions:
+    def act(self, inputs: Rows, noise: Floats) -> Actions:
         """Actions drawn from pi(. | s). Both arguments: [K, ...]."""
 
     def log_probs(self, outputs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
@@ -43,6 +43,9 @@ class Policy(Protocol):
 
     def entropy(self, outputs: torch.Tensor) -> torch.Tensor:
         """H(pi(. | s)) in nats, differentiable: [M]."""
+
+    def entropy_sum(self, outputs: Floats) -> float:
+        """The sum of these over the states, by numpy, which takes half the time."""
 
 
 class Categorical:
@@ -68,7 +71,7 @@ class Categorical:
             np.log(noise, noise)
         return np.negative(noise, noise)
 
-    def act(self, inputs: Floats, noise: Floats) -> Actions:
+    def act(self, inputs: Rows, noise: Floats) -> Actions:
         """See `Policy.act`."""
         logits = self.network.numpy_outputs(inputs)
         np.add(logits, noise, logits)
@@ -83,6 +86,15 @@ class Categorical:
         """See `Policy.entropy`."""
         log_probs = torch.log_softmax(outputs, dim=1)
         return -(log_probs.exp() * log_probs).sum(1)
+
+    def entropy_sum(self, outputs: Floats) -> float:
+        """See `Policy.entropy_sum`: log sum exp l - sum p l."""
+        logits = outputs.T.copy()  # [actions, M]: numpy adds up rows ten times as fast
+        logits -= np.maximum.reduce(logits)
+        weights = np.exp(logits)
+        totals = np.add.reduce(weights)
+        weights /= totals
+        return float(np.add.reduce(np.log(totals)) - np.vdot(weights, logits))
 
 
 class DiagonalGaussian:
@@ -109,7 +121,7 @@ class DiagonalGaussian:
         """Standard normal noise."""
         return generator.standard_normal((count, self.noise_width), dtype=np.float32)
 
-    def act(self, inputs: Floats, noise: Floats) -> Actions:
+    def act(self, inputs: Rows, noise: Floats) -> Actions:
         """See `Policy.act`. Errors: PolicyOverflow."""
         means = self.network.numpy_outputs(inputs)
         actions: Actions = means + np.exp(self._log_std_array) * noise
@@ -127,6 +139,11 @@ class DiagonalGaussian:
         """See `Policy.entropy`; it does not depend on the state."""
         one = (self._log_std + 0.5 * math.log(2 * math.pi * math.e)).sum()
         return one.expand(len(outputs))
+
+    def entropy_sum(self, outputs: Floats) -> float:
+        """See `Policy.entropy_sum`."""
+        one = self._log_std_array + 0.5 * math.log(2 * math.pi * math.e)
+        return float(one.sum()) * len(outputs)
 
 
 def make_policy(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -12,7 +13,8 @@ import torch
 from pgstudy.learning.baselines import LearnedValue, StepWeights
 from pgstudy.learning.checkpoint import Snapshot, restore
 from pgstudy.learning.estimators import Array
-from pgstudy.learning.gradients import gradient, one_thread
+from pgstudy.learning.global_generators import seeded
+from pgstudy.learning.gradients import gradient, gradient_and_entropy, one_thread
 from pgstudy.learning.lanes import Lanes, make_lanes
 from pgstudy.learning.optimizers import make_optimizer
 from pgstudy.learning.policies import PolicyOverflow, make_policy, saved
@@ -64,10 +66,12 @@ def train(
     with one_thread(), warnings.catch_warnings():
         # they end the run by name; np.errstate would cost 2 us a step
         warnings.filterwarnings("ignore", ".* encountered in", RuntimeWarning)
-        trainer = Trainer(specification, seed)
-        if saved is not None:
-            restore(trainer, saved)
-        return trainer.run(after_update)
+        with seeded(Streams(specification, seed).global_generators) as drawn_from:
+            trainer = Trainer(specification, seed)
+            if saved is not None:
+                restore(trainer, saved)
+            training = trainer.run(after_update)
+            return replace(training, global_generators=drawn_from())
 
 
 class Trainer:
@@ -88,6 +92,7 @@ class Trainer:
         self.evaluation: dict[Literal["untrained", "final"], Column]
         self.evaluation = {"untrained": np.empty(0), "final": np.empty(0)}
         self.milestones: dict[str, Column] = {}
+        self.warnings: tuple[str, ...] = ()
 
     def run(self, after_update: Callable[[Trainer], None] | None = None) -> Training:
         """Train until the budget is spent or the run is stopped."""
@@ -116,6 +121,7 @@ class Trainer:
             evaluation=self.evaluation,
             stopped_at=max(1, self.spent["updates"]) if stopped else None,
             reason=str(stopped) if stopped else None,
+            warnings=self.warnings,
         )
 
     def _keep(self, milestone: str) -> None:
@@ -132,14 +138,17 @@ class Trainer:
         if self.specification.optimizer.schedule == "linear":
             alpha *= 1 - self._progress()
         batch = _sample(self.sampler)
+        if self.spent["updates"] == 0:
+            self.warnings = self.sampler.coarse
         if self.specification.stop_when_truncated and not batch.terminated.all():
-            self._record(batch, alpha, norm=np.nan)
+            self._record(batch, alpha, norm=np.nan, entropy=np.nan)
             longest = batch.lengths[~batch.terminated].max()
             raise Stuck(f"an episode was cut after {longest:,} steps")
         weights = self.weights(batch)
-        estimate = self.gradient(batch, weights)
+        how = self.specification.estimator
+        estimate, entropy = gradient_and_entropy(self.policy, how, batch, weights)
         norm = float(estimate.norm())
-        self._record(batch, alpha, norm)
+        self._record(batch, alpha, norm, entropy)
         if not np.isfinite(norm):
             raise Divergence(self._why_not_finite(batch, weights))
         if norm == 0 and weights.any() and self._outputs_beyond(HUGE, batch):
@@ -168,12 +177,13 @@ class Trainer:
         outputs = self.policy.network.numpy_outputs(batch.inputs)
         return not bool((abs(outputs) <= limit).all())
 
-    def _record(self, batch: Batch, alpha: float, norm: float) -> None:
+    def _record(self, batch: Batch, alpha: float, norm: float, entropy: float) -> None:
         self.spent["env_steps"] += len(batch.inputs)
         self.spent["episodes"] += self.specification.n
         self.spent["updates"] += 1
         self.history.learning_rates.append(alpha)
         self.history.gradient_norms.append(norm)
+        self.history.entropies.append(entropy)
         self.history.returns.append(batch.returns)
         self.history.lengths.append(batch.lengths)
         self.history.terminated.append(batch.terminated)
@@ -183,12 +193,13 @@ class Trainer:
         count = self.specification.evaluation_episodes
         if count == 0:
             return np.empty(0)
-        environments, actions = stream.spawn(2)
-        sampler = self._sampler(self._lanes(environments, count), actions)
-        try:
-            batch = _sample(sampler)
-        finally:
-            sampler.close()
+        environments, actions, global_generators = stream.spawn(3)
+        with seeded(global_generators):
+            sampler = self._sampler(self._lanes(environments, count), actions)
+            try:
+                batch = _sample(sampler)
+            finally:
+                sampler.close()
         if self._outputs_beyond(LARGEST, batch):
             raise Divergence(OVERFLOW)
         return batch.returns

@@ -20,14 +20,16 @@ class Training:
     """What one run leaves: numbers only.
 
     updates: columns with a row per update (update, env_steps, episodes, learning_rate,
-    gradient_norm, mean_return, std_return, mean_length, truncated_share); counts are
-    totals after the update, returns are those of its batch.
+    gradient_norm, entropy, mean_return, std_return, mean_length, truncated_share);
+    counts are totals after the update, returns are those of its batch, and so is the
+    entropy: the policy's in nats, a mean over the states it visited.
     episodes: columns with a row per trajectory (update, trajectory, return, length,
     terminated). policy: everything that makes the final policy, by name. milestones:
     the same of earlier policies, as `start/<name>` and `middle/<name>` (of the budget).
     evaluation: returns [E] of the untrained and of the final policy.
     stopped_at: the update at which a run that is diverged or stuck ended, and `reason`
-    why.
+    why. global_generators: those of the process that the run drew from. warnings: what
+    its numbers suffer from. The last two are not part of the digest.
     """
 
     status: Status
@@ -38,6 +40,8 @@ class Training:
     evaluation: Mapping[Literal["untrained", "final"], Column]
     stopped_at: int | None = None
     reason: str | None = None
+    global_generators: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def digest(self) -> str:
         """SHA-256 over the weights, every column and the evaluation, in hex."""
@@ -63,6 +67,7 @@ class History:
     n: int
     learning_rates: list[float] = field(default_factory=list)
     gradient_norms: list[float] = field(default_factory=list)
+    entropies: list[float] = field(default_factory=list)
     returns: list[Column] = field(default_factory=list)
     lengths: list[Column] = field(default_factory=list)
     terminated: list[Column] = field(default_factory=list)
@@ -72,6 +77,7 @@ class History:
         return {
             "learning_rates": np.array(self.learning_rates, np.float64),
             "gradient_norms": np.array(self.gradient_norms, np.float64),
+            "entropies": np.array(self.entropies, np.float64),
             "returns": self._matrix(self.returns, np.float64),
             "lengths": self._matrix(self.lengths, np.int64),
             "terminated": self._matrix(self.terminated, np.bool_),
@@ -92,6 +98,7 @@ class History:
             "episodes": count * self.n,
             "learning_rate": np.array(self.learning_rates, np.float64),
             "gradient_norm": np.array(self.gradient_norms, np.float64),
+            "entropy": np.array(self.entropies, np.float64),
             "mean_return": returns.mean(1),
             "std_return": returns.std(1),
             "mean_length": lengths.mean(1),

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from pgstudy.learning.lanes import Lanes
 from pgstudy.learning.policies import Policy, PolicyOverflow
-from pgstudy.learning.spaces import Actions, EnvironmentFault, Floats
+from pgstudy.learning.resolution import coarse_features
+from pgstudy.learning.spaces import Actions, EnvironmentFault, Floats, Rows
 
 NOISE_CHUNK = 4096
 
@@ -25,12 +26,13 @@ NOISE_CHUNK = 4096
 class Batch:
     """N trajectories of at most T steps, M steps in all, ordered by time, then lane.
 
-    inputs: [M, inputs] and actions: [M] or [M, k], as the policy knows them;
+    inputs: [M, inputs] and actions: [M] or [M, k], as the policy knows them (float32
+    inputs, or float64 where it standardises them);
     rewards: [T, N], 0 after a trajectory's end; mask: [T, N], True where a step was
     taken, so that x[mask]: [M]; lengths: [N]; terminated: [N] (False: cut at the cap).
     """
 
-    inputs: Floats
+    inputs: Rows
     actions: Actions
     rewards: npt.NDArray[np.float64]
     mask: npt.NDArray[np.bool_]
@@ -78,7 +80,11 @@ class NoiseStream:
 
 
 class Sampler:
-    """Samples batches of trajectories, one per lane, from the policy as it then is."""
+    """Samples batches of trajectories, one per lane, from the policy as it then is.
+
+    `coarse` says what float32 leaves of the features of the first batch, if that is
+    little and the policy does not standardise them (see `resolution`).
+    """
 
     def __init__(
         self,
@@ -91,12 +97,17 @@ class Sampler:
         self._policy = policy
         self._cap = max_episode_steps
         self.noise = NoiseStream(policy.draw, generator)
-        self._inputs: Floats = np.empty((2 * lanes.count, lanes.layout.inputs), "f4")
+        # the first batch stays exact, to see whether float32 will do for the others
+        shape = (2 * lanes.count, lanes.layout.inputs)
+        self._inputs: Rows = np.empty(shape, np.float64)
+        self._standardises = policy.normaliser is not None
+        self._first = True
+        self.coarse: tuple[str, ...] = ()
 
     def sample(self) -> Batch:
         """One trajectory per lane. Errors: EnvironmentFault, PolicyOverflow."""
         trace = _Trace(self.lanes.count)
-        lanes, act, take = self.lanes, self._policy.act, self.noise.take
+        lanes, act, take = self.lanes, self._act(), self.noise.take
         inputs, used, alive = self._inputs, 0, lanes.count
         lanes.reset(inputs[:alive])
         for _ in range(self._cap):
@@ -115,7 +126,22 @@ class Sampler:
                 if alive == 0:
                     break
         self._inputs = inputs  # grown, for the next batch
-        return trace.batch(inputs[:used].copy())
+        return trace.batch(self._kept(inputs[:used]))
+
+    def _act(self) -> Callable[[Rows, Floats], Actions]:
+        act = self._policy.act
+        if self._standardises or not self._first:
+            return act
+        return lambda rows, noise: act(rows.astype(np.float32), noise)
+
+    def _kept(self, rows: Rows) -> Rows:
+        """A copy of the batch's rows, of the type that the policy takes."""
+        if self._first and not self._standardises:
+            if not self.lanes.layout.one_hot:
+                self.coarse = coarse_features(rows)
+            self._inputs = np.empty(self._inputs.shape, np.float32)
+        self._first = False
+        return rows.astype(self._inputs.dtype)
 
     def close(self) -> None:
         """Close every lane."""
@@ -141,24 +167,16 @@ class _Trace:
         self._alive = self._alive[~ended]
         return len(self._alive)
 
-    def batch(self, inputs: Floats) -> Batch:
+    def batch(self, inputs: Rows) -> Batch:
         steps = len(self.actions)
         self._lengths[self._alive] = steps
         mask = np.arange(steps)[:, None] < self._lengths
         rewards = np.zeros(mask.shape)
-        rewards[mask] = _as_numbers(self.rewards)  # by time, then lane, as recorded
+        rewards[mask] = self.rewards  # by time, then lane, as recorded
         _require_finite(inputs, "observation")
         _require_finite(rewards, "reward")
         actions: Actions = np.concatenate(self.actions)
         return Batch(inputs, actions, rewards, mask, self._lengths, self._terminated)
-
-
-def _as_numbers(rewards: list[float]) -> npt.NDArray[np.float64]:
-    try:
-        return np.array(rewards, np.float64).reshape(len(rewards))
-    except (TypeError, ValueError):
-        fault = "the environment gave a reward that is not a number"
-        raise EnvironmentFault(fault) from None
 
 
 def _require_finite(numbers: npt.NDArray[np.floating], what: str) -> None:

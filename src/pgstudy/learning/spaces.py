@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import reprlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +12,12 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 Floats = npt.NDArray[np.float32]
+Rows = npt.NDArray[Any]  # float32; float64 until a policy has standardised them
 Actions = npt.NDArray[Any]  # int64 [K], or float32 [K, k]
+
+
+SCALARS = (int, np.integer, np.floating, np.bool_)
+NUMERIC = "biufO"  # numpy's letters; O may be a number that numpy does not know
 
 
 class UnusableEnvironment(ValueError):
@@ -74,25 +81,47 @@ class Layout:
     reshapes: bool
     actions: Finite | Continuous
 
-    def write(self, observation: Any, row: Floats) -> None:
+    def write(self, observation: Any, row: Rows) -> None:
         """Write one observation, of any kind, into a row: [inputs]."""
         if not self.one_hot:
             row[:] = np.reshape(observation, row.shape)
             return
         state = int(observation) - self.first_observation
-        if not 0 <= state < self.inputs:
+        if not 0 <= state < self.inputs or int(observation) != observation:
             raise EnvironmentFault(f"the environment gave observation {observation}")
         row.fill(0)
         row[state] = 1
 
-    def encode(self, observations: npt.ArrayLike, rows: Floats) -> None:
+    def encode(self, observations: npt.ArrayLike, rows: Rows) -> None:
         """Write K observations into rows: [K, inputs]."""
-        if self.one_hot:
-            rows.fill(0)
-            states = np.asarray(observations) - self.first_observation
-            rows[np.arange(len(rows)), states] = 1
-        else:
+        if not self.one_hot:
             rows[:] = np.asarray(observations).reshape(rows.shape)
+            return
+        rows.fill(0)
+        states = np.asarray(observations) - self.first_observation
+        if outside := states[(states < 0) | (states >= self.inputs)].tolist():
+            found = outside[0] + self.first_observation
+            raise EnvironmentFault(f"the environment gave observation {found}")
+        rows[np.arange(len(rows)), states] = 1
+
+
+def as_number(reward: Any) -> float:
+    """One reward, of whatever numeric type, as it is now. Errors: EnvironmentFault."""
+    if isinstance(reward, SCALARS):
+        return float(reward)
+    return as_numbers(reward, 1)[0]
+
+
+def as_numbers(rewards: Any, count: int) -> list[float]:
+    """K rewards in an array of any shape and type. Errors: EnvironmentFault."""
+    array = np.asarray(rewards)
+    if array.dtype.kind in NUMERIC and array.size == count:
+        with contextlib.suppress(TypeError, ValueError):
+            return [float(one) for one in array.ravel().tolist()]
+    found = reprlib.repr(rewards)
+    raise EnvironmentFault(
+        f"the environment gave a reward that is not a number: {found}"
+    )
 
 
 def layout(observations: spaces.Space[Any], actions: spaces.Space[Any]) -> Layout:

@@ -14,8 +14,9 @@ class Streams:
     """Independent random streams of one run, spawned from its seed.
 
     One each for weights, environments, actions, the evaluations of the untrained and
-    of the final policy, and the weights of a learned baseline. The specification is
-    mixed in, so that runs of two cells with the same seed are independent too.
+    of the final policy, the weights of a learned baseline, and the process's global
+    generators. The specification is mixed in, so that runs of two cells with the same
+    seed are independent too.
     """
 
     def __init__(self, specification: RunSpecification, seed: int) -> None:
@@ -24,3 +25,4 @@ class Streams:
         root = np.random.SeedSequence(seed, spawn_key=tuple(words.tolist()))
         self.weights, self.environments, self.actions = root.spawn(3)
         self.untrained, self.final, self.value = root.spawn(3)
+        (self.global_generators,) = root.spawn(1)

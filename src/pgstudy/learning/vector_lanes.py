@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pgstudy.learning import environments
 from pgstudy.learning.lanes import (
@@ -15,7 +16,14 @@ from pgstudy.learning.lanes import (
     generator_states,
     set_generator_states,
 )
-from pgstudy.learning.spaces import Actions, EnvironmentFault, Floats, layout
+from pgstudy.learning.layers import seed_spaces
+from pgstudy.learning.spaces import (
+    Actions,
+    EnvironmentFault,
+    Rows,
+    as_numbers,
+    layout,
+)
 from pgstudy.learning.specification import EnvironmentSpecification
 
 
@@ -33,15 +41,17 @@ class VectorLanes:
         spaces = self._lanes.single_observation_space, self._lanes.single_action_space
         self.layout = layout(*spaces)
         self._seed: int | None = seeds[0]
-        self._resumable = environments.resumable(specification)
+        self._resumable = environments.resumable(specification, self._lanes)
         self._alive = np.arange(self.count)
         width = (self.layout.actions.size,) if spaces[1].shape else ()
         idle = np.zeros((self.count, *width), np.int64)
         self._actions = self.layout.actions.outward(idle).copy()
 
-    def reset(self, rows: Floats) -> None:
+    def reset(self, rows: Rows) -> None:
         """See `Lanes.reset`."""
         try:
+            if self._seed is not None:
+                seed_spaces(self._lanes, self._seed)
             observations, _ = self._lanes.reset(seed=self._seed)
             self.layout.encode(observations, rows)
         except Exception as error:  # an environment may raise anything
@@ -49,21 +59,19 @@ class VectorLanes:
         self._seed = None
         self._alive = np.arange(self.count)
 
-    def step(
-        self, actions: Actions, rows: Floats, rewards: list[float]
-    ) -> Ended | None:
+    def step(self, actions: Actions, rows: Rows, rewards: list[float]) -> Ended | None:
         """See `Lanes.step`."""
         self._actions[self._alive] = self.layout.actions.outward(actions)
         try:
-            observations, *results, _ = self._lanes.step(self._actions)
-            reward, terminated, truncated = results
-            rewards.extend(reward[self._alive].tolist())
-            over = (terminated | truncated)[self._alive]
-            ended = None
-            if over.any():
-                ended = Ended(over, terminated[self._alive])
-                self._alive = self._alive[~over]
-            self.layout.encode(observations[self._alive], rows[: len(self._alive)])
+            # a copy: an environment may keep what it is handed
+            observations, *results, _ = self._lanes.step(self._actions.copy())
+            reward, terminated, truncated = (_of(r, self._alive) for r in results)
+            rewards.extend(as_numbers(reward, len(self._alive)))
+            ended = _ended(terminated, truncated)
+            if ended is not None:
+                self._alive = self._alive[~ended.ended]
+            observations = _of(observations, self._alive)
+            self.layout.encode(observations, rows[: len(self._alive)])
         except Exception as error:  # an environment may raise anything
             raise fault(error) from error
         return ended
@@ -97,7 +105,7 @@ class EnvpoolLanes:
         self.layout = layout(*spaces)
         self._alive = np.arange(self.count, dtype=np.int32)
 
-    def reset(self, rows: Floats) -> None:
+    def reset(self, rows: Rows) -> None:
         """See `Lanes.reset`."""
         try:
             observations, _ = self._lanes.reset()
@@ -106,22 +114,18 @@ class EnvpoolLanes:
             raise fault(error) from error
         self._alive = np.arange(self.count, dtype=np.int32)
 
-    def step(
-        self, actions: Actions, rows: Floats, rewards: list[float]
-    ) -> Ended | None:
+    def step(self, actions: Actions, rows: Rows, rewards: list[float]) -> Ended | None:
         """See `Lanes.step`."""
         outward = self.layout.actions.outward(actions)
         try:
             observations, reward, *ends, info = self._lanes.step(outward, self._alive)
             if (info["env_id"] != self._alive).any():
                 raise EnvironmentFault("envpool returned its lanes in another order")
-            rewards.extend(reward.tolist())
-            terminated, truncated = ends
-            over = terminated | truncated
-            ended = None
-            if over.any():
-                ended = Ended(over, terminated)
-                self._alive, observations = self._alive[~over], observations[~over]
+            rewards.extend(as_numbers(reward, len(self._alive)))
+            ended = _ended(*ends)
+            if ended is not None:
+                left = ~ended.ended
+                self._alive, observations = self._alive[left], observations[left]
             self.layout.encode(observations, rows[: len(self._alive)])
         except Exception as error:  # a library may raise anything
             raise fault(error) from error
@@ -136,3 +140,16 @@ class EnvpoolLanes:
     def close(self) -> None:
         """See `Lanes.close`."""
         self._lanes.close()
+
+
+def _of(results: Any, alive: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """What belongs to the lanes alive, copied: [K, ...]."""
+    found: npt.NDArray[Any] = np.asarray(results)[alive]
+    return found
+
+
+def _ended(terminated: npt.ArrayLike, truncated: npt.ArrayLike) -> Ended | None:
+    """None if no lane has ended."""
+    by_terminating = np.array(terminated, np.bool_)
+    over = by_terminating | np.asarray(truncated, np.bool_)
+    return Ended(over, by_terminating) if over.any() else None
