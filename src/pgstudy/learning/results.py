@@ -24,7 +24,8 @@ class Training:
     totals after the update, returns are those of its batch.
     episodes: columns with a row per trajectory (update, trajectory, return, length,
     terminated). policy: everything that makes the final policy, by name. milestones:
-    the same of earlier policies, as `start/<name>` and `middle/<name>` (of the budget).
+    the same of earlier policies, as `start/<name>` and `middle/<name>` (of the budget),
+    and with each, as with the final one (`end/`), what its baseline remembered.
     evaluation: returns [E] of the untrained and of the final policy.
     stopped_at: the update at which a run that is diverged or stuck ended, and `reason`
     why.
