@@ -1,5 +1,7 @@
 """What a baseline remembered is kept with the policies of a run, and found again."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,8 @@ def test_the_next_batch_meets_the_baseline_that_was_kept(how):
     def meet(trainer):
         batch = trainer.sampler.sample()
         state = trainer.weights.saved()
-        met.append((batch, trainer.weights(batch), trainer.policy.normaliser.state()))
+        normaliser = copy.deepcopy(trainer.policy.normaliser.state())
+        met.append((batch, trainer.weights(batch), normaliser))
         trainer.weights.load(state)
 
     first = Trainer(run, 3)

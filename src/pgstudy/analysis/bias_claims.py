@@ -72,8 +72,8 @@ def build(
     tests = _tests(cells, bool(known_bias(how)))
     yield Claim(
         environment, f"{name} is an unbiased estimate of grad J",
-        f"mean estimate along grad J over |grad J|, {worst.place}, worst of {count}, "
-        f"{where(rows[0])}", worst.bounds(count), tests,
+        f"mean estimate along grad J over |grad J|, {worst.place}, worst of {count} "
+        f"(simultaneous interval), {where(rows[0])}", worst.bounds(count), tests,
         f"gradients-{folder_name(environment)}", note=_note(cells, how),
     )  # fmt: skip
 
@@ -121,23 +121,34 @@ def _tests(cells: Sequence[Cell], biased: bool) -> Tests:
 
 
 def _note(cells: Sequence[Cell], how: EstimatorSpecification) -> str:
-    count = len(cells)
-    sizes = [abs(b - 1) for c in cells for b in c.bounds(count)[1:]]
-    across = [c.across.bound(LEVEL / count) for c in cells if c.across.by_chance > 0]
-    text = f"no bias above {_percent(max(sizes))} along grad J"
-    if across:
-        text += f", {_percent(max(across))} across it"
-    text += f"; holds: within {_percent(MARGIN)}"
-    if (reason := known_bias(how)):
-        text += f"; biased by construction: {reason}"
-    turned = [c for c in cells if c.across.p() * count < LEVEL / 2]
+    """The bias that is left open, at the best measured cell and over all; its kind."""
+    left = [_open(cell, len(cells)) for cell in cells]
+    best = min(range(len(cells)), key=lambda index: left[index][0])
+    parts = [f"{_no_bias([left[best]])} at {cells[best].place}"]
+    parts += [f"{_no_bias(left)} over all"] if len(cells) > 1 else []
+    if reason := known_bias(how):
+        parts.append(f"biased by construction: {reason}")
+    turned = [c for c in cells if 2 * len(cells) * c.across.p() < LEVEL]
     if turned:
         worst = max(turned, key=lambda c: c.across.without_noise())
         aside = worst.across.without_noise()
         angle = math.degrees(math.atan2(aside, worst.along.estimate))
-        text += f"; its direction is off, by {angle:.0f} degrees at {worst.place}"
-    return text
+        parts.append(f"its direction is off, by {angle:.0f} degrees at {worst.place}")
+    return "; ".join([*parts, f"holds means: within {_percent(MARGIN)}"])
+
+
+def _open(cell: Cell, tests: int) -> tuple[float, float]:
+    """The largest biases that a cell leaves open, along and across, as shares."""
+    low, high = cell.bounds(tests)[1:]
+    return max(1 - low, high - 1), cell.across.bound(LEVEL / tests)
+
+
+def _no_bias(left: Sequence[tuple[float, float]]) -> str:
+    along, across = zip(*left, strict=True)
+    text = f"no bias above {_percent(max(along))} along grad J"
+    known = [share for share in across if not math.isnan(share)]
+    return text + (f", {_percent(max(known))} across it" if known else "")
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"
+    return f"{100 * share:,.0f} %"

@@ -112,8 +112,13 @@ class Noise:
         # a deviation of Bessel's: their mean is the trace of the covariance
         self.deviations = ((estimates - self._mean) ** 2).sum(1) * count / (count - 1)
         self.variance = skewed_mean(self.deviations)
-        generator = np.random.default_rng(BOOTSTRAP_SEED)
-        self._picks = generator.multinomial(count, np.full(count, 1 / count), RESAMPLES)
+
+    @cached_property
+    def _picks(self) -> Array:
+        """How often each batch is drawn in each resample: [R, B]."""
+        count, generator = len(self.estimates), np.random.default_rng(BOOTSTRAP_SEED)
+        picks = generator.multinomial(count, np.full(count, 1 / count), RESAMPLES)
+        return picks.astype(np.float64)
 
     @cached_property
     def variances(self) -> Array:
@@ -164,7 +169,7 @@ class Noise:
         if not present.any():
             return Interval(math.nan, math.nan, math.nan)
         cosines = np.divide(along, norms, np.zeros(len(along)), where=present)
-        total, counts = self._picks @ cosines, self._picks @ present.astype(float)
+        total, counts = self._picks @ cosines, self._picks @ present
         draws = total[counts > 0] / counts[counts > 0]
         low, high = np.quantile(draws, [1 - HIGH, HIGH])
         return Interval(float(cosines[present].mean()), float(low), float(high))

@@ -136,7 +136,11 @@ class LearnedValue:
     `step`: w <- w + alpha (C_it - v(s_it)) grad v(s_it) at each step of each trajectory
     in turn (Sutton & Barto 2018, p. 330). From its second step on a trajectory meets a
     v that has seen its own credit, which later actions are part of: the book's
-    algorithm, slightly biased.
+    algorithm, and biased. On a constant feature v is a scalar w that goes the share
+    1 - (1 - alpha)^t of the way to the trajectory's own credits before step t, so that
+    the expected estimate is exactly sum_t (1 - alpha)^t E[grad log pi_t C_t]: on the
+    corridor with p(right) = .05 and the book's alpha = 2^-6, .47 of grad J (with 2^-4,
+    .17).
     """
 
     def __init__(
