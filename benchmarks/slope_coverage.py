@@ -7,8 +7,8 @@ untrained policy.
 import numpy as np
 
 from pgstudy.analysis.comparisons import log_log_slope
-from pgstudy.analysis.gradient_noise import Noise, Reference
 from pgstudy.analysis.gradient_samples import Effort, Probe
+from pgstudy.analysis.gradient_statistics import Noise, Reference
 from pgstudy.learning.gradients import one_thread
 from pgstudy.learning.policies import saved
 from pgstudy.learning.reinforce import Trainer
@@ -33,7 +33,7 @@ RUN = RunSpecification(
     Budget("updates", 1),
     0,
 )
-UNUSED = Reference(np.ones(2), 2.0, 0.0, "of no matter to the variance")
+UNUSED = Reference(np.ones(2), "of no matter to the variance")
 
 
 def slope(effort, name):
@@ -43,7 +43,7 @@ def slope(effort, name):
     counts = np.array([1.0, 4.0, 16.0, 64.0])
     found = [probe.samples(int(n), list(ESTIMATORS)).estimates for n in counts]
     noises = [Noise(estimates["total-return"], UNUSED) for estimates in found]
-    variances = np.array([noise.variance for noise in noises])
+    variances = np.array([noise.variance.estimate for noise in noises])
     return log_log_slope(counts, variances, np.array([n.variances for n in noises]))
 
 

@@ -6,8 +6,10 @@ import threadpoolctl
 import torch
 
 from pgstudy.analysis import exact
-from pgstudy.analysis.gradient_noise import Noise, Reference, measure, policies
+from pgstudy.analysis.gradient_bias import across, along
+from pgstudy.analysis.gradient_noise import groups, measure, policies
 from pgstudy.analysis.gradient_samples import LANES, Effort, Probe, split
+from pgstudy.analysis.gradient_statistics import Noise, Reference, ratio
 from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.runs import Store
 from pgstudy.experiment.training import train_block
@@ -39,7 +41,7 @@ def noise(made, n=1, name="total"):
     gradient = exact.policy_gradient(
         made.policy, made.layout, made._specification.environment
     )
-    reference = Reference(gradient, float(gradient @ gradient), 0.0, "exact")
+    reference = Reference(gradient, "exact")
     samples = made.samples(n, [name])
     return Noise(samples.estimates[name], reference).row(n, samples.env_steps)
 
@@ -80,13 +82,115 @@ def test_the_variance_is_that_of_one_trajectory_over_n():
     assert slope == pytest.approx(-1, abs=0.13)
 
 
-def test_a_biased_estimator_is_found_and_an_unbiased_one_is_not():
-    """Normalising changes the length of the estimate (cut: E[g / s] is not grad J)."""
-    biased = EstimatorSpecification("to-go", baseline="batch-mean", normalise=True)
-    made = probe(CORRIDOR, (0.8, 0.2), total=TOTAL, biased=biased)
-    for name, low, high in ("total", 0, 3), ("biased", 10, np.inf):
-        row = noise(made, 16, name)
-        assert low <= row["bias"] / row["bias_by_chance"] <= high
+def corridor_law(right, cap=200):
+    """Every (steps, steps to the right) of an episode, and its probability."""
+    known, found = exact.model("ShortCorridor-v0"), []
+    alive = np.zeros((len(known.start), cap + 1))
+    alive[:, 0] = known.start
+    for steps in range(1, cap + 1):
+        left, also = known.transitions[:, 0], known.transitions[:, 1]
+        after = (1 - right) * left.T @ alive
+        after[:, 1:] += right * (also.T @ alive)[:, :-1]
+        ended = (1 - right) * (1 - left.sum(1)) @ alive
+        ended[1:] += right * ((1 - also.sum(1)) @ alive)[:-1]
+        if steps == cap:
+            ended = ended + after.sum(0)
+        found += [(steps, k, p) for k, p in enumerate(ended) if p > 0]
+        alive = after
+    return np.array(found)
+
+
+class Law:
+    """Estimates of the corridor's gradient without its steps, and the exact moments."""
+
+    def __init__(self, right):
+        steps, rights, self.p = corridor_law(right).T
+        self.scores, self.returns = rights - right * steps, -steps
+        toward = np.array([-1.0, 1.0])
+        self.gradient = self.p @ (self.scores * self.returns) * toward
+        self.noise_scale = self.p @ (self.scores * self.returns) ** 2 * 2
+        self.noise_scale /= self.gradient @ self.gradient
+        self.noise_scale -= 1
+
+    def estimates(self, rng, count, n, others=False):
+        """[count, 2], without baseline or with that of the other trajectories."""
+        picks = rng.choice(len(self.p), size=(count, n), p=self.p)
+        returns = self.returns[picks]
+        if others:
+            returns = returns - (returns.sum(1, keepdims=True) - returns) / (n - 1)
+        found = (self.scores[picks] * returns).mean(1)
+        return found[:, None] * np.array([-1.0, 1.0])
+
+
+@pytest.mark.parametrize(("right", "scale"), [(0.05, 20.1), (0.2, 39.3), (0.5, 490)])
+@pytest.mark.parametrize("sampled", [False, True])
+def test_intervals_of_the_noise_scale_hold_it(right, scale, sampled):
+    """In 90 to 98 of 100, the reference resampled too; |g|^2 as if exact fails."""
+    law, rng, held, naive, repetitions = Law(right), np.random.default_rng(1), 0, 0, 200
+    assert law.noise_scale == pytest.approx(scale, rel=0.01)
+    for _ in range(repetitions):
+        reference = Reference(law.gradient, "exact")
+        if sampled:
+            few = law.estimates(rng, 400, 8, others=True)
+            reference = Reference.sampled(few, "sampled")
+        noise = Noise(law.estimates(rng, 1000, 4), reference)
+        found = ratio(noise.variance, reference.square)
+        held += 4 * found.low <= law.noise_scale <= 4 * found.high
+        size = max(reference.square.estimate, 1e-9)
+        low, high = noise.variance.low / size, noise.variance.high / size
+        naive += 4 * low <= law.noise_scale <= 4 * high
+    assert 0.90 <= held / repetitions <= 0.985
+    assert (naive / repetitions < 0.85) == sampled
+
+
+def test_a_ratio_has_no_upper_bound_where_grad_j_may_be_nothing():
+    """Half of such references are below 0; then nothing is known."""
+    rng, seen = np.random.default_rng(2), set()
+    for _ in range(20):
+        reference = Reference.sampled(rng.normal(size=(100, 2)), "noise")
+        found = ratio(Noise(rng.normal(size=(100, 2)), reference).variance,
+                      reference.square)  # fmt: skip
+        seen.add("nothing" if np.isnan(found.estimate) else found.high)
+        assert np.isnan(along(rng.normal(size=(100, 2)), reference).low)
+    assert seen == {"nothing", np.inf}
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+@pytest.mark.parametrize(("shift", "turn"), [(1.0, 0.0), (0.75, 0.0), (1.0, 0.4)])
+def test_size_and_power_of_the_two_tests_of_bias(shift, turn, sampled):
+    """On estimates of known mean and very unequal variances: 5 % wrong, else found."""
+    rng, parameters, repetitions = np.random.default_rng(3), 40, 200
+    scale = 3 * 0.8 ** np.arange(parameters)
+    gradient = np.zeros(parameters)
+    gradient[2], aside = 2.0, np.eye(parameters)[5]
+    size, direction = [], []
+    for _ in range(repetitions):
+        reference = Reference(gradient, "exact")
+        if sampled:
+            rows = gradient + scale / 3 * rng.normal(size=(300, parameters))
+            reference = Reference.sampled(rows, "sampled")
+        noise = scale * (rng.exponential(size=(300, parameters)) - 1)
+        estimates = shift * gradient + 2 * turn * aside + noise
+        found = along(estimates, reference)
+        size.append(not found.low <= 1 <= found.high)
+        direction.append(across(estimates, reference).p() < 0.05)
+    for rejected, biased in (size, shift != 1), (direction, turn != 0):
+        share = np.mean(rejected)
+        assert share > 0.8 if biased else share < 0.09
+
+
+def test_the_batch_mean_of_four_is_found_out_on_cartpole():
+    """.75 of grad J, against a sampled reference; leave-one-out has all of it."""
+    where = EnvironmentSpecification("CartPole-v1", {}, 500)
+    batch_mean, others = (
+        EstimatorSpecification(baseline=b) for b in ("batch-mean", "leave-one-out")
+    )
+    made = probe(where, batches=1000, mean=batch_mean, others=others)
+    reference = Reference.sampled(made.reference(), "sampled")
+    samples = made.samples(4, ["mean", "others"]).estimates
+    biased, right = (along(samples[name], reference) for name in ("mean", "others"))
+    assert biased.low < 0.75 < biased.high < 1
+    assert right.low < 1 < right.high
 
 
 @pytest.mark.parametrize("environment", [CORRIDOR, LAKE])
@@ -118,6 +222,18 @@ def test_the_exact_gradient_is_the_slope_of_the_exact_return(environment):
         slope = (above - value()) / 0.02
         parameters[index] = before
         assert found[index] == pytest.approx(slope, rel=1e-3, abs=1e-4)
+
+
+def test_every_batch_meets_the_baseline_that_the_run_had():
+    """Not one that has seen the batches before, nor J."""
+    how = EstimatorSpecification(baseline="running-mean")
+    run = specification(environment=CORRIDOR, policy=PolicySpecification())
+    arrays = {k: v.numpy() for k, v in saved(Trainer(run, 0).policy).items()}
+    arrays |= {"baseline.sums": np.array([[-700.0]]), "baseline.count": np.array([7.0])}
+    held = EstimatorSpecification(baseline="constant", constant=-100.0)
+    made = Probe(run, arrays, {"own": how, "held": held}, Effort(50, 10**9), "a test")
+    found = made.samples(2, ["own", "held"]).estimates
+    assert (found["own"] == found["held"]).all()
 
 
 def test_estimates_are_means_of_gradients_per_trajectory():
@@ -199,6 +315,22 @@ def test_every_estimator_is_measured_at_every_n_where_it_exists(made):
     assert table["slope"].notna().sum() == 6  # one N has none
     with threadpoolctl.threadpool_limits(2):
         assert measure(store, study, "CartPole-v1").equals(table)
+
+
+def test_an_estimator_that_remembers_is_measured_at_its_own_run(made):
+    """The others at the first one's; variances are compared on the same batches."""
+    store, study = made
+    assert groups(study, "CartPole-v1") == {
+        "total-return": ["total-return", "leave-one-out"], "learned": ["learned"],
+    }  # fmt: skip
+    table = measure(store, study, "CartPole-v1")
+    for name, rows in table.groupby("estimator"):
+        own = "learned" if name == "learned" else "total-return"
+        assert rows["policy"].str.startswith(f"CartPole-v1 {own} N=4").all()
+    compared = table[table["variance_ratio"].notna()]
+    assert set(compared["estimator"]) == {"leave-one-out", "learned"}
+    start = policies(store.run(study.cells_of("CartPole-v1", "learned")[0], 0))
+    assert all("baseline.layer0.weight" in arrays for arrays in start.values())
 
 
 def test_the_policies_measured_are_those_of_the_run(made):

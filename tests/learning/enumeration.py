@@ -24,9 +24,12 @@ class Trajectory(NamedTuple):
     probability: float
 
 
-def bandit(rewards=(0.0, 1.0, 2.0)):
-    """One step per episode, uniform policy."""
-    return [Trajectory((0,), (k,), (q,), 1 / 3) for k, q in enumerate(rewards)]
+def bandit(rewards=(0.0, 1.0, 2.0), theta=(0.0, 0.0, 0.0)):
+    """One step per episode, softmax policy."""
+    weights = [math.exp(t) for t in theta]
+    chances = [w / math.fsum(weights) for w in weights]
+    arms = zip(rewards, chances, strict=True)
+    return [Trajectory((0,), (k,), (q,), p) for k, (q, p) in enumerate(arms)]
 
 
 def corridor(theta, horizon):
@@ -71,9 +74,9 @@ def as_batch(trajectories, inputs=1):
     return Batch(rows, np.array(actions), rewards, mask, mask.sum(0), ended)
 
 
-def estimate(estimator, batch, theta, n):
+def estimate(estimator, batch, theta, n, value=None):
     """The gradient of a stateless softmax, with the project's weights: [actions]."""
-    weights = StepWeights(estimator)(batch)
+    weights = StepWeights(estimator, value)(batch)
     parameters = torch.tensor(theta, dtype=torch.float64, requires_grad=True)
     log_probs = torch.log_softmax(parameters, 0)[batch.actions]
     objective = surrogate(log_probs, torch.from_numpy(weights), n)

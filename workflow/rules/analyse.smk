@@ -88,6 +88,8 @@ rule gradients:
         code=code_digest(
             "analysis/gradient_noise.py",
             "analysis/gradient_samples.py",
+            "analysis/gradient_statistics.py",
+            "analysis/gradient_bias.py",
             "analysis/exact.py",
             "analysis/comparisons.py",
             "analysis/intervals.py",

@@ -20,6 +20,7 @@ from pgstudy.learning.specification import EstimatorSpecification, RunSpecificat
 
 LANES = 64  # stepped at once, and split into batches of N trajectories
 FEWEST = 8  # batches, whatever they cost
+REFERENCE_N = 8  # trajectories per estimate of the reference
 REFERENCE = EstimatorSpecification("to-go", baseline="leave-one-out")  # unbiased
 
 
@@ -46,7 +47,9 @@ class Samples:
 class Probe:
     """One policy held still, and the estimators that are compared there.
 
-    Baselines that remember or learn first see the batches of the reference.
+    arrays: the policy's, and with them what a baseline remembered (`baseline.*`) when
+    the run had this policy. Each batch meets that baseline, as the run's next one did:
+    what it would have learned is forgotten, so batches are independent.
     """
 
     def __init__(
@@ -65,8 +68,7 @@ class Probe:
         lanes.close()
         self.policy = make_policy(self.layout, specification.policy, generator)
         load(self.policy, arrays)
-        self._estimators = estimators
-        self._weights = {n: self._step_weights(e) for n, e in estimators.items()}
+        self._arrays, self._estimators = arrays, estimators
 
     def _step_weights(self, how: EstimatorSpecification) -> StepWeights:
         value = None
@@ -74,26 +76,27 @@ class Probe:
             generator = np.random.default_rng(self._streams.spawn(1)[0])
             inputs, normaliser = self.layout.inputs, self.policy.normaliser
             value = LearnedValue(how.value, inputs, normaliser, generator)
-        return StepWeights(how, value)
+        weights = StepWeights(how, value)
+        if how.remembers:
+            weights.load(self._arrays)
+        return weights
 
     def reference(self) -> Array:
-        """Estimates from LANES trajectories each, of little variance: [G, P]."""
-        found = []
-        weights = StepWeights(REFERENCE)
-        for batch in self._batches(LANES):
-            found.append(self._gradient(REFERENCE, weights, batch))
-            for remembering in self._weights.values():
-                remembering(batch)
-        return np.array(found)
+        """Estimates from REFERENCE_N trajectories each, of little variance: [G, P]."""
+        batches, weights = self._batches(REFERENCE_N), StepWeights(REFERENCE)
+        return np.array([self._gradient(REFERENCE, weights, b) for b in batches])
 
     def samples(self, n: int, names: Sequence[str]) -> Samples:
         """Estimates from fresh batches of N trajectories, the same for each name."""
         found: dict[str, list[Array]] = {name: [] for name in names}
+        every = {name: self._step_weights(self._estimators[name]) for name in names}
         steps = []
         for batch in self._batches(n):
             steps.append(len(batch.inputs))
-            for name in names:
-                how, weights = self._estimators[name], self._weights[name]
+            for name, weights in every.items():
+                how = self._estimators[name]
+                if how.remembers:
+                    weights.load(self._arrays)
                 found[name].append(self._gradient(how, weights, batch))
         return Samples(
             {k: np.array(v) for k, v in found.items()}, sum(steps) / len(steps)

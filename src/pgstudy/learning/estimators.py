@@ -98,7 +98,8 @@ def deviation(credit: Array, mask: Mask) -> float:
 
     Over the N trajectories for a total return, over all M steps for reward-to-go.
     1 if they are all equal, so that weights stay finite. It contains the trajectory's
-    own actions, so the estimate is biased in size.
+    own actions, so the estimate is biased in size and in direction: by 28, 22 and 15
+    degrees at N = 2, 4, 6 on a bandit with rewards (0, 1, 5) (see docs/estimators.md).
     """
     values = credit[0] if len(credit) == 1 else credit[mask]
     found = float(values.std())
@@ -117,7 +118,8 @@ def surrogate(log_probs: torch.Tensor, weights: torch.Tensor, n: int) -> torch.T
 def entropy_bonus(entropies: torch.Tensor, coefficient: float, n: int) -> torch.Tensor:
     """coefficient/N sum_i sum_t H(pi(. | s_it)), added to the surrogate.
 
-    entropies: [M]. Uphill is towards more random policies (Williams & Peng 1991); the
-    states are taken as they were sampled.
+    entropies: [M]. Uphill is towards more random policies (Williams & Peng 1991). It is
+    not the gradient of the entropy of the visited states: the states are taken as they
+    were sampled, and how actions lead to states of more entropy is left out.
     """
     return coefficient * entropies.sum() / n

@@ -117,7 +117,7 @@ class Trainer:
             updates=self.history.updates(),
             episodes=self.history.episodes(),
             policy=saved(self.policy),
-            milestones=self.milestones,
+            milestones=self.milestones | self._baseline("end"),
             evaluation=self.evaluation,
             stopped_at=max(1, self.spent["updates"]) if stopped else None,
             reason=str(stopped) if stopped else None,
@@ -127,6 +127,11 @@ class Trainer:
     def _keep(self, milestone: str) -> None:
         for name, value in saved(self.policy).items():
             self.milestones[f"{milestone}/{name}"] = value.numpy()
+        self.milestones |= self._baseline(milestone)
+
+    def _baseline(self, milestone: str) -> dict[str, Column]:
+        kept = self.weights.saved()
+        return {f"{milestone}/{name}": value for name, value in kept.items()}
 
     def _progress(self) -> float:
         budget = self.specification.budget

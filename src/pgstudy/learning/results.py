@@ -25,7 +25,8 @@ class Training:
     entropy: the policy's in nats, a mean over the states it visited.
     episodes: columns with a row per trajectory (update, trajectory, return, length,
     terminated). policy: everything that makes the final policy, by name. milestones:
-    the same of earlier policies, as `start/<name>` and `middle/<name>` (of the budget).
+    the same of earlier policies, as `start/<name>` and `middle/<name>` (of the budget),
+    and with each, as with the final one (`end/`), what its baseline remembered.
     evaluation: returns [E] of the untrained and of the final policy.
     stopped_at: the update at which a run that is diverged or stuck ended, and `reason`
     why. global_generators: those of the process that the run drew from. warnings: what

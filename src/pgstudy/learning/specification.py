@@ -95,6 +95,11 @@ class EstimatorSpecification:
     normalise: bool = False
     entropy: float = 0.0
 
+    @property
+    def remembers(self) -> bool:
+        """Whether the baseline carries something from one batch to the next."""
+        return self.baseline in ("running-mean", "learned")
+
 
 @dataclass(frozen=True)
 class OptimizerSpecification:
