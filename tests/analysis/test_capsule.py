@@ -149,11 +149,15 @@ def test_the_record_of_a_run_says_what_made_it(packed):
     assert record["made_by"]["packages"]["snakemake"]
 
 
+# A data file below the folder for temporary files would count as one.
+ELSEWHERE = {"TMPDIR": "/var/tmp"}
+
+
 def in_folder(folder, *arguments, **variables):
     command = [sys.executable, "-P", "-m", "pgstudy", *arguments]
     return subprocess.run(
         command, cwd=folder, capture_output=True, text=True,
-        env=os.environ | variables,
+        env=os.environ | ELSEWHERE | variables,
     )  # fmt: skip
 
 
@@ -168,7 +172,8 @@ def made(folder, study):
         "study, store = opened(pathlib.Path(sys.argv[1])); "
         "[training.train_block(store, block) for block in study.blocks()]"
     )
-    subprocess.run([sys.executable, "-P", "-c", code, file], cwd=folder, check=True)
+    command = [sys.executable, "-P", "-c", code, file]
+    subprocess.run(command, cwd=folder, env=os.environ | ELSEWHERE, check=True)
     tables = in_folder(folder, "tables", file)
     assert tables.returncode == 0, tables.stderr
     return file
@@ -201,13 +206,13 @@ def test_what_cant_be_checked_elsewhere_is_not_packed(tmp_path):
     code = FILES["floor.py"].replace("'data/tiles.txt'", repr(str(far)))
     (project / "floor.py").write_text(code)
     file = made(project, study)
-    refused(project, file, "reads far.txt; put it beside the code")
+    refused(project, file, "read far.txt; put it beside the code")
     (project / "floor.py").write_text(FILES["floor.py"])
     refused(project, file, "its runs give another")
 
 
 def refused(project, file, words):
-    done = in_folder(project, "capsule", "pack", file, TMPDIR="/var/tmp")
+    done = in_folder(project, "capsule", "pack", file)
     assert (done.returncode, words in done.stderr) == (1, True), done.stderr
     assert "no capsule was packed" in done.stderr
     assert "Traceback" not in done.stderr
