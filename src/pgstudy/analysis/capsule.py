@@ -111,11 +111,9 @@ def _crate(
     for name, file in files.items():
         crate.add_file(file, f"code/{name}")
     results = [
-        crate.add_file(path, f"results/{study.name}/{path.relative_to(folder)}")
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
-        and path.relative_to(folder).parts[0] not in LEFT_OUT
-    ]  # fmt: skip
+        crate.add_file(folder / path, f"results/{study.name}/{path}")
+        for path in _result_files(folder)
+    ]
     for run in runs:
         place = run.folder.relative_to(store.results)
         results.append(crate.add_directory(run.folder, f"results/{place}"))
@@ -146,6 +144,14 @@ def _describe_action(
         profile = {"@type": "CreativeWork", "name": name}
         crate.add(ContextEntity(crate, address, properties=profile))
     crate.root_dataset["conformsTo"] = [{"@id": address} for address in PROFILES]
+
+
+def _result_files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        hidden = any(part.startswith(".") for part in parts)
+        if path.is_file() and not hidden and parts[0] not in LEFT_OUT:
+            yield path.relative_to(folder)
 
 
 def _folder_files() -> Iterator[Path]:
