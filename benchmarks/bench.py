@@ -11,13 +11,13 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import pipeline, speed
-from pgstudy.experiment import provenance
+from pgstudy.experiment import git, provenance
 
 PARTS = {"speed": speed.MEASURES, "pipeline": pipeline.MEASURES}
 
 
 def main(parts):
-    commit = provenance.git_state()["commit"]
+    commit = git.commit_text(git.state())
     print(f"{provenance.describe()['cpu']}, {os.cpu_count()} cores, commit {commit}")
     print("\n| what | measured |\n|---|---|")
     for part in parts:

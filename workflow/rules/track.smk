@@ -2,6 +2,8 @@
 
 import os
 
+from pgstudy.experiment.addresses import without_credentials
+
 TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI") or "results/mlflow.db"
 
 
@@ -14,7 +16,7 @@ rule track:
     log:
         "results/logs/{study}/track.log",
     params:
-        uri=TRACKING_URI,
+        uri=without_credentials(TRACKING_URI),
         code=code_digest("experiment/tracking.py", "experiment/mlflow_entities.py"),
     shell:
         "pgstudy track --later {input.study:q} 2>&1 | tee {log:q}"

@@ -1,32 +1,37 @@
 """A study as one file: an RO-Crate with config, code, lock, runs, results, checksums.
 
 Workflow Run Crate (Leo et al. 2024), as far as a single action with its inputs and
-outputs goes.
+outputs goes. What is packed is checked as anybody else would, see `capsule_check`.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from pgstudy.analysis import products
-from pgstudy.experiment import git, provenance
+from pgstudy.analysis import unpacking
+from pgstudy.analysis.capsule_check import CELLS, cells_to_dict, check
+from pgstudy.experiment import git, provenance, user_code
 from pgstudy.experiment.config import ROOT
-from pgstudy.experiment.loading import read_study
-from pgstudy.experiment.runs import Run, Store, file_digest
-from pgstudy.experiment.study import Cell, Study
+from pgstudy.experiment.runs import Run, Store, write_atomically
+from pgstudy.experiment.study import Study
+from pgstudy.learning.specification import EnvironmentSpecification
 
-CAPSULE, CHECKSUMS = "capsule.zip", "manifest-sha256.txt"
-CODE = ("Snakefile", "Makefile", "pyproject.toml", "requirements.lock", "README.md")
-CODE_FOLDERS = ("workflow", "profiles", "config", "src", "paper")
+CAPSULE = "capsule.zip"
+WORKFLOW = "Snakefile"
+CODE = (
+    "Makefile", "pyproject.toml", "requirements.lock", "requirements-extras.lock",
+    "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md",
+)  # fmt: skip
+CODE_FOLDERS = ("workflow", "profiles", "config", "src", "paper", "docs")
+LEFT_OUT = ("partial", "tracked.json", CAPSULE)  # of a study's results
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
     "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
@@ -34,78 +39,81 @@ PROFILES = {
 }
 
 
-class DamagedCapsule(ValueError):
-    """A capsule that does not hold what it should; the message says what."""
+class CantBePacked(ValueError):
+    """A study that would make a capsule that fails elsewhere; the message says why."""
 
 
 def pack(store: Store, study: Study, folder: Path) -> Path:
-    """Write capsule.zip beside the study's results. Returns its path."""
-    complete = [run for run in store.every_run(study) if run.is_complete()]
-    with tempfile.TemporaryDirectory() as place:
-        crate_folder = Path(place) / "capsule"
-        _crate(store, study, folder, complete).write(crate_folder)
-        lines = [f"{file_digest(crate_folder / f)}  {f}" for f in _files(crate_folder)]
-        (crate_folder / CHECKSUMS).write_text("\n".join(lines) + "\n", "utf-8")
-        made = shutil.make_archive(str(Path(place) / "made"), "zip", crate_folder)
-        partial = folder / f".{CAPSULE}"
-        shutil.copyfile(made, partial)
-        return partial.replace(folder / CAPSULE)
+    """Write capsule.zip beside the study's results, if it can be used elsewhere.
 
-
-def check(file: Path) -> str:
-    """Verify every checksum and derive the tables from the runs once more.
-
-    Returns what was found, in a line. Errors: DamagedCapsule.
+    Returns its path. Errors: CantBePacked, and then there is no new capsule.
     """
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        files = _code(study)
+        complete = [run for run in store.every_run(study) if run.is_complete()]
+        crate = _crate(store, study, folder, complete, files)
+        write_cells = json.dumps(cells_to_dict(study), indent=1, sort_keys=True)
+        (place / CELLS).write_text(write_cells + "\n", encoding="utf-8")
+        crate.add_file(place / CELLS, CELLS)
+        crate.write(place / "crate")
+        made = place / "made.zip"
+        unpacking.pack(place / "crate", made)
         try:
-            zipfile.ZipFile(file).extractall(folder)
-            count = _check_checksums(folder)
-        except (OSError, zipfile.BadZipFile, ValueError) as error:
-            raise DamagedCapsule(f"{file} can't be used: {error}") from None
-        (study_file,) = (folder / "results").glob("*/study.json")
-        study = read_study(study_file)
-        made = folder / "made"
-        products.tables(PackedStore(folder / "results"), study, made)
-        for table in sorted((made / "tables").iterdir()):
-            packed = study_file.parent / "tables" / table.name
-            if not _table(table).equals(_table(packed)):
-                raise DamagedCapsule(f"its runs give another {table.name}")
-    return f"{count} files have their checksums; its runs give its tables"
+            check(made)
+            unpacking.unpack(made, place / "elsewhere")
+        except unpacking.DamagedCapsule as error:
+            why = str(error).replace(str(made), "the capsule")
+            raise CantBePacked(why) from None
+        _require_user_code(study, place / "elsewhere/code")
+        write_atomically(folder / CAPSULE, lambda path: shutil.copyfile(made, path))
+    return folder / CAPSULE
 
 
-class PackedStore(Store):
-    """A run store whose runs are found by what they are, whatever made their keys."""
+def _code(study: Study) -> dict[str, Path]:
+    """The code by its names: the project's, and a user's, who works in its folder."""
+    files = {name: ROOT / name for name in CODE if (ROOT / name).is_file()}
+    files |= {str(path): ROOT / path for path in _folder_files()}
+    own = user_code.everything(_environments(study))
+    for name in own.outside:
+        cure = "put it beside the code that reads it"
+        raise CantBePacked(f"its environments read {name}; {cure}")
+    for name, file in own.files:
+        if not files.setdefault(name, file).samefile(file):
+            cure = "give it another name"
+            raise CantBePacked(f"{name} is a file of pgstudy, too; {cure}")
+    return files
 
-    def run(self, cell: Cell, seed: int) -> Run:
-        """The run of a cell and seed; see `Store.run`."""
-        for folder in (self.results / "runs" / cell.folder).glob(f"seed{seed}-*"):
-            run = Run(cell, seed, folder)
-            record = run.record() or {}
-            if record.get("specification") == cell.specification.to_dict():
-                return run
-        return super().run(cell, seed)
+
+def _environments(study: Study) -> list[EnvironmentSpecification]:
+    return [cell.specification.environment for cell in study.cells]
 
 
-def _crate(store: Store, study: Study, folder: Path, runs: list[Run]) -> ROCrate:
+def _require_user_code(study: Study, folder: Path) -> None:
+    """Errors: CantBePacked, if the unpacked code is not what the runs were made by."""
+    different = {repr(environment): environment for environment in _environments(study)}
+    for environment in different.values():
+        here = user_code.of(environment)
+        if here and user_code.elsewhere(environment, folder) != here.digest:
+            cause = "is not the same with the code that a capsule can hold"
+            raise CantBePacked(f"{environment.id} {cause}")
+
+
+def _crate(
+    store: Store, study: Study, folder: Path, runs: list[Run], files: dict[str, Path]
+) -> ROCrate:
     crate = ROCrate()
     crate.name = f"pgstudy: {study.name}"
     crate.description = "What does a policy-gradient estimate from N trajectories buy?"
-    snakefile, *others = CODE
     workflow = crate.add_workflow(
-        ROOT / snakefile, f"code/{snakefile}", main=True, lang="snakemake"
+        ROOT / WORKFLOW, f"code/{WORKFLOW}", main=True, lang="snakemake"
     )
-    for name in (name for name in others if (ROOT / name).is_file()):
-        crate.add_file(ROOT / name, f"code/{name}")
-    for file in _code_files():
-        crate.add_file(ROOT / file, f"code/{file}")
+    for name, file in files.items():
+        crate.add_file(file, f"code/{name}")
     results = [
-        crate.add_file(path, f"results/{study.name}/{path.relative_to(folder)}")
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(".") and path.name != CAPSULE
-        and path.relative_to(folder).parts[0] not in ("partial", "tracked.json")
-    ]  # fmt: skip
+        crate.add_file(folder / path, f"results/{study.name}/{path}")
+        for path in _result_files(folder)
+    ]
     for run in runs:
         place = run.folder.relative_to(store.results)
         results.append(crate.add_directory(run.folder, f"results/{place}"))
@@ -123,7 +131,7 @@ def _describe_action(
         "name": "snakemake",
         "instrument": {"@id": workflow.id},
         "result": [{"@id": result.id} for result in results],
-        "description": f"of commit {git.commit_text(git.state())}",
+        "description": f"with the code of commit {git.commit_text(git.state())}",
     }
     if records:
         ends = [record["started"] + record["seconds"] for record in records]
@@ -138,30 +146,17 @@ def _describe_action(
     crate.root_dataset["conformsTo"] = [{"@id": address} for address in PROFILES]
 
 
-def _code_files() -> Iterator[Path]:
+def _result_files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        hidden = any(part.startswith(".") for part in parts)
+        if path.is_file() and not hidden and parts[0] not in LEFT_OUT:
+            yield path.relative_to(folder)
+
+
+def _folder_files() -> Iterator[Path]:
     for name in CODE_FOLDERS:
         for path in sorted((ROOT / name).rglob("*")):
             hidden = "__pycache__" in path.parts or ".egg-info" in str(path)
             if path.is_file() and not hidden:
                 yield path.relative_to(ROOT)
-
-
-def _table(path: Path) -> pd.DataFrame:
-    """A table as text, but for the keys: another version of pgstudy has others."""
-    return pd.read_csv(path, dtype=str).drop(columns="key", errors="ignore")
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
-
-
-def _check_checksums(folder: Path) -> int:
-    lines = (folder / CHECKSUMS).read_text(encoding="utf-8").splitlines()
-    expected = {name: digest for digest, _, name in (s.partition("  ") for s in lines)}
-    found = {str(path) for path in _files(folder)} - {CHECKSUMS}
-    for name in sorted(found ^ set(expected)):
-        raise ValueError(f"{name} is {'extra' if name in found else 'missing'}")
-    for name, digest in expected.items():
-        if file_digest(folder / name) != digest:
-            raise ValueError(f"{name} is not what was packed")
-    return len(expected)

@@ -23,6 +23,7 @@ from pgstudy.analysis.numbers import decimals, number, steps, way
 from pgstudy.analysis.rows import STATES
 from pgstudy.analysis.tables import Tables, best
 from pgstudy.analysis.verdicts import FAMILY
+from pgstudy.experiment.addresses import without_credentials
 from pgstudy.experiment.runs import write_atomically
 from pgstudy.experiment.study import Study, step_size_text
 
@@ -124,7 +125,7 @@ def _neighbours(pairs: pd.DataFrame) -> pd.DataFrame:
 
 def _links(tracked: Mapping[str, Any]) -> dict[str, str]:
     """An address in MLflow for each run's key."""
-    uri = str(tracked.get("uri", ""))
+    uri = without_credentials(str(tracked.get("uri", "")))
     base = uri.rstrip("/") if uri.startswith("http") else LOCAL
     place = f"{base}/#/experiments/{tracked.get('experiment_id')}/runs"
     query = "?workflowType=machine_learning"

@@ -46,9 +46,8 @@ def check(config: Annotated[Path, typer.Argument(help="a config file")]) -> None
     print(f"{study.name}: {len(cells)} cells, {runs}")
     for cell in study.left_out:
         print(f"left out: {cell.label}: {cell.reason}")
-    for name in sorted(
-        user_code.everything(c.specification.environment for c in cells)
-    ):
+    own = user_code.everything(cell.specification.environment for cell in cells)
+    for name, _ in own.files:
         print(f"code of its environments: {name}")
 
 

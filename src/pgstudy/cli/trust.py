@@ -36,10 +36,13 @@ def verify(study_file: StudyFile) -> None:
 @capsule_app.command("pack")
 def pack_capsule(study_file: StudyFile) -> None:
     """Pack config, code, lock, runs and results into capsule.zip, an RO-Crate."""
-    from pgstudy.analysis.capsule import pack
+    from pgstudy.analysis.capsule import CantBePacked, pack
 
     study, store = opened(study_file)
-    made = pack(store, study, study_file.parent)
+    try:
+        made = pack(store, study, study_file.parent)
+    except CantBePacked as error:
+        raise UserError(f"no capsule was packed: {error}") from None
     record(made.parent, "capsule", {made.name: file_digest(made)})
     print(f"capsule: {made}")
 
@@ -47,7 +50,8 @@ def pack_capsule(study_file: StudyFile) -> None:
 @capsule_app.command("check")
 def check_capsule(file: Annotated[Path, typer.Argument(help="capsule.zip")]) -> None:
     """Verify every checksum of a capsule and derive its tables once more."""
-    from pgstudy.analysis.capsule import DamagedCapsule, check
+    from pgstudy.analysis.capsule_check import check
+    from pgstudy.analysis.unpacking import DamagedCapsule
 
     try:
         print(check(file))

@@ -69,6 +69,16 @@ def load_study(
         faults += user_code.faults(c.specification.environment for c in cells)
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
+    return assembled(config, cells, left_out, published)
+
+
+def assembled(
+    config: dict[str, Any],
+    cells: Sequence[Cell],
+    left_out: Sequence[LeftOut] = (),
+    published: Sequence[Published] = (),
+) -> Study:
+    """A study of a sound config and the cells that it describes."""
     seeds = _one_spelling(config)
     return Study(
         name=config["study"],

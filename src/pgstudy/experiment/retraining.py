@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from pgstudy.experiment.addresses import without_folders
 from pgstudy.experiment.runs import UPDATES, Run, Store
 from pgstudy.experiment.study import Block, Study
 
@@ -81,7 +82,8 @@ def _retrain(run: Run) -> Retrained:
         again = Store(Path(folder)).run(run.cell, run.seed)
         key = run.cell.key(run.seed)
         if not again.is_complete():
-            return Retrained(run.name, key, False, f"failed: {done.stderr.strip()}")
+            why = without_folders(done.stderr.strip())
+            return Retrained(run.name, key, False, f"failed: {why}")
         return compare(run, again)
 
 

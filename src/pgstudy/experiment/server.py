@@ -24,6 +24,7 @@ from pgstudy.experiment import (  # before mlflow: its bounds
     places,
     tracking,
 )
+from pgstudy.experiment.addresses import without_credentials
 from pgstudy.experiment.progress import Progress, read_plan, running
 
 from mlflow import MlflowClient  # isort: skip
@@ -126,7 +127,8 @@ def links(results: Path, base: str) -> list[str]:
     try:
         found = MlflowClient(uri).search_experiments()
     except (MlflowException, SQLAlchemyError) as error:
-        raise ServerError(f"MLflow at {uri} can't be used: {error}") from None
+        trouble = without_credentials(f"MLflow at {uri} can't be used: {error}")
+        raise ServerError(trouble) from None
     return [
         f"{base}/#/experiments/{e.experiment_id}?workflowType=machine_learning"
         for e in found
@@ -145,7 +147,9 @@ def serve(results: Path, port: int) -> None:
                 raise ServerError(f"port {port} is taken; choose another with --port")
     watcher = Watcher(results)
     watcher.prepare()
-    base = uri if uri.startswith("http") else f"http://{HOST}:{port}"
+    base = f"http://{HOST}:{port}"
+    if uri.startswith("http"):
+        base = without_credentials(uri)
     for link in links(results, base):
         print(link, flush=True)
     if not uri.startswith("http"):
@@ -158,9 +162,10 @@ def serve(results: Path, port: int) -> None:
 def _serve(watcher: Watcher, uri: str, port: int) -> None:
     artifacts = (watcher.results.resolve() / places.ARTIFACTS).as_uri()
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST]
-    command += ["--port", str(port), "--backend-store-uri", uri, "--workers", "1"]
+    command += ["--port", str(port), "--workers", "1"]
     server = subprocess.Popen(
         [*command, "--default-artifact-root", artifacts],
+        env=os.environ | {"MLFLOW_BACKEND_STORE_URI": uri},  # may hold a password
         start_new_session=True,  # it ends after us, with all its children
     )
     _watch(watcher, lambda: server.poll() is None, lambda: _end(server))

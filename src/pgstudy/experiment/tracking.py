@@ -20,6 +20,7 @@ from pgstudy.experiment import (
     mlflow_entities,  # before mlflow: it bounds retries
     places,
 )
+from pgstudy.experiment.addresses import without_credentials
 from pgstudy.experiment.mirror import tracking_uri as tracking_uri
 from pgstudy.experiment.runs import FILES, Run
 from pgstudy.experiment.study import Study
@@ -88,7 +89,8 @@ def store_is_there(results: Path) -> bool:
 
 
 def _unusable(results: Path, error: Exception) -> str:
-    return f"MLflow at {tracking_uri(results)} can't be used: {error}"
+    text = f"MLflow at {tracking_uri(results)} can't be used: {error}"
+    return without_credentials(text)
 
 
 def _require_active(client: MlflowClient, name: str) -> Any:
@@ -146,7 +148,8 @@ class _Uploader:
                 uploaded += 1
         for entry in [e for entries in known.values() for e in entries]:
             self._retire(entry)
-        return Report(self.uri, self.experiment_id, uploaded, unchanged, replaced, ids)
+        shown = without_credentials(self.uri)
+        return Report(shown, self.experiment_id, uploaded, unchanged, replaced, ids)
 
     def _entries(self) -> dict[str, list[Entry]]:
         """The experiment's entries by key, whatever their status."""

@@ -17,6 +17,7 @@ import safetensors.numpy
 import safetensors.torch
 
 from pgstudy.experiment import checkpoints, progress, provenance
+from pgstudy.experiment.addresses import without_folders
 from pgstudy.experiment.runs import (
     EPISODES,
     FILES,
@@ -161,8 +162,9 @@ def save(run: Run, training: Training, made: Mapping[str, Any]) -> None:
 
 def save_failure(run: Run, error: Exception, made: Mapping[str, Any]) -> None:
     """Keep a run that raised, with the reason; it will be tried again."""
-    text = "".join(traceback.format_exception(error))
-    failure = {"status": "failed", "reason": str(error), "traceback": text}
+    text = without_folders("".join(traceback.format_exception(error)))
+    reason = without_folders(str(error))
+    failure = {"status": "failed", "reason": reason, "traceback": text}
     run.write_record(_identity(run) | failure | dict(made))
 
 

@@ -56,10 +56,34 @@ def faults(specifications: Iterable[EnvironmentSpecification]) -> list[str]:
         return [fault for part in pool.map(faults_of, different) for fault in part]
 
 
-def everything(specifications: Iterable[EnvironmentSpecification]) -> dict[str, Path]:
-    """The files of all these environments by name. Errors: ConfigError."""
+def elsewhere(specification: EnvironmentSpecification, folder: Path) -> str | None:
+    """The digest with the code that lies in another folder; None if it fails there.
+
+    The files that make the environment here are not looked for any more.
+    """
+    here = of(specification)
+    files = [file for _, file in here.files] if here else []
+    own = Path(probe.__file__)
+    path = [
+        place
+        for place in map(Path, sys.path)
+        if own.is_relative_to(place) or not any(f.is_relative_to(place) for f in files)
+    ]
+    try:
+        tops = _own_packages(specification)
+        code = found(ask(specification, tops, folder, path), folder)
+    except UnusableEnvironment:
+        return None
+    return code.digest if code else None
+
+
+def everything(specifications: Iterable[EnvironmentSpecification]) -> UserCode:
+    """The files of all these environments together. Errors: ConfigError."""
     codes = [code for s in specifications if (code := of(s)) is not None]
-    return {name: file for code in codes for name, file in code.files}
+    files = sorted({file for code in codes for file in code.files})
+    outside = sorted({name for code in codes for name in code.outside})
+    digests = canonical_json(sorted({code.digest for code in codes}))
+    return UserCode(tuple(files), tuple(outside), digests)
 
 
 @functools.cache
@@ -101,14 +125,17 @@ def _is_installed_package(name: str) -> bool:
 
 
 def ask(
-    specification: EnvironmentSpecification, tops: Iterable[str], folder: Path
+    specification: EnvironmentSpecification,
+    tops: Iterable[str],
+    folder: Path,
+    path: Iterable[Path | str] = sys.path,
 ) -> Answer:
     """What `probe` tells of an environment in a working folder.
 
     Errors: UnusableEnvironment.
     """
     request = {
-        "path": [os.path.abspath(place) for place in sys.path],
+        "path": [os.path.abspath(place) for place in path],
         "specification": asdict(specification),
         "tops": sorted(tops),
     }
