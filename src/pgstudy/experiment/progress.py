@@ -35,7 +35,11 @@ Row = tuple[int, int, float]  # update, env_steps, mean_return
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is. `before` was spent when this process took the run up."""
+    """How far a run is. `before` was spent when this process took the run up.
+
+    `pid` is the process that trains it, `moved` when its last update ended that is
+    known of; both times are seconds since 1970.
+    """
 
     name: str
     environment: str
@@ -50,6 +54,8 @@ class Progress:
     env_steps: int
     started: float
     curve: list[Row]
+    pid: int
+    moved: float
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,10 @@ class Reporter:
         self._write(self._before)
         return self
 
+    def restart(self) -> None:
+        """Another process, forked from the one that entered, trains the run."""
+        self._write(self._before)
+
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):
             self._temporary.unlink(missing_ok=True)
@@ -150,6 +160,8 @@ class Reporter:
             env_steps=self._curve.env_steps,
             started=self._started,
             curve=self._curve.rows,
+            pid=os.getpid(),
+            moved=time.time(),
         )
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ import safetensors.numpy
 import safetensors.torch
 
 from pgstudy.experiment import checkpoints, progress, provenance
+from pgstudy.experiment.isolation import Died, in_child
 from pgstudy.experiment.runs import (
     EPISODES,
     FILES,
@@ -66,15 +67,26 @@ def _train(store: Store, run: Run) -> bool:
     saved = checkpoints.read(run)
     unit = run.cell.specification.budget.unit
     spent = saved.snapshot["spent"][unit] if saved else 0
+    started, before = time.time(), saved.seconds if saved else 0.0
+    provenance.describe()  # once for all runs of the block
     with progress.Reporter(store, run, spent) as reporter:
-        return _train_from(saved, run, reporter)
+        try:
+            trained, word = in_child(lambda: _train_from(saved, run, reporter))
+        except Died as death:  # the environment took its process along
+            seconds = before + time.time() - started
+            trained, word = False, _fail(run, death, _made(started, seconds))
+    if word:
+        print(word, file=sys.stderr)
+    return trained
 
 
 def _train_from(
     saved: checkpoints.Saved | None, run: Run, reporter: progress.Reporter
-) -> bool:
+) -> tuple[bool, str]:
+    """Train and save a run. Returns whether it is complete, and what to say of it."""
     keeper = checkpoints.Keeper(run, saved.seconds if saved else 0.0)
     started = time.time()
+    reporter.restart()
 
     def after_update(trainer: Trainer) -> None:
         keeper(trainer)
@@ -83,15 +95,23 @@ def _train_from(
     try:
         state = saved.snapshot if saved else None
         training = train(run.cell.specification, run.seed, state, after_update)
-    except Exception as error:  # an environment may raise anything
-        save_failure(run, error, _made(started, keeper.seconds()))
-        print(f"failed: {run.name}: {error}", file=sys.stderr)
-        return False
+    except BaseException as error:  # an environment may raise anything, to SystemExit
+        return False, _fail(run, error, _made(started, keeper.seconds()))
     save(run, training, _made(started, keeper.seconds(), resumed=saved is not None))
     checkpoints.remove(run)
-    if training.status != "finished":
-        print(_early_end(run, training), file=sys.stderr)
-    return True
+    return True, "" if training.status == "finished" else _early_end(run, training)
+
+
+def _fail(run: Run, error: BaseException, made: Mapping[str, Any]) -> str:
+    """Keep a failed run. Returns the word of it."""
+    save_failure(run, error, made)
+    return f"failed: {run.name}: {_reason(error)}"
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, Exception):
+        return str(error) or type(error).__name__
+    return f"the environment raised {type(error).__name__}: {error}"
 
 
 def _clear(store: Store, run: Run) -> None:
@@ -155,10 +175,10 @@ def save(run: Run, training: Training, made: Mapping[str, Any]) -> None:
     run.write_record(_identity(run) | summary | dict(made))
 
 
-def save_failure(run: Run, error: Exception, made: Mapping[str, Any]) -> None:
+def save_failure(run: Run, error: BaseException, made: Mapping[str, Any]) -> None:
     """Keep a run that raised, with the reason; it will be tried again."""
     text = "".join(traceback.format_exception(error))
-    failure = {"status": "failed", "reason": str(error), "traceback": text}
+    failure = {"status": "failed", "reason": _reason(error), "traceback": text}
     run.write_record(_identity(run) | failure | dict(made))
 
 

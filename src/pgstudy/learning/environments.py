@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import importlib
@@ -50,7 +51,11 @@ def load_module(name: str) -> None:
         sys.path.append(os.getcwd())
     before = dict(gymnasium.registry)
     try:
-        importlib.import_module(name)
+        with contextlib.chdir(os.getcwd()):  # back, wherever the module goes
+            importlib.import_module(name)
+    except SystemExit:
+        reason = f"module {name} ends the process when it is imported"
+        raise UnusableEnvironment(reason) from None
     except Exception as error:  # whatever a user's module raises
         reason = f"module {name} can't be imported: {type(error).__name__}: {error}"
         raise UnusableEnvironment(reason) from error
@@ -110,7 +115,7 @@ def check(specification: EnvironmentSpecification) -> Layout:
             make_envpool(specification, [0]).close()
     except UnusableEnvironment:
         raise
-    except Exception as error:  # whatever a third-party constructor raises
+    except (Exception, SystemExit) as error:  # whatever a constructor raises
         reason = f"{type(error).__name__}: {error}"
         raise UnusableEnvironment(f"it can't be made: {reason}") from None
     try:
