@@ -118,7 +118,8 @@ class Reporter:
     def __init__(self, store: Store, run: Run, before: int) -> None:
         self._run, self._before = run, before
         key = run.cell.key(run.seed)
-        self._path = store.results / FOLDER / f"{key}.json"
+        # absolute: an environment may change the working folder
+        self._path = (store.results / FOLDER / f"{key}.json").absolute()
         self._temporary = self._path.with_name(f".{key}")
         self._started = time.time()
         self._curve = Curve()

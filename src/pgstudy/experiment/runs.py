@@ -97,10 +97,6 @@ class Store:
 
     results: Path
 
-    def __post_init__(self) -> None:
-        """An environment may change the working folder."""
-        object.__setattr__(self, "results", self.results.absolute())
-
     def run(self, cell: Cell, seed: int) -> Run:
         """The run of a cell with a seed, made or not."""
         return Run(cell, seed, self.results / places.RUNS / cell.run_folder(seed))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,7 @@ def _train_from(
     saved: checkpoints.Saved | None, run: Run, reporter: progress.Reporter
 ) -> tuple[bool, str]:
     """Train and save a run. Returns whether it is complete, and what to say of it."""
+    run = replace(run, folder=run.folder.absolute())
     keeper = checkpoints.Keeper(run, saved.seconds if saved else 0.0)
     started = time.time()
     reporter.restart()
@@ -94,7 +97,8 @@ def _train_from(
 
     try:
         state = saved.snapshot if saved else None
-        training = train(run.cell.specification, run.seed, state, after_update)
+        with contextlib.chdir(os.getcwd()):  # back, wherever an environment goes
+            training = train(run.cell.specification, run.seed, state, after_update)
     except BaseException as error:  # an environment may raise anything, to SystemExit
         return False, _fail(run, error, _made(started, keeper.seconds()))
     save(run, training, _made(started, keeper.seconds(), resumed=saved is not None))
