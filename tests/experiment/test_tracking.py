@@ -131,9 +131,10 @@ def test_a_deleted_experiment_is_restored_by_the_line_that_is_printed(
     store, tmp_path, monkeypatch, address
 ):
     """Copied into a shell in another folder, as it stands."""
-    results, study, runs = store
+    results, study, _ = store
     place = tmp_path / "it's the place"
     results = results.rename(place)
+    runs = Store(results).every_run(study)
     if address == "of the variable":
         uri = f"sqlite:///{tmp_path / 'another.db'}"
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
