@@ -18,6 +18,8 @@ from pgstudy.experiment import live, progress
 from tests.conftest import ROOT
 from tests.workflow.test_workflow import Project
 
+pytestmark = pytest.mark.serial
+
 MODULE = '''
 import ctypes
 import multiprocessing
