@@ -175,3 +175,86 @@ def test_doctor_compares_this_machine_with_the_one_of_the_runs(tmp_path):
     assert code == 0
     assert "smoke: 2 of 12 runs are here, current and sound" in text
     assert "made on a machine like this one" in text
+
+
+@pytest.mark.parametrize("content", ["study: &x [*x]", "study: 5", "[" * 999])
+def test_run_says_what_is_wrong_before_snakemake_starts(tmp_path, content):
+    """Which would hang or show a traceback at some of these."""
+    (tmp_path / "c.yaml").write_text(content)
+    code, text = pgstudy("run", "c.yaml", cwd=tmp_path)
+    assert code == 1
+    assert "fault" in text
+    assert "Traceback" not in text
+    assert [p.name for p in tmp_path.iterdir()] == ["c.yaml"]
+
+
+def test_run_calls_snakemake_by_a_line_that_works_by_hand(tmp_path):
+    """With a target, which no --configfile swallows, and options after --."""
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(SMOKE))
+    words = ("run", "c.yaml", "partial_report", "--cores", "1", "--", "-n")
+    code, text = pgstudy(*words, cwd=tmp_path)
+    assert code == 0, text
+    assert "rule partial_report:" in text
+    start = "snakemake partial_report -n --cores 1 --snakefile "
+    (line,) = [line for line in text.splitlines() if line.startswith(start)]
+    assert line.endswith(" --configfile c.yaml")
+    again = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True)
+    assert again.returncode == 0
+    assert b"rule partial_report:" in again.stdout + again.stderr
+
+
+def test_run_ends_as_snakemake_does(tmp_path):
+    """Its exit code, and its signals: it is one process."""
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(SMOKE))
+    assert pgstudy("run", "c.yaml", "no_such_target", cwd=tmp_path)[0] == 1
+    command = [sys.executable, "-m", "pgstudy", "run", "c.yaml"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
+    for line in process.stderr:
+        if b"Building DAG" in line:
+            break
+    process.terminate()
+    process.communicate()
+    assert process.returncode not in (None, 0)
+    assert not (tmp_path / "results" / "smoke" / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ui", "--port", "99999"),
+        ("tracked", "nowhere.json"),
+        ("runs", "prune", "--config", "nowhere.yaml"),
+        ("plan", "{"),
+        ("plan", "[]"),
+        ("train", "{"),
+        ("train", "{}"),
+        ("choose", "nowhere.json", "out.json"),
+        ("run", "nowhere.yaml"),
+        ("check", "."),
+    ],
+)
+def test_a_slip_at_the_keyboard_is_a_message(tmp_path, words):
+    """For every command that takes a file, a number or JSON."""
+    code, text = pgstudy(*words, cwd=tmp_path)
+    assert code in (1, 2)
+    assert "Traceback" not in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_gets_all_and_the_terminal_what_pgstudy_says(tmp_path):
+    """By the command that all rules use, whose readers may be gone."""
+    config = tmp_path / "c.yaml"
+    config.write_text(yaml.safe_dump(SMOKE | {"seeds": 0}))
+    log = tmp_path / "logs" / "check.log"
+    code, text = pgstudy("--log", log, "check", config)
+    assert code == 1
+    assert "seeds" in text
+    assert log.read_text() == text
+    code = "import sys; sys.argv[1:] = ['--log', 'l', 'check', 'c.yaml'];"
+    code += "from pgstudy.cli import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.PIPE
+    )
+    process.stderr.close()
+    assert process.wait() == 1
+    assert "seeds" in (tmp_path / "l").read_text()

@@ -4,11 +4,11 @@ from datetime import date
 
 import pytest
 
+from pgstudy.experiment import yaml_files
 from pgstudy.experiment.config import (
     ConfigError,
     canonical_json,
     normalise,
-    repeated_keys,
     schema,
 )
 from pgstudy.experiment.loading import load_study
@@ -103,7 +103,7 @@ def nested(config, path, value):
         (
             ["environments", 0, "optimizer", "learning_rate"],
             [0.1, "1e-1"],
-            ["step size 0.1", "same runs"],
+            ["learning_rate: 0.1 is listed more than once"],
         ),
         (["environments", 0, "optimizer", "learning_rate"], "9^999", ["'9^999'"]),
         (
@@ -210,9 +210,9 @@ def test_a_key_given_twice_is_a_fault(tmp_path):
     """YAML takes the later one without a word."""
     file = tmp_path / "twice.yaml"
     file.write_text("seeds: 2\nenvironments:\n  - {id: a-v0, id: b-v0}\nseeds: 3\n")
-    faults = repeated_keys(file)
+    _, faults = yaml_files.read(file)
     assert faults == [
-        "twice.yaml, line 3: 'id' is there twice",
+        "twice.yaml, line 3: environments[0]: 'id' is there twice",
         "twice.yaml, line 4: 'seeds' is there twice",
     ]
     with pytest.raises(ConfigError, match="line 4: 'seeds' is there twice"):

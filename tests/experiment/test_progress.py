@@ -156,7 +156,7 @@ def made_up(run, **changes):
     cell = run.cell
     state = progress.Progress(
         run.name, cell.environment, cell.estimator, cell.n, run.seed,
-        cell.key(run.seed), "env_steps", 350_000, 0, 0, 0, 0.0, [],
+        cell.key(run.seed), "env_steps", 350_000, 0, 0, 0, 0.0, [], 7, time.time(),
     )  # fmt: skip
     path = run.folder.parents[4] / "progress" / f"{state.key}.json"
     path.write_text(json.dumps(vars(state) | changes))
@@ -186,6 +186,27 @@ def test_the_whole_counts_runs_budgets_and_time(tmp_path):
     watch.look()
     assert "1 of 3 runs, 1 failed, 83% of the budgets" in watch.whole()
     assert not watch.is_over()
+
+
+def test_a_run_that_has_not_moved_for_minutes_is_named(tmp_path, monkeypatch):
+    """In each line of it, and once in a line of its own."""
+    store = Store(tmp_path)
+    runs = store.runs(next(load_study(CONFIG).blocks()))[:2]
+    progress.write_plan(store, "watched", runs)
+    made_up(runs[0], spent=35_000, moved=time.time() - 420)
+    made_up(runs[1], spent=35_000)
+    watch = live.Watch(tmp_path, progress.read_plan(tmp_path))
+    watch.look()
+    word = "no update for 7 min (process 7)"
+    assert live.newly_stalled(watch) == [f"{runs[0].name}: {word}"]
+    assert live.newly_stalled(watch) == []
+    ((one, *_), two, _) = (line.split("; ")[::-1] for line in live.lines(tmp_path))
+    assert one == word
+    assert "no update" not in two[0]
+    monkeypatch.setenv(live.STALLED, "500")
+    assert "no update" not in "".join(live.lines(tmp_path))
+    monkeypatch.setenv(live.STALLED, "soon")
+    assert word in live.lines(tmp_path)[0]
 
 
 @pytest.mark.parametrize(

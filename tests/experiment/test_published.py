@@ -21,6 +21,12 @@ def figure():
     return copy.deepcopy(FIGURE)
 
 
+@pytest.fixture(autouse=True)
+def working_folder(tmp_path, monkeypatch):
+    """Files of one's own lie below the folder that a study is run in."""
+    monkeypatch.chdir(tmp_path)
+
+
 def load(tmp_path, *tables, **changes):
     """The study of the book with just these tables."""
     files = []
@@ -179,3 +185,20 @@ def test_a_file_that_is_no_table_is_a_message(tmp_path):
     with pytest.raises(ConfigError, match="can't be read"):
         load_study(CONFIG | {"published": [str(tmp_path / "a.yaml")]})
     assert "not a table" in faults(tmp_path, ["a"])
+
+
+@pytest.mark.parametrize("how", ["up", "absolute", "a link"])
+def test_a_file_elsewhere_is_not_read(tmp_path, monkeypatch, how):
+    """What is in it would stand in messages."""
+    secret = tmp_path / "secret"
+    secret.write_text("password: correct horse")
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    (here / "link.yaml").symlink_to(secret)
+    names = {"up": "../secret", "absolute": str(secret), "a link": "link.yaml"}
+    with pytest.raises(ConfigError, match="not below the folder") as caught:
+        load_study(CONFIG | {"published": [names[how]]})
+    assert "horse" not in str(caught.value)
+    with pytest.raises(ConfigError, match="published"):
+        load_study(CONFIG | {"published": ["../../.."]})

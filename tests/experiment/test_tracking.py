@@ -126,14 +126,27 @@ def test_a_run_no_longer_asked_for_is_not_current(store):
     assert len(entries(results, study, "tags.current = 'true'")[1]) == 4
 
 
-def test_a_deleted_experiment_is_one_clear_message(store):
-    """With the way out."""
-    results, study, runs = store
+@pytest.mark.parametrize("address", ["the store's own", "of the variable"])
+def test_a_deleted_experiment_is_restored_by_the_line_that_is_printed(
+    store, tmp_path, monkeypatch, address
+):
+    """Copied into a shell in another folder, as it stands."""
+    results, study, _ = store
+    place = tmp_path / "it's the place"
+    results = results.rename(place)
+    runs = Store(results).every_run(study)
+    if address == "of the variable":
+        uri = f"sqlite:///{tmp_path / 'another.db'}"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     tracking.sync(results, study, runs[:1])
     client, found = entries(results, study)
     client.delete_experiment(found[0].info.experiment_id)
-    with pytest.raises(tracking.TrackingError, match="mlflow experiments restore"):
+    with pytest.raises(tracking.TrackingError, match="was deleted") as caught:
         tracking.sync(results, study, runs)
+    _, line = str(caught.value).split("\n")
+    assert "another.db" not in line
+    subprocess.run(line, shell=True, check=True, cwd="/")
+    assert tracking.sync(results, study, runs).uploaded == 3
 
 
 def test_a_dead_server_is_a_message_within_seconds(store, monkeypatch):

@@ -1,9 +1,11 @@
 """Kills, full disks and calls at once, for real; one plain line goes on from each."""
 
+import contextlib
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pgstudy.experiment.progress import birth
 from tests.conftest import ROOT
 from tests.experiment.test_checkpoints import interruptible
 
@@ -42,11 +45,11 @@ class Clone:
             shutil.copytree(ROOT / name, folder / name)
         (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
 
-    def start(self, **environment):
+    def start(self, *targets, **environment):
         """`snakemake --cores 2` in a process group of its own."""
         variables = {k: v for k, v in os.environ.items() if "MLFLOW" not in k}
         return subprocess.Popen(
-            ["snakemake", "--cores", "2", "--configfile", "study.yaml"],
+            ["snakemake", *targets, "--cores", "2", "--configfile", "study.yaml"],
             cwd=self.folder,
             env=variables | {"PGSTUDY_CHECKPOINT_SECONDS": "0.1"} | environment,
             stdout=subprocess.PIPE,
@@ -184,6 +187,56 @@ def test_a_dead_mlflow_server_leaves_training_untouched(clone, whole):
     assert clone.digests() == whole
     assert (clone.results / "crash" / "report.html").is_file()
     assert_goes_on(clone, whole)
+
+
+def processes(folder, word):
+    """Those in this folder with this word on their command line."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (place / "cmdline").read_text().split("\0")
+            if word in words and (place / "cwd").readlink() == folder:
+                found.append(int(place.name))
+    return found
+
+
+def test_a_killed_check_of_mlflow_does_not_end_the_call(clone, whole):
+    """The server takes connections and never answers; all is trained all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        process = clone.start("results/crash/tables/runs.csv", MLFLOW_TRACKING_URI=uri)
+        while not (checks := processes(clone.folder, "check-tracking")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        os.kill(checks[0], signal.SIGKILL)
+        text = process.communicate()[0]
+    assert process.returncode == 0, text
+    assert "uploaded to MLflow was not found out (exit code -9)" in text
+    assert clone.digests() == whole
+
+
+def test_a_killed_training_process_leaves_its_child_nothing_to_do(clone, whole):
+    """The process that trains ends with the one that started it, at once."""
+    process = clone.start()
+    clone.wait_for_training()
+    parents = [p for p in processes(clone.folder, "train") if children(p)]
+    trained = [child for parent in parents for child in children(parent)]
+    assert trained
+    for parent in parents:
+        os.kill(parent, signal.SIGKILL)
+    time.sleep(1)
+    assert [child for child in trained if birth(child)] == []
+    process.communicate()
+    assert process.returncode != 0
+    assert_goes_on(clone, whole)
+
+
+def children(pid):
+    """The processes that a process started and that live."""
+    try:
+        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
 
 
 def test_damaged_files_are_found_set_aside_and_trained_again(clone, whole):

@@ -26,7 +26,7 @@ rule plan:
             f"--chosen={input.chosen}" if input.chosen else []
         ),
     shell:
-        "pgstudy plan {params.config:q} {params.chosen:q} 2>&1 | tee {log:q}"
+        "pgstudy --log {log:q} plan {params.config:q} {params.chosen:q}"
 
 
 checkpoint choose:
@@ -40,7 +40,7 @@ checkpoint choose:
     params:
         code=code_digest("analysis/tuning.py", "analysis/tables.py"),
     shell:
-        "pgstudy choose {input.study:q} {output:q} 2>&1 | tee {log:q}"
+        "pgstudy --log {log:q} choose {input.study:q} {output:q}"
 
 
 rule tables:
@@ -72,7 +72,7 @@ rule tables:
             "analysis/comparisons.py",
         ),
     shell:
-        "pgstudy tables {input.study:q} 2>&1 | tee {log:q}"
+        "pgstudy --log {log:q} tables {input.study:q}"
 
 
 rule gradients:
@@ -95,7 +95,7 @@ rule gradients:
             "analysis/intervals.py",
         ),
     shell:
-        "pgstudy gradients {input.study:q} {params.environment:q} 2>&1 | tee {log:q}"
+        "pgstudy --log {log:q} gradients {input.study:q} {params.environment:q}"
 
 
 rule figures:
@@ -132,4 +132,4 @@ rule figures:
             "analysis/names.py",
         ),
     shell:
-        "pgstudy figures {input.study:q} 2>&1 | tee {log:q}"
+        "pgstudy --log {log:q} figures {input.study:q}"

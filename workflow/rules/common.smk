@@ -8,10 +8,10 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from pgstudy.analysis.names import figure_names, paper_names
-from pgstudy.experiment import places, planning
-from pgstudy.experiment.live import start_following
+from pgstudy.experiment import places, planning, yaml_files
+from pgstudy.experiment.live import check_tracking, start_following
 from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.config import ConfigError, canonical_json, repeated_keys
+from pgstudy.experiment.config import ConfigError, canonical_json
 from pgstudy.experiment.published_files import find
 from pgstudy.experiment.provenance import code_digest
 from pgstudy.experiment.runs import Store
@@ -22,7 +22,7 @@ STORE = Store(Path("results"))
 FILES = workflow.overwrite_configfiles or [f"{workflow.basedir}/config/config.yaml"]
 
 try:
-    repeated = [fault for file in FILES for fault in repeated_keys(Path(file))]
+    repeated = [fault for file in FILES for fault in yaml_files.read(Path(file))[1]]
     STUDY = load_study(config, repeated)
 except ConfigError as error:
     raise WorkflowError(str(error))
@@ -110,7 +110,7 @@ onstart:
     missing = {run.folder for runs in found().missing.values() for run in runs}
     runs = [run for block in blocks for run in STORE.runs(block)]
     if to_train := [run for run in runs if run.folder in missing]:
-        shell(f"pgstudy check-tracking {STUDY.name}")
+        check_tracking(STUDY.name)
         start_following(STORE, STUDY.name, to_train)
 
 

@@ -14,7 +14,7 @@ rule compare:
             "analysis/acceptance.py", "analysis/exact.py", "analysis/intervals.py"
         ),
     shell:
-        "pgstudy compare {input.study:q} 2>&1 | tee {log:q}"
+        "pgstudy --log {log:q} compare {input.study:q}"
 
 
 # It fails after the report, which can so show what failed.
@@ -28,7 +28,7 @@ rule accept:
     log:
         "results/logs/{study}/accept.log",
     shell:
-        "pgstudy accept {input.study:q} 2>&1 | tee {log:q}"
+        "pgstudy --log {log:q} accept {input.study:q}"
 
 
 rule paper:
@@ -53,4 +53,4 @@ rule paper:
             "analysis/numbers.py",
         ),
     shell:
-        "pgstudy paper {input.study:q} 2>&1 | tee {log:q}"
+        "pgstudy --log {log:q} paper {input.study:q}"

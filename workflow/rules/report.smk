@@ -20,7 +20,7 @@ rule claims:
             "analysis/intervals.py",
         ),
     shell:
-        "pgstudy claims {input.study:q} 2>&1 | tee {log:q}"
+        "pgstudy --log {log:q} claims {input.study:q}"
 
 
 rule films:
@@ -34,7 +34,7 @@ rule films:
     params:
         code=code_digest("analysis/films.py", "analysis/paint.py"),
     shell:
-        "pgstudy films {input.study:q} 2>&1 | tee {log:q}"
+        "pgstudy --log {log:q} films {input.study:q}"
 
 
 rule report:
@@ -70,7 +70,7 @@ rule report:
             "analysis/templates",
         ),
     shell:
-        "pgstudy report {input.study:q} 2>&1 | tee {log:q}"
+        "pgstudy --log {log:q} report {input.study:q}"
 
 
 rule partial_report:
@@ -79,4 +79,4 @@ rule partial_report:
     log:
         f"results/logs/{STUDY.name}/partial_report.log",
     shell:
-        "pgstudy partial-report {input.study:q} 2>&1 | tee {log:q}"
+        "pgstudy --log {log:q} partial-report {input.study:q}"

@@ -19,7 +19,7 @@ rule track:
         uri=without_credentials(TRACKING_URI),
         code=code_digest("experiment/tracking.py", "experiment/mlflow_entities.py"),
     shell:
-        "pgstudy track --later {input.study:q} 2>&1 | tee {log:q}"
+        "pgstudy --log {log:q} track --later {input.study:q}"
 
 
 # It fails after the report, which does without links into MLflow then.
@@ -32,4 +32,4 @@ rule tracked:
     log:
         "results/logs/{study}/tracked.log",
     shell:
-        "pgstudy tracked {input.receipt:q} 2>&1 | tee {log:q}"
+        "pgstudy --log {log:q} tracked {input.receipt:q}"

@@ -10,4 +10,4 @@ rule train:
     params:
         block=lambda wildcards: BLOCKS[wildcards.block].to_json(),
     shell:
-        "pgstudy train {params.block:q} 2>&1 | tee {log:q}"
+        "pgstudy --log {log:q} train {params.block:q}"

@@ -10,7 +10,7 @@ rule verify:
     log:
         f"results/logs/{STUDY.name}/verify.log",
     shell:
-        "pgstudy verify {input.study:q} 2>&1 | tee {log:q}"
+        "pgstudy --log {log:q} verify {input.study:q}"
 
 
 rule capsule:
@@ -22,4 +22,4 @@ rule capsule:
     log:
         f"results/logs/{STUDY.name}/capsule.log",
     shell:
-        "pgstudy capsule pack {input.study:q} 2>&1 | tee {log:q}"
+        "pgstudy --log {log:q} capsule pack {input.study:q}"

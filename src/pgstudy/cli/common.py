@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pgstudy.experiment import logs
 from pgstudy.experiment.config import ConfigError
 from pgstudy.experiment.digests import changed
 from pgstudy.experiment.loading import NotAStudyFile, read_study
@@ -24,6 +25,16 @@ app = typer.Typer(
 RESULTS = Path("results")
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 StudyFile = Annotated[Path, typer.Argument(help="results/<study>/study.json")]
+
+
+@app.callback()
+def _options(
+    log: Annotated[
+        Path | None, typer.Option(help="a file that all that is said goes to, too")
+    ] = None,
+) -> None:
+    if log is not None:
+        logs.tee(log)
 
 
 class UserError(RuntimeError):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from pgstudy.cli.common import (
     RESULTS,
@@ -19,9 +18,9 @@ from pgstudy.cli.common import (
     opened,
 )
 from pgstudy.experiment import mirror, user_code
-from pgstudy.experiment.config import repeated_keys, schema
+from pgstudy.experiment.config import schema
 from pgstudy.experiment.digests import recording
-from pgstudy.experiment.loading import load_study
+from pgstudy.experiment.loading import load_study, read_config
 from pgstudy.experiment.runs import Store, write_json
 from pgstudy.experiment.settings import settings_table
 from pgstudy.experiment.study import Block, rivals
@@ -30,14 +29,7 @@ from pgstudy.experiment.study import Block, rivals
 @app.command()
 def check(config: Annotated[Path, typer.Argument(help="a config file")]) -> None:
     """Check a config file and say what it asks for, without running anything."""
-    try:
-        raw = yaml.safe_load(config.read_text(encoding="utf-8"))
-        repeated = repeated_keys(config)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{config} can't be read: {error}") from None
-    if not isinstance(raw, dict):
-        raise UserError(f"{config} holds no keys and values")
-    study = load_study(raw, repeated)
+    study = read_config(config)
     cells, tuning = study.cells, study.tune_seeds
     runs = f"{len(cells) * len(study.seeds)} runs"
     if tuning:
@@ -66,7 +58,7 @@ def plan(
     results: Path = RESULTS,
 ) -> None:
     """Write results/<study>/study.json, which the commands after training read."""
-    study = load_study(json.loads(config))
+    study = load_study(_table(config))
     data = {
         "config": study.config,
         "left_out": [vars(c) for c in study.left_out],
@@ -76,6 +68,17 @@ def plan(
         data["chosen"] = json.loads(chosen.read_text(encoding="utf-8"))["chosen"]
     with recording(results / study.name, "plan"):
         write_json(results / study.name / "study.json", data)
+
+
+def _table(text: str) -> dict[str, Any]:
+    """What the workflow's rules hand on as JSON. Errors: UserError."""
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise UserError(f"that is no JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise UserError("that is no table in JSON")
+    return data
 
 
 @app.command()
@@ -95,7 +98,10 @@ def train(
     results: Path = RESULTS,
 ) -> None:
     """Train the runs of a block that are not complete, then write its manifest."""
-    store, wanted = Store(results), Block.from_dict(json.loads(block))
+    try:
+        store, wanted = Store(results), Block.from_dict(_table(block))
+    except (KeyError, TypeError) as error:
+        raise UserError(f"that is no block of runs: {error!r}") from None
     if store.missing(wanted):
         from pgstudy.experiment.training import train_block  # imports torch
 
@@ -144,7 +150,9 @@ def _write_receipt(folder: Path, data: dict[str, Any]) -> None:
 
 @app.command()
 def tracked(
-    receipt: Annotated[Path, typer.Argument(help="results/<study>/tracked.json")],
+    receipt: Annotated[
+        Path, typer.Argument(help="results/<study>/tracked.json", exists=True)
+    ],
 ) -> None:
     """Fail if the last `track` could not upload the runs, and say why."""
     if trouble := mirror.trouble(receipt):
@@ -179,7 +187,10 @@ def progress(
 
 
 @app.command()
-def ui(results: Path = RESULTS, port: int = 5000) -> None:
+def ui(
+    results: Path = RESULTS,
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 5000,
+) -> None:
     """Serve MLflow on loopback until interrupted, and print the link to open."""
     from pgstudy.experiment import server  # imports mlflow
 

@@ -75,7 +75,8 @@ def doctor(study_file: StudyFile) -> None:
 @runs_app.command()
 def prune(
     config: Annotated[
-        list[Path] | None, typer.Option(help="also keep what this file asks for")
+        list[Path] | None,
+        typer.Option(help="also keep what this file asks for", exists=True),
     ] = None,
     results: Path = RESULTS,
     yes: Annotated[bool, typer.Option("--yes", help="remove them")] = False,

@@ -22,6 +22,7 @@ SCHEMA_FILE = ROOT / "workflow" / "schemas" / "config.schema.yaml"
 TEXT_KEYS = {"study", "register", "id", "name", "baseline", "schedule", "published"}
 TEXT_KEYS |= {"source", "item", "note", "why", "label", "estimator", "environment"}
 MAX_CHARACTERS = 100_000  # the config travels to jobs on one command line
+QUOTED = 60
 NUMBER = re.compile(r"(?=.{1,40}$)[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 POWER = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\^(-?\d{1,3})")
 EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d{1,3}")
@@ -42,29 +43,6 @@ def schema() -> dict[str, Any]:
     """The schema that describes every setting."""
     data: dict[str, Any] = yaml.safe_load(SCHEMA_FILE.read_text(encoding="utf-8"))
     return data
-
-
-def repeated_keys(path: Path) -> list[str]:
-    """Keys that a YAML file gives twice in one table; the later one would win unseen.
-
-    Errors: OSError, UnicodeDecodeError, yaml.YAMLError.
-    """
-    faults, nodes = [], [yaml.compose(path.read_text(encoding="utf-8"))]
-    while nodes:
-        node = nodes.pop()
-        if isinstance(node, yaml.SequenceNode):
-            nodes += node.value
-        elif isinstance(node, yaml.MappingNode):
-            nodes += [value for _, value in node.value]
-            seen: set[str] = set()
-            for key, _ in node.value:
-                if key.value in seen:
-                    line = key.start_mark.line + 1
-                    faults.append(
-                        f"{path.name}, line {line}: '{key.value}' is there twice"
-                    )
-                seen.add(str(key.value))
-    return sorted(faults)
 
 
 def canonical_json(data: object) -> str:
@@ -113,7 +91,7 @@ def examine(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], lis
     sound, faults = dict(config), []
     odd = list(_odd_values(config))
     for path, fault in odd:
-        faults.append(f"{_where(path)}: {fault}")
+        faults.append(f"{where(path)}: {fault}")
         _leave_out(sound, path)
     for error in _errors(config, schema()):
         faults += _messages(error)
@@ -126,7 +104,7 @@ def examine(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], lis
 
 def faults_of_form(data: Any, rules: Mapping[str, Any]) -> list[str]:
     """What a JSON schema has against the data, a readable line per fault."""
-    odd = [f"{_where(path)}: {fault}" for path, fault in _odd_values(data)]
+    odd = [f"{where(path)}: {fault}" for path, fault in _odd_values(data)]
     return odd + [line for error in _errors(data, rules) for line in _messages(error)]
 
 
@@ -163,42 +141,47 @@ def _odd_values(
         yield list(path), f"YAML reads {value} as text; write {float(value)}"
     elif not isinstance(value, str | int | float | None):
         kind = type(value).__name__
-        yield list(path), f"{value} is a {kind}, not a number, text, list or table"
+        yield (
+            list(path),
+            f"{short(str(value))} is a {kind}, not a number, text, list or table",
+        )
 
 
-def _where(path: Iterable[str | int]) -> str:
+def where(path: Iterable[str | int]) -> str:
+    """How messages name a place in a config: environments[0].kwargs."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+        text += f"[{part}]" if isinstance(part, int) else f".{short(part)}"
     return text.lstrip(".") or "the config"
 
 
 def _messages(error: jsonschema.ValidationError) -> list[str]:
     """One readable line per fault."""
-    where, rule = _where(error.absolute_path), _rule(error)
+    place, rule = where(error.absolute_path), _rule(error)
     value = cast(Any, error.instance)
     if error.validator == "additionalProperties":
         known = list(cast(Mapping[str, Any], error.schema)["properties"])
         unknown = [key for key in value if key not in known]
         return [
-            f"{where}: unknown key '{key}'; {_suggest(key, known)}" for key in unknown
+            f"{place}: unknown key '{short(key)}'; {_suggest(key, known)}"
+            for key in unknown
         ]
     if error.validator == "required":
         missing = [key for key in rule if key not in value]
-        return [f"{where}: the key '{key}' is missing" for key in missing]
-    return [f"{where}: {_phrase(error, where)}"]
+        return [f"{place}: the key '{key}' is missing" for key in missing]
+    return [f"{place}: {_phrase(error, place)}"]
 
 
 def _rule(error: jsonschema.ValidationError) -> Any:
     return error.validator_value
 
 
-def _phrase(error: jsonschema.ValidationError, where: str) -> str:
+def _phrase(error: jsonschema.ValidationError, place: str) -> str:
     shown, limit = _show(error.instance), _rule(error)
     match error.validator:
         case "type":
             cure = "; write seeds=5 for a count, seeds='[0,1]' for a list"
-            return f"{shown} is not {_types(limit)}{cure if where == 'seeds' else ''}"
+            return f"{shown} is not {_types(limit)}{cure if place == 'seeds' else ''}"
         case "minimum":
             return f"{shown} is too small; the least is {limit}"
         case "exclusiveMinimum":
@@ -207,6 +190,8 @@ def _phrase(error: jsonschema.ValidationError, where: str) -> str:
             return f"{shown} is too large; it must be below {limit}"
         case "maximum":
             return f"{shown} is too large; the most is {limit}"
+        case "maxLength":
+            return f"{shown} is too long; the most is {limit} characters"
         case "minItems" | "minProperties":
             return "it is empty; give at least one entry"
         case "enum":
@@ -215,11 +200,18 @@ def _phrase(error: jsonschema.ValidationError, where: str) -> str:
         case "pattern":
             form = cast(Mapping[str, Any], error.schema).get("form")
             return f"{shown} is not {form or f'valid here (pattern {limit})'}"
-    return str(error.message)
+    return f"{shown}{error.message.removeprefix(repr(error.instance))[:200]}"
 
 
 def _show(value: Any) -> str:
-    return f"'{value}'" if isinstance(value, str) else json.dumps(value, default=str)
+    if isinstance(value, str):
+        return f"'{short(value)}'"
+    return short(json.dumps(value, default=str))
+
+
+def short(text: str, most: int = QUOTED) -> str:
+    """A value as messages quote it, cut after so many characters."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def _types(kinds: str | list[str]) -> str:

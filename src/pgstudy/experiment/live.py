@@ -25,9 +25,11 @@ from pgstudy.experiment.progress import (
 from pgstudy.experiment.runs import COMPLETE, RECORD, Run, Store
 
 SECONDS = "PGSTUDY_PROGRESS_SECONDS"
+STALLED = "PGSTUDY_STALLED_SECONDS"
 UNITS = {"env_steps": "environment steps"}
-BAR = 20
+BAR, CLEAR = 20, "\r\x1b[2K"
 POLL, REDRAW = 0.3, 1.0
+PATIENCE = 120.0  # with the check of MLflow, whose own bounds are shorter
 NOBODY = "no snakemake call trains here now"
 
 
@@ -39,6 +41,7 @@ class Watch:
     plan: Plan
     done: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
+    stalled: set[str] = field(default_factory=set)
     jobs: list[Progress] = field(default_factory=list)
     share: float = 0.0
     seconds_left: float | None = None
@@ -105,11 +108,15 @@ def duration(seconds: float | None) -> str:
     """Seconds that are left, as people say them."""
     if seconds is None:
         return "time left not known yet"
+    return f"about {amount_of_time(seconds)} left"
+
+
+def amount_of_time(seconds: float) -> str:
+    """Not to the second where nobody knows it."""
     minutes = round(seconds / 60)
     if seconds < 90:
-        return f"about {seconds:.0f} s left"
-    hours = f"{minutes // 60} h {minutes % 60} min"
-    return f"about {hours if minutes >= 90 else f'{minutes} min'} left"
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def job_line(job: Progress) -> str:
@@ -117,7 +124,19 @@ def job_line(job: Progress) -> str:
     unit = UNITS.get(job.unit, job.unit)
     steps = "" if job.unit == "env_steps" else f"; {job.env_steps:,} environment steps"
     spent = f"{job.spent:,} of {job.amount:,} {unit}"
-    return f"{job.name}: {spent} ({fraction(job):.0%}){steps}"
+    stall = f"; {said}" if (said := stalled(job)) else ""
+    return f"{job.name}: {spent} ({fraction(job):.0%}){steps}{stall}"
+
+
+def stalled(job: Progress) -> str:
+    """The word for a run that has not moved for some minutes; empty if it has.
+
+    A step of its environment may hang, or one update may take that long.
+    """
+    passed = time.time() - job.moved
+    if passed < seconds_of(STALLED, 300):
+        return ""
+    return f"no update for {amount_of_time(passed)} (process {job.pid})"
 
 
 def lines(results: Path) -> list[str]:
@@ -138,7 +157,7 @@ def follow(results: Path, out: TextIO) -> None:
         print(NOBODY)
         return
     watch, bar = Watch(results, plan), out.isatty()
-    pause = REDRAW if bar else interval()
+    pause = REDRAW if bar else seconds_of(SECONDS, 30)
     due = time.monotonic() + pause
     # whoever reads this may be gone, and the files with the folder
     with contextlib.suppress(OSError):
@@ -147,8 +166,10 @@ def follow(results: Path, out: TextIO) -> None:
             if time.monotonic() < due:
                 continue
             watch.look()
+            for word in newly_stalled(watch):
+                out.write(f"{CLEAR if bar else ''}{word}\n")
             if bar:
-                out.write(f"\r\x1b[2K{_bar(watch, out)}")
+                out.write(f"{CLEAR}{_bar(watch, out)}")
             if watch.is_over():
                 break
             if not bar:
@@ -159,17 +180,31 @@ def follow(results: Path, out: TextIO) -> None:
             out.write("\n")
 
 
-def interval() -> float:
-    """Seconds between two lines where there is no terminal: half a minute."""
+def seconds_of(variable: str, default: float) -> float:
+    """A time that an environment variable may set."""
     try:
-        return float(os.environ.get(SECONDS, "30"))
+        return float(os.environ.get(variable, default))
     except ValueError:
-        return 30.0
+        return default
 
 
 def _line(watch: Watch) -> str:
-    jobs = [f"{job.name} {fraction(job):.0%}" for job in watch.jobs]
-    return "; ".join([watch.whole(), *jobs])
+    return "; ".join([watch.whole(), *map(_short, watch.jobs)])
+
+
+def _short(job: Progress) -> str:
+    word = f" ({said})" if (said := stalled(job)) else ""
+    return f"{job.name} {fraction(job):.0%}{word}"
+
+
+def newly_stalled(watch: Watch) -> list[str]:
+    """A line for each run that stopped moving; each is said once."""
+    words = {
+        job.key: f"{job.name}: {stalled(job)}" for job in watch.jobs if stalled(job)
+    }
+    new = [word for key, word in words.items() if key not in watch.stalled]
+    watch.stalled = set(words)
+    return new
 
 
 def _bar(watch: Watch, out: TextIO) -> str:
@@ -195,6 +230,19 @@ def start_following(store: Store, study: str, runs: Iterable[Run]) -> None:
             close_fds=True,
         )
         atexit.register(_end, follower)
+
+
+def check_tracking(study: str) -> None:
+    """Say if a study's runs can't go to MLflow now; nothing here can fail the call."""
+    command = [sys.executable, "-m", "pgstudy", "check-tracking", study]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, timeout=PATIENCE)
+        ending = f"exit code {done.returncode}" if done.returncode else ""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        ending = str(error)
+    if ending:
+        word = "whether runs can be uploaded to MLflow was not found out"
+        print(f"training goes on, but {word} ({ending})", file=sys.stderr)
 
 
 def _end(follower: subprocess.Popen[bytes]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pgstudy.experiment import config as configs
-from pgstudy.experiment import user_code
+from pgstudy.experiment import user_code, yaml_files
 from pgstudy.experiment.config import ConfigError, canonical_json
 from pgstudy.experiment.faults import (
     general_faults,
@@ -28,6 +28,14 @@ from pgstudy.experiment.tuning import restricted
 from pgstudy.learning import environments
 from pgstudy.learning.spaces import Layout, UnusableEnvironment
 from pgstudy.learning.specification import EnvironmentSpecification
+
+
+def read_config(file: Path) -> Study:
+    """The study that a config file describes. Errors: ConfigError."""
+    data, repeated = yaml_files.read(file)
+    if not isinstance(data, dict):
+        raise ConfigError([f"{file} holds no keys and values"])
+    return load_study(data, repeated)
 
 
 def load_study(

@@ -35,7 +35,11 @@ Row = tuple[int, int, float]  # update, env_steps, mean_return
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is. `before` was spent when this process took the run up."""
+    """How far a run is. `before` was spent when this process took the run up.
+
+    `pid` is the process that trains it, `moved` when its last update ended that is
+    known of; both times are seconds since 1970.
+    """
 
     name: str
     environment: str
@@ -50,6 +54,8 @@ class Progress:
     env_steps: int
     started: float
     curve: list[Row]
+    pid: int
+    moved: float
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,8 @@ class Reporter:
     def __init__(self, store: Store, run: Run, before: int) -> None:
         self._run, self._before = run, before
         key = run.cell.key(run.seed)
-        self._path = store.results / FOLDER / f"{key}.json"
+        # absolute: an environment may change the working folder
+        self._path = (store.results / FOLDER / f"{key}.json").absolute()
         self._temporary = self._path.with_name(f".{key}")
         self._started = time.time()
         self._curve = Curve()
@@ -121,6 +128,10 @@ class Reporter:
     def __enter__(self) -> Self:
         self._write(self._before)
         return self
+
+    def restart(self) -> None:
+        """Another process, forked from the one that entered, trains the run."""
+        self._write(self._before)
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):
@@ -150,6 +161,8 @@ class Reporter:
             env_steps=self._curve.env_steps,
             started=self._started,
             curve=self._curve.rows,
+            pid=os.getpid(),
+            moved=time.time(),
         )
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)

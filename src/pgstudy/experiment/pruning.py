@@ -13,10 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pgstudy.experiment import config as configs
-from pgstudy.experiment import places
+from pgstudy.experiment import places, yaml_files
 from pgstudy.experiment.config import ConfigError
 from pgstudy.experiment.loading import load_study, read_study
 from pgstudy.experiment.provenance import environment_identity
@@ -77,11 +75,11 @@ def wanted(files: Iterable[Path], store: Store) -> Wanted:
     """
     asked = Wanted(store)
     for file in files:
-        raw = _read(file, yaml.safe_load)
+        raw = _read_yaml(file)
         if isinstance(raw, dict) and "study" in raw:
             _add(asked, raw, file, lambda raw=raw: load_study(raw))
     for file in sorted(store.results.glob(f"*/{STUDY_FILE}")):
-        data = _read(file, json.loads)
+        data = _read_json(file)
         if not isinstance(data, dict) or not isinstance(data.get("config"), dict):
             raise Unreadable(f"{file} is not a study file")
         _add(asked, data["config"], file, lambda file=file: read_study(file))
@@ -99,10 +97,17 @@ def _add(asked: Wanted, raw: Mapping[str, Any], file: Path, load: Any) -> None:
         raise Unreadable(f"{file}: {error}") from None
 
 
-def _read(file: Path, parse: Any) -> Any:
+def _read_yaml(file: Path) -> Any:
     try:
-        return parse(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        return yaml_files.read(file)[0]
+    except ConfigError as error:
+        raise Unreadable(error.faults[0]) from None
+
+
+def _read_json(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise Unreadable(f"{file} can't be read: {error}") from None
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from pgstudy.experiment import config as configs
+from pgstudy.experiment import yaml_files
 from pgstudy.experiment.config import ConfigError
 from pgstudy.experiment.published import (
     EXACT,
@@ -38,9 +39,16 @@ def schema() -> dict[str, Any]:
 
 
 def find(name: str) -> Path:
-    """A file by its path below the working folder, or else below pgstudy's own."""
+    """A file by its path below the working folder, or else below pgstudy's own.
+
+    Errors: ConfigError, for one that lies elsewhere: what is in it would be quoted.
+    """
     here = Path(name)
-    return here if here.is_file() else configs.ROOT / name
+    file = here if here.is_file() else configs.ROOT / name
+    places = (Path.cwd(), configs.ROOT)
+    if not any(file.resolve().is_relative_to(place.resolve()) for place in places):
+        raise ConfigError(["it is not below the folder that the study is run in"])
+    return file
 
 
 def load_published(
@@ -57,7 +65,10 @@ def load_published(
             data = contents[name] if name in contents else _read(name)
             made.append(_published(name, data, cells))
         except ConfigError as error:
-            faults += [f"published: {name}: {fault}" for fault in error.faults]
+            faults += [
+                f"published: {configs.short(name, 300)}: {fault}"
+                for fault in error.faults
+            ]
     slugs = [published.slug for published in made]
     twice = sorted({slug for slug in slugs if slugs.count(slug) > 1})
     faults += [f"published: '{slug}' is there more than once" for slug in twice]
@@ -67,13 +78,13 @@ def load_published(
 def _read(name: str) -> Any:
     try:
         file = find(name)
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
-        faults = configs.repeated_keys(file)
-        data = configs.normalise(data)
-    except FileNotFoundError:
-        raise ConfigError(["there is no such file"]) from None
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        there = file.exists()
+    except (OSError, ValueError, RuntimeError) as error:  # no name of a file, a loop
         raise ConfigError([f"it can't be read: {error}"]) from None
+    if not there:
+        raise ConfigError(["there is no such file"])
+    data, faults = yaml_files.read(file)
+    data = configs.normalise(data)
     faults += configs.faults_of_form(data, schema())
     if faults:
         raise ConfigError(faults)

@@ -157,6 +157,9 @@ def _learning_rates(rate: Any, n: int) -> list[float]:
     if rate is None:
         raise ConfigError(["optimizer.learning_rate is not set"])
     if isinstance(rate, list):
+        if twice := [f"{one:g}" for i, one in enumerate(rate) if one in rate[:i]]:
+            fault = f"optimizer.learning_rate: {twice[0]} is listed more than once"
+            raise ConfigError([fault])
         return [float(one) for one in rate]
     if not isinstance(rate, dict):
         return [float(rate)]

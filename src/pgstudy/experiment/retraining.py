@@ -73,16 +73,18 @@ def _retrain(run: Run) -> Retrained:
     block = Block(run.cell, (run.seed,))
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pgstudy", "train", block.to_json()]
-        done = subprocess.run(
-            [*command, "--results", folder],
-            env=os.environ | {"OMP_NUM_THREADS": OTHER_THREADS},
-            capture_output=True,
-            text=True,
-        )
+        said = Path(folder) / "said"
+        with said.open("w") as file:  # no pipe: an environment may leave others behind
+            subprocess.run(
+                [*command, "--results", folder],
+                env=os.environ | {"OMP_NUM_THREADS": OTHER_THREADS},
+                stdout=file,
+                stderr=file,
+            )
         again = Store(Path(folder)).run(run.cell, run.seed)
         key = run.cell.key(run.seed)
         if not again.is_complete():
-            why = without_folders(done.stderr.strip())
+            why = without_folders(said.read_text("utf-8").strip())
             return Retrained(run.name, key, False, f"failed: {why}")
         return compare(run, again)
 

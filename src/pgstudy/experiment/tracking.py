@@ -7,6 +7,8 @@ second sync adds nothing; runs that the study no longer asks for stay, tagged
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -74,7 +76,7 @@ def trouble(results: Path, name: str) -> str | None:
     if not store_is_there(results):
         return None
     try:
-        _require_active(MlflowClient(tracking_uri(results)), name)
+        _require_active(MlflowClient(tracking_uri(results)), results, name)
     except TrackingError as error:
         return str(error)
     except (MlflowException, SQLAlchemyError) as error:
@@ -93,21 +95,29 @@ def _unusable(results: Path, error: Exception) -> str:
     return without_credentials(text)
 
 
-def _require_active(client: MlflowClient, name: str) -> Any:
+def _require_active(client: MlflowClient, results: Path, name: str) -> Any:
     """The experiment of this name, if there is one. Errors: TrackingError."""
     found = client.get_experiment_by_name(name)
     if found is not None and found.lifecycle_stage != "active":
         raise TrackingError(
-            f"the MLflow experiment '{name}' was deleted; restore it (mlflow "
-            f"experiments restore -x {found.experiment_id}) or give the study another "
-            "name"
+            f"the MLflow experiment '{name}' was deleted; give the study another name, "
+            f"or restore it:\n  {_restoring(results, found.experiment_id)}"
         )
     return found
 
 
+def _restoring(results: Path, experiment_id: str) -> str:
+    """The command line; MLflow reads its variable itself, if it is set."""
+    command = f"{shlex.quote(sys.executable)} -m mlflow experiments restore"
+    if mirror.own_store(results) is not None:
+        address = shlex.quote(tracking_uri(results))
+        command = f"MLFLOW_TRACKING_URI={address} {command}"
+    return f"{command} -x {experiment_id}"
+
+
 def experiment(client: MlflowClient, results: Path, name: str) -> str:
     """The id of the experiment of this name, made if need be. Errors: TrackingError."""
-    found = _require_active(client, name)
+    found = _require_active(client, results, name)
     if found is not None:
         return str(found.experiment_id)
     local = tracking_uri(results).startswith("sqlite:")
@@ -115,7 +125,9 @@ def experiment(client: MlflowClient, results: Path, name: str) -> str:
     try:
         return str(client.create_experiment(name, artifact_location=place))
     except (MlflowException, SQLAlchemyError):
-        found = _require_active(client, name)  # another client made it meanwhile
+        found = _require_active(
+            client, results, name
+        )  # another client made it meanwhile
         if found is None:
             raise
         return str(found.experiment_id)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import safetensors.torch
 
 from pgstudy.experiment import checkpoints, progress, provenance
 from pgstudy.experiment.addresses import without_folders
+from pgstudy.experiment.isolation import Died, in_child
 from pgstudy.experiment.runs import (
     EPISODES,
     FILES,
@@ -67,15 +70,27 @@ def _train(store: Store, run: Run) -> bool:
     saved = checkpoints.read(run)
     unit = run.cell.specification.budget.unit
     spent = saved.snapshot["spent"][unit] if saved else 0
+    started, before = time.time(), saved.seconds if saved else 0.0
+    provenance.describe()  # once for all runs of the block
     with progress.Reporter(store, run, spent) as reporter:
-        return _train_from(saved, run, reporter)
+        try:
+            trained, word = in_child(lambda: _train_from(saved, run, reporter))
+        except Died as death:  # the environment took its process along
+            seconds = before + time.time() - started
+            trained, word = False, _fail(run, death, _made(started, seconds))
+    if word:
+        print(word, file=sys.stderr)
+    return trained
 
 
 def _train_from(
     saved: checkpoints.Saved | None, run: Run, reporter: progress.Reporter
-) -> bool:
+) -> tuple[bool, str]:
+    """Train and save a run. Returns whether it is complete, and what to say of it."""
+    run = replace(run, folder=run.folder.absolute())
     keeper = checkpoints.Keeper(run, saved.seconds if saved else 0.0)
     started = time.time()
+    reporter.restart()
 
     def after_update(trainer: Trainer) -> None:
         keeper(trainer)
@@ -83,18 +98,28 @@ def _train_from(
 
     try:
         state = saved.snapshot if saved else None
-        training = train(run.cell.specification, run.seed, state, after_update)
-    except Exception as error:  # an environment may raise anything
-        save_failure(run, error, _made(started, keeper.seconds()))
-        print(f"failed: {run.name}: {error}", file=sys.stderr)
-        return False
+        with contextlib.chdir(os.getcwd()):  # back, wherever an environment goes
+            training = train(run.cell.specification, run.seed, state, after_update)
+    except BaseException as error:  # an environment may raise anything, to SystemExit
+        return False, _fail(run, error, _made(started, keeper.seconds()))
     save(run, training, _made(started, keeper.seconds(), resumed=saved is not None))
     checkpoints.remove(run)
+    words = [f"warning: {run.name}: {warning}" for warning in training.warnings]
     if training.status != "finished":
-        print(_early_end(run, training), file=sys.stderr)
-    for warning in training.warnings:
-        print(f"warning: {run.name}: {warning}", file=sys.stderr)
-    return True
+        words.append(_early_end(run, training))
+    return True, "\n".join(words)
+
+
+def _fail(run: Run, error: BaseException, made: Mapping[str, Any]) -> str:
+    """Keep a failed run. Returns the word of it."""
+    save_failure(run, error, made)
+    return f"failed: {run.name}: {_reason(error)}"
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, Exception):
+        return without_folders(str(error)) or type(error).__name__
+    return f"the environment raised {type(error).__name__}: {error}"
 
 
 def _clear(store: Store, run: Run) -> None:
@@ -160,11 +185,10 @@ def save(run: Run, training: Training, made: Mapping[str, Any]) -> None:
     run.write_record(_identity(run) | summary | dict(made))
 
 
-def save_failure(run: Run, error: Exception, made: Mapping[str, Any]) -> None:
+def save_failure(run: Run, error: BaseException, made: Mapping[str, Any]) -> None:
     """Keep a run that raised, with the reason; it will be tried again."""
     text = without_folders("".join(traceback.format_exception(error)))
-    reason = without_folders(str(error))
-    failure = {"status": "failed", "reason": reason, "traceback": text}
+    failure = {"status": "failed", "reason": _reason(error), "traceback": text}
     run.write_record(_identity(run) | failure | dict(made))
 
 

@@ -63,7 +63,11 @@ def load_module(name: str) -> None:
         sys.path.append(os.getcwd())
     before = dict(gymnasium.registry)
     try:
-        _import(name)
+        with contextlib.chdir(os.getcwd()):  # back, wherever the module goes
+            _import(name)
+    except SystemExit:
+        reason = f"module {name} ends the process when it is imported"
+        raise UnusableEnvironment(reason) from None
     except Exception as error:  # whatever a user's module raises
         reason = f"module {name} can't be imported: {type(error).__name__}: {error}"
         raise UnusableEnvironment(reason) from error
