@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pgstudy.experiment.files import TEMPORARY
 from pgstudy.experiment.progress import birth
 from tests.conftest import ROOT
 from tests.experiment.test_checkpoints import interruptible
@@ -101,7 +102,7 @@ def assert_goes_on(clone, whole):
     assert code == 0, text
     assert clone.digests() == whole
     assert (clone.results / "crash" / "report.html").is_file()
-    left = [p for p in clone.results.rglob(".*.????????") if p.is_file()]
+    left = [p for p in clone.results.rglob(".*") if TEMPORARY.fullmatch(p.name)]
     assert left == []
     assert "Nothing to be done" in clone.call()[1]
 

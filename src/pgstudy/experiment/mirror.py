@@ -48,11 +48,17 @@ def lock(results: Path, seconds: float) -> filelock.FileLock:
     """Held by who writes to the store: beside it where it is a file, since several
     projects may share one; else in the results folder.
     """
-    uri = tracking_uri(results)
-    named = make_url(uri).database if uri.startswith("sqlite:") else None
-    shared = named and own_store(results) is None and not named.startswith("file:")
-    place = Path(f"{named}.lock") if shared else results / places.MLFLOW_LOCK
-    return filelock.FileLock(place, timeout=seconds)
+    store = own_store(results) or _file(tracking_uri(results))
+    place = store.with_name(f".{store.stem}.lock") if store else None
+    return filelock.FileLock(place or results / places.MLFLOW_LOCK, timeout=seconds)
+
+
+def _file(uri: str) -> Path | None:
+    """The file of a SQLite store that was named by its path."""
+    if not uri.startswith("sqlite:"):
+        return None
+    name = make_url(uri).database
+    return Path(name) if name and not name.startswith((":", "file:")) else None
 
 
 def entries(store: Path) -> set[str] | None:
