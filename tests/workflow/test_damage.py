@@ -153,7 +153,8 @@ def test_a_dry_run_changes_nothing_and_waits_for_nobody(project):
     other.write_text("{")
     (project.results / "mlflow.db").unlink()
     hold = (
-        "import filelock, sys, time; filelock.FileLock(sys.argv[1]).acquire(); "
+        "import filelock, sys, time; "
+        "lock = filelock.FileLock(sys.argv[1]); lock.acquire(); "
         "print('held', flush=True); time.sleep(600)"
     )
     lock = project.results / places.CALL_LOCK
