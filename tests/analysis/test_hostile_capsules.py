@@ -339,6 +339,14 @@ def test_nothing_of_the_working_folder_is_imported(sound, tmp_path):
     assert not (folder / "was-here").exists()
 
 
+def test_an_id_may_name_its_module(sound, tmp_path):
+    """As Gymnasium has it; the module is not needed for the check."""
+    entries = [{"id": "no_such_module:ShortCorridor-v0"}]
+    (tmp_path / "a.zip").write_bytes(config(environments=entries)(sound))
+    found = capsule_check.answer(tmp_path / "a.zip", tmp_path)
+    assert "its runs give its tables" in found.get("found", ""), found
+
+
 def test_what_is_no_file_does_not_hang(tmp_path):
     """A pipe that nobody writes to, a folder, a device, nothing at all."""
     os.mkfifo(tmp_path / "pipe")

@@ -24,6 +24,7 @@ import pandas as pd
 from pgstudy.analysis import products
 from pgstudy.analysis.unpacking import DamagedCapsule, unpack
 from pgstudy.experiment import config as configs
+from pgstudy.experiment.faults import plain_ids
 from pgstudy.experiment.loading import assembled
 from pgstudy.experiment.runs import RECORD, Run, Store
 from pgstudy.experiment.study import Cell, Study
@@ -144,7 +145,8 @@ def _study(planned: Mapping[str, Any], packed: Mapping[str, Any]) -> Study:
         for data in packed["cells"]
     )  # fmt: skip
     study = assembled(config, cells)
-    places = {entry.get("name", entry["id"]) for entry in config["environments"]}
+    entries = plain_ids(config)["environments"]
+    places = {entry.get("name", entry["id"]) for entry in entries}
     estimators = {entry["name"] for entry in config["estimators"]}
     strange = [
         c for c in cells if {c.environment} - places or {c.estimator} - estimators
