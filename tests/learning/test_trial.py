@@ -166,7 +166,7 @@ def test_an_id_may_name_its_module(tmp_path, monkeypatch):
         "named_envs",
         7,
     )
-    assert "module" in provenance.environment_identity(made)
+    assert "code" in provenance.environment_identity(made)
     with pytest.raises(ConfigError, match="register: module nowhere can't be imported"):
         load_study(study("nowhere:Other-v0"))
 

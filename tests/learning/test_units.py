@@ -114,7 +114,9 @@ def test_other_units_learn_the_same(units):
 
 
 def sides(center, standardised):
-    environment = EnvironmentSpecification("test/Sides-v0", {"center": center}, 20)
+    environment = EnvironmentSpecification(
+        "test/Sides-v0", {"center": center}, 20, module=__name__
+    )
     return specification(
         environment=environment,
         policy=PolicySpecification((), normalise_observations=standardised),

@@ -91,7 +91,13 @@ def load_code(specification: EnvironmentSpecification) -> None:
     if specification.module is not None:
         load_module(specification.module)
     spec = registered(specification.id)
-    for place in (spec.entry_point, *(w.entry_point for w in spec.additional_wrappers)):
+    places: list[Any] = [
+        spec.entry_point,
+        *(w.entry_point for w in spec.additional_wrappers),
+    ]
+    if specification.vectorize:
+        places = [spec.vector_entry_point]
+    for place in places:
         if isinstance(place, str):
             _import(place.partition(":")[0])
 
