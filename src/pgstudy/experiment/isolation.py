@@ -27,18 +27,19 @@ class Died(RuntimeError):
     """The process ended before the function did; the message says how."""
 
 
-def in_child(function: Callable[[], Any]) -> Any:
+def in_child(function: Callable[[], Any], seconds: float | None = None) -> Any:
     """What the function returns, as JSON gives it back, in a process forked from here.
 
     The process ends with this one, however this one ends, and what it says goes to
-    the log alone. Errors: Died; OSError, if the function raises it.
+    the log alone. Errors: Died, also after so many seconds; OSError, if it raises it.
     """
     # in memory, and not a pipe: others that the child left may hold that open
     with os.fdopen(os.memfd_create("outcome"), "w+", encoding="utf-8") as outcome:
         child = FORK.Process(target=_call, args=(function, outcome, os.getpid()))
         child.start()
         try:
-            child.join()
+            child.join(seconds)
+            late = child.is_alive()
         finally:  # after Ctrl-C or SIGTERM, too
             child.kill()
             child.join()
@@ -47,7 +48,8 @@ def in_child(function: Callable[[], Any]) -> Any:
     try:
         kind, value = json.loads(text)
     except ValueError:  # it ended before it could say anything
-        raise Died(_ending(child.exitcode or 0)) from None
+        how = f"it took over {seconds} s" if late else _ending(child.exitcode or 0)
+        raise Died(how) from None
     if kind == RETURNED:
         return value
     raise OSError(*value) if kind == OS_ERROR else RuntimeError(value)
