@@ -73,7 +73,7 @@ def _train(store: Store, run: Run) -> bool:
     started, before = time.time(), saved.seconds if saved else 0.0
     provenance.describe()  # once for all runs of the block
     trained: bool
-    words: list[str]
+    word: str
     with progress.Reporter(store, run, spent) as reporter:
         try:
             trained, word = in_child(lambda: _train_from(saved, run, reporter))
