@@ -257,3 +257,26 @@ def test_a_module_that_ends_the_process_is_a_message(tmp_path):
     assert "module bad_envs ends the process when it is imported" in text
     assert "Traceback" not in text
     assert not Path(project.results / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("os._exit(0)", "its process ended itself, with exit code 0"),
+        ("ctypes.string_at(0)", "its process was ended by SIGSEGV"),
+        ("sys.exit(0)", "SystemExit"),
+    ],
+)
+def test_a_first_step_that_ends_the_process_is_a_fault_of_the_config(
+    tmp_path, line, word
+):
+    """The check takes one step; whoever checks lives on and says so."""
+    project = Bad(tmp_path, ["moves"])
+    step = "        self.steps += 1\n"
+    module = MODULE.replace(step, f"{step}        {line}\n")
+    (tmp_path / "bad_envs.py").write_text(module)
+    command = ["pgstudy", "check", str(project.config)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert word in done.stderr
+    assert "Traceback" not in done.stderr

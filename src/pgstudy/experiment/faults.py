@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 import gymnasium
 
 from pgstudy.experiment import places
+from pgstudy.experiment.isolation import Died, in_child
 from pgstudy.experiment.resolving import estimator_faults
 from pgstudy.experiment.study import Cell, rivals
 from pgstudy.learning import environments
@@ -18,6 +20,7 @@ from pgstudy.learning.specification import EnvironmentSpecification
 
 # Names below results/ that are not a study's folder, and MLflow's own experiment.
 RESERVED = {name.lower() for name in places.TAKEN} | {"default"}
+SECONDS = 60  # for an environment to be made and stepped once
 FIRST_TUNE_SEED = 10_000
 LONGEST_NAME = 93  # of a study with `tune`
 OF_MAKE = {"id", "max_episode_steps", "disable_env_checker", "render_mode"}
@@ -114,11 +117,30 @@ def usable_environment(
             specification, max_episode_steps=limit or 1, module=facts.module
         )
         if sound:
+            if facts.module is not None:
+                _require_harmless(specification)
             layout = environments.check(specification)
     except UnusableEnvironment as error:
         hint = " (or name its module under 'register')" if missing else ""
         faults.append(f"{where}: {identifier} can't be used: {error}{hint}")
     return specification, layout, faults
+
+
+def _require_harmless(specification: EnvironmentSpecification) -> None:
+    """Check a user's environment where it can't take this process along, or hang it.
+
+    Errors: UnusableEnvironment.
+    """
+
+    def attempt() -> None:
+        with contextlib.suppress(Exception, SystemExit):  # said by the check itself
+            environments.check(specification)
+
+    try:
+        in_child(attempt, SECONDS)
+    except Died as death:
+        reason = f"made and stepped once, {death}"
+        raise UnusableEnvironment(reason) from None
 
 
 def tune_seeds(config: Config) -> list[int]:

@@ -7,52 +7,55 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
+import json
 import multiprocessing
 import os
-import pickle
 import signal
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import Any, TextIO
 
 from pgstudy.experiment.logs import log_only
 
-T = TypeVar("T")
 FORK = multiprocessing.get_context("fork")
 PR_SET_PDEATHSIG = 1  # prctl(2)
+RETURNED, OS_ERROR = "returned", "OSError"
 
 
 class Died(RuntimeError):
     """The process ended before the function did; the message says how."""
 
 
-def in_child(function: Callable[[], T]) -> T:
-    """What the function returns, or raises, in a process forked from this one.
+def in_child(function: Callable[[], Any], seconds: float | None = None) -> Any:
+    """What the function returns, as JSON gives it back, in a process forked from here.
 
     The process ends with this one, however this one ends, and what it says goes to
-    the log alone. Errors: Died.
+    the log alone. Errors: Died, also after so many seconds; OSError, if it raises it.
     """
     # in memory, and not a pipe: others that the child left may hold that open
-    with os.fdopen(os.memfd_create("outcome"), "w+b") as outcome:
+    with os.fdopen(os.memfd_create("outcome"), "w+", encoding="utf-8") as outcome:
         child = FORK.Process(target=_call, args=(function, outcome, os.getpid()))
         child.start()
         try:
-            child.join()
+            child.join(seconds)
+            late = child.is_alive()
         finally:  # after Ctrl-C or SIGTERM, too
             child.kill()
             child.join()
-        try:
-            outcome.seek(0)
-            returned, value = pickle.load(outcome)
-        except (EOFError, pickle.UnpicklingError):
-            raise Died(_ending(child.exitcode or 0)) from None
-    if returned:
-        return cast(T, value)
-    raise value
+        outcome.seek(0)
+        text = outcome.read()
+    try:
+        kind, value = json.loads(text)
+    except ValueError:  # it ended before it could say anything
+        how = f"it took over {seconds} s" if late else _ending(child.exitcode or 0)
+        raise Died(how) from None
+    if kind == RETURNED:
+        return value
+    raise OSError(*value) if kind == OS_ERROR else RuntimeError(value)
 
 
-def _call(function: Callable[[], Any], outcome: BinaryIO, parent: int) -> None:
+def _call(function: Callable[[], Any], outcome: TextIO, parent: int) -> None:
     """The child: never returns."""
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -62,19 +65,22 @@ def _call(function: Callable[[], Any], outcome: BinaryIO, parent: int) -> None:
             os._exit(1)
         log_only()
         faulthandler.enable(2)
-        pickle.dump(_outcome(function), outcome)
+        text = json.dumps(_outcome(function))
+        outcome.write(text)
         outcome.flush()
-    except BaseException:  # what can't be pickled, or a log on a full disk
+    except BaseException:  # a log on a full disk
         traceback.print_exc()
     finally:
         os._exit(0)  # no exit handlers, and nobody left behind is waited for
 
 
-def _outcome(function: Callable[[], Any]) -> tuple[bool, Any]:
+def _outcome(function: Callable[[], Any]) -> tuple[str, Any]:
     try:
-        outcome = True, function()
-    except BaseException as error:
-        outcome = False, error
+        outcome: tuple[str, Any] = RETURNED, function()
+    except OSError as error:
+        outcome = OS_ERROR, [error.errno, error.strerror, str(error.filename or "")]
+    except BaseException:
+        outcome = "raised", traceback.format_exc()
     sys.stdout.flush()
     sys.stderr.flush()
     return outcome

@@ -72,6 +72,8 @@ def _train(store: Store, run: Run) -> bool:
     spent = saved.snapshot["spent"][unit] if saved else 0
     started, before = time.time(), saved.seconds if saved else 0.0
     provenance.describe()  # once for all runs of the block
+    trained: bool
+    word: str
     with progress.Reporter(store, run, spent) as reporter:
         try:
             trained, word = in_child(lambda: _train_from(saved, run, reporter))
