@@ -13,6 +13,17 @@ ROOT = Path(__file__).parents[1]
 SMOKE: dict[str, Any] = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
 
 
+# Modules that kill, signal or time processes: they run after the others, alone.
+SERIAL = {"test_crashes", "test_misbehaviour", "test_progress", "test_tracking_trouble"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of those modules `serial`."""
+    for item in items:
+        if item.path.stem in SERIAL:
+            item.add_marker("serial")
+
+
 @pytest.fixture
 def smoke() -> dict[str, Any]:
     """A fresh copy of the smoke config, to be changed at will."""
