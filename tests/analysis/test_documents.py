@@ -131,7 +131,7 @@ def test_one_line_writes_blocks_data_and_pictures(project, page):
         next((project / "results/runs").glob("*/*/*/*/run.json")).read_text()
     )["made_by"]
     assert f"processor {record['cpu']}" in text
-    assert f"commit {record['git']['commit']}" in text
+    assert f"commit {record['git']['commit'][:10]}" in text
     assert "10 of 10 runs finished, 5 seeds per cell" in text
     for name in ("summary.csv", "claims.csv"):
         (source,) = (project / "results/small").rglob(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -45,7 +46,11 @@ def made(record: StudyRecord, _: str) -> str:
 
 
 def _several(values: list[str]) -> str:
-    return " and ".join(values) if values else "not recorded"
+    """A commit's name is cut to ten letters; made.json has all of it."""
+    short = [
+        re.sub(r"\b([0-9a-f]{10})[0-9a-f]{30}\b", r"\1", value) for value in values
+    ]
+    return " and ".join(short) or "not recorded"
 
 
 def summary(record: StudyRecord, environment: str) -> str:
