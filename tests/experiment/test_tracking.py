@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import socket
@@ -149,12 +150,30 @@ def test_a_deleted_experiment_is_restored_by_the_line_that_is_printed(
     assert tracking.sync(results, study, runs).uploaded == 3
 
 
-def test_a_dead_server_is_a_message_within_seconds(store, monkeypatch):
-    """The retries are bounded; MLflow's own default blocks for minutes."""
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:9",
+        "postgresql://127.0.0.1:9/db",
+        "http://u:s3cret@[::1/",
+        "sqlite:nowhere",
+        "foo://127.0.0.1",
+    ],
+)
+def test_an_address_that_is_dead_or_none_is_a_message_within_seconds(
+    store, monkeypatch, address
+):
+    """The retries are bounded; MLflow's own defaults block for minutes."""
     results, study, runs = store
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    with pytest.raises(tracking.TrackingError, match=r"127\.0\.0\.1:9"):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    shown = re.escape(f"MLflow at {address.replace('u:s3cret@', '')} can't be used")
+    start = time.monotonic()
+    assert re.match(shown, tracking.trouble(results, study.name))
+    with pytest.raises(tracking.TrackingError, match=shown):
         tracking.sync(results, study, runs)
+    with pytest.raises(server.ServerError, match=shown):
+        server.links(results, "")
+    assert time.monotonic() - start < 60
 
 
 def test_many_syncs_at_once_on_a_new_store(store):

@@ -15,11 +15,13 @@ from pgstudy.experiment.progress import Progress
 from pgstudy.experiment.runs import UPDATES, Run
 from pgstudy.experiment.study import Study
 
-# Set before mlflow is imported: against a dead server its defaults block for minutes.
+# Set before mlflow is imported: against a dead server, or a dead database, its defaults
+# block for minutes.
 BOUNDS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "PGCONNECT_TIMEOUT": "10",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
 }
@@ -27,7 +29,9 @@ for _name, _value in BOUNDS.items():
     os.environ.setdefault(_name, _value)
 
 from mlflow.entities import Metric  # noqa: E402
+from mlflow.store.db import utils  # noqa: E402
 
+utils.MAX_RETRY_COUNT = 3  # there is no variable for a database; its 10 take 100 s
 POINTS_PER_METRIC = 250  # a point costs 0.1 ms; the files have them all
 
 

@@ -30,13 +30,11 @@ from pgstudy.experiment.progress import Progress, read_plan, running
 from mlflow import MlflowClient  # isort: skip
 from mlflow.entities import Metric  # isort: skip
 from mlflow.entities import Run as Entry  # isort: skip
-from mlflow.exceptions import MlflowException  # isort: skip
-from sqlalchemy.exc import SQLAlchemyError  # isort: skip
 
 HOST = "127.0.0.1"
 SECONDS = 3.0  # between two looks at the runs that train
 PATIENCE = 10.0  # with the uploader, and with the server, at the end
-NOT_NOW = (MlflowException, SQLAlchemyError, tracking.TrackingError, OSError)
+NOT_NOW = (*tracking.UNUSABLE, tracking.TrackingError)
 
 
 class ServerError(RuntimeError):
@@ -123,12 +121,10 @@ def links(results: Path, base: str) -> list[str]:
 
     Without the query MLflow opens its view for GenAI.
     """
-    uri = tracking.tracking_uri(results)
     try:
-        found = MlflowClient(uri).search_experiments()
-    except (MlflowException, SQLAlchemyError) as error:
-        trouble = without_credentials(f"MLflow at {uri} can't be used: {error}")
-        raise ServerError(trouble) from None
+        found = MlflowClient(tracking.tracking_uri(results)).search_experiments()
+    except tracking.UNUSABLE as error:
+        raise ServerError(tracking.unusable(results, error)) from None
     return [
         f"{base}/#/experiments/{e.experiment_id}?workflowType=machine_learning"
         for e in found

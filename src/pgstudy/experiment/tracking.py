@@ -36,6 +36,8 @@ from sqlalchemy.exc import SQLAlchemyError  # isort: skip
 ENTITIES_PER_BATCH = 1000
 PAGE = 1000
 LOCK_SECONDS = 600
+# What a store says that can't be used now; ValueError is of an address that is none.
+UNUSABLE = (MlflowException, SQLAlchemyError, OSError, ValueError)
 
 
 class TrackingError(RuntimeError):
@@ -64,8 +66,8 @@ def sync(results: Path, study: Study, runs: Iterable[Run]) -> Report:
             return _Uploader(results, study).sync(list(runs))
     except filelock.Timeout:
         raise TrackingError("another process is uploading; try again later") from None
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        raise TrackingError(_unusable(results, error)) from error
+    except UNUSABLE as error:
+        raise TrackingError(unusable(results, error)) from error
 
 
 def trouble(results: Path, name: str) -> str | None:
@@ -79,8 +81,8 @@ def trouble(results: Path, name: str) -> str | None:
         _require_active(MlflowClient(tracking_uri(results)), results, name)
     except TrackingError as error:
         return str(error)
-    except (MlflowException, SQLAlchemyError) as error:
-        return _unusable(results, error)
+    except UNUSABLE as error:
+        return unusable(results, error)
     return None
 
 
@@ -90,7 +92,8 @@ def store_is_there(results: Path) -> bool:
     return store is None or store.exists()
 
 
-def _unusable(results: Path, error: Exception) -> str:
+def unusable(results: Path, error: Exception) -> str:
+    """The message of a store that can't be used, without its password."""
     text = f"MLflow at {tracking_uri(results)} can't be used: {error}"
     return without_credentials(text)
 
