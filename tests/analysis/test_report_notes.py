@@ -69,7 +69,7 @@ def test_a_step_size_at_the_edge_is_a_warning_and_no_verdict_rests_on_it(folder,
 
 def test_the_family_of_the_correction_is_said(text):
     assert FAMILY in text
-    assert "p, Holm over all claims" in text
+    assert "p, Holm" in text
 
 
 def test_environments_without_scores_are_named(text):
@@ -88,3 +88,56 @@ def test_truncated_episodes_and_ways_to_the_threshold_are_shown(text):
     assert "truncated" in text
     assert "mean way, cut" in text
     assert "last 256 trajectories" in text
+
+    assert "Notes on runs" not in text
+
+
+COARSE = """
+import gymnasium
+import numpy as np
+
+from pgstudy.learning.corridor import ShortCorridor
+
+
+class Coarse(ShortCorridor):
+    def __init__(self):
+        super().__init__()
+        self.observation_space = gymnasium.spaces.Box(0, 1e12, (1,), np.float64)
+
+    def reset(self, **options):
+        super().reset(**options)
+        return np.array([1e9 + self.state]), {}
+
+    def step(self, action):
+        _, reward, *rest = super().step(action)
+        return np.array([1e9 + self.state]), reward + np.random.random(), *rest
+
+
+gymnasium.register("toy/Coarse-v0", Coarse, max_episode_steps=30)
+"""
+
+
+def test_warnings_and_global_generators_of_runs_are_shown(tmp_path, monkeypatch):
+    """Of two real runs, in both reports; what is well is not spoken of (see above)."""
+    config = {
+        "study": "coarse", "register": "coarse_module", "seeds": 2,
+        "sample_counts": [4], "bins": 2, "estimators": [{"name": "plain"}],
+        "environments": [{"id": "toy/Coarse-v0", "updates": 2,
+                          "evaluation_episodes": 1,
+                          "optimizer": {"learning_rate": 1e-3}}],
+    }  # fmt: skip
+    (tmp_path / "coarse_module.py").write_text(COARSE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    store, study = Store(tmp_path), load_study(config)
+    for block in study.blocks():
+        train_block(store, block)
+    for step in products.STEPS:
+        if step not in (products.films, products.paper):
+            step(store, study, tmp_path / "coarse")
+    for name in ("report.html", "report.md"):
+        text = (tmp_path / "coarse" / name).read_text("utf-8")
+        assert "Notes on runs" in text
+        assert "toy/Coarse-v0: 2 runs with warnings, such as: observation 0" in text
+        assert "toy/Coarse-v0: 2 runs drew from the process" in text
+        assert "(numpy.random)" in text

@@ -25,6 +25,8 @@ FACTS = {
     "command": "command",
 }
 
+SHOWN = 3  # warnings of one run
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -48,6 +50,32 @@ def facts(runs: Iterable[Run]) -> list[Fact]:
         rows.append(Fact("first start", provenance.utc(start), len(records)))
         rows.append(Fact("training in all", f"{seconds:,.0f} s", len(records)))
     return rows
+
+
+def notes(runs: Iterable[Run]) -> list[str]:
+    """What people should know of complete runs: warnings, and draws from generators
+    that are not the environment's own. A line for each environment and matter.
+    """
+    warned: dict[str, list[str]] = {}
+    drew: Counter[tuple[str, str]] = Counter()
+    for run in runs:
+        record, environment = run.record() or {}, run.cell.environment
+        if words := record.get("warnings"):
+            warned.setdefault(environment, []).append("; ".join(words[:SHOWN]))
+        if names := record.get("global_generators"):
+            drew[environment, ", ".join(names)] += 1
+    return [
+        f"{environment}: {_runs(len(words))} with warnings, such as: {words[0]}"
+        for environment, words in warned.items()
+    ] + [
+        f"{environment}: {_runs(count)} drew from the process's global generators "
+        f"({names}); each run seeds them, so they repeat"
+        for (environment, names), count in drew.items()
+    ]
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count:,} runs"
 
 
 def _text(value: Any) -> str:

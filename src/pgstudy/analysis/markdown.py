@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -153,6 +153,7 @@ def markdown_report(
     tables: Tables,
     claims: pd.DataFrame,
     edges: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
 ) -> str:
     """The report for a README: claims, figures beside it, the table of all cells."""
     runs, missing = tables.runs, unscored(study, tables)
@@ -174,6 +175,7 @@ def markdown_report(
         thresholds.RULE,
         DENOMINATOR,
         *([f"No scores: {_listed(missing)}."] if missing else []),
+        *(["## Notes on runs", *(f"- {note}" for note in notes)] if notes else []),
         "## Intervals",
         coverage_table(),
         coverage.RULE,

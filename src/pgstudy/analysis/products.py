@@ -142,7 +142,7 @@ def paper(store: Store, study: Study, folder: Path) -> None:
 def report(store: Store, study: Study, folder: Path) -> None:
     """All of that -> report.html."""
     from pgstudy.analysis import verification
-    from pgstudy.analysis.makings import facts
+    from pgstudy.analysis.makings import facts, notes
     from pgstudy.analysis.report import Contents, write
 
     read = read_tables(store, study, folder)
@@ -159,6 +159,7 @@ def report(store: Store, study: Study, folder: Path) -> None:
         edges=tuning.at_edge(study, read_tuning(store, study)),
         verified=verification.line(folder),
         made=facts(store.every_run(study)),
+        notes=notes(store.every_run(study)),
         films=read_films(folder),
         tracked=read_json(folder, TRACKED, {}, "track"),
     )

@@ -37,6 +37,7 @@ class Contents:
 
     films: the entries of films.json, with `data`, the bytes, where there is a film.
     edges: chosen step sizes at an end of their grid, see `tuning.at_edge`.
+    notes: what people should know of runs, see `makings.notes`.
     tracked: what `pgstudy track` wrote.
     """
 
@@ -48,6 +49,7 @@ class Contents:
     verified: str | None = None
     edges: Mapping[str, str] = field(default_factory=dict)
     made: Sequence[Fact] = ()
+    notes: Sequence[str] = ()
     films: Sequence[Mapping[str, Any]] = ()
     tracked: Mapping[str, Any] = field(default_factory=dict)
 
@@ -58,7 +60,9 @@ def write(study: Study, contents: Contents, folder: Path) -> None:
         study=study, **_values(study, contents), pictures=_pictures(study, folder),
         published=_published(study, folder / "paper"),
     )  # fmt: skip
-    text = markdown_report(study, contents.tables, contents.claims, contents.edges)
+    text = markdown_report(
+        study, contents.tables, contents.claims, contents.edges, contents.notes
+    )
     for name, page in ("report.html", html), ("report.md", text):
         write_atomically(folder / name, lambda p, t=page: p.write_text(t, "utf-8"))  # type: ignore[misc]
 
@@ -109,6 +113,7 @@ def _values(study: Study, contents: Contents) -> dict[str, Any]:
         "commits": sorted(tables.runs["commit"].dropna().unique()),
         "config": yaml.safe_dump(dict(study.config), sort_keys=False),
         "made": contents.made,
+        "notes": contents.notes,
         "films": [_film(entry) for entry in contents.films],
         "verified": contents.verified,
         "ended": tables.runs["ended"].dropna().max(),
