@@ -7,6 +7,7 @@ import gymnasium
 import pytest
 
 from pgstudy.experiment import user_code
+from pgstudy.experiment.config import ConfigError
 from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.study import Block, folder_name, step_size_text
 from pgstudy.learning.corridor import ShortCorridor
@@ -172,6 +173,25 @@ def test_a_users_module_is_part_of_what_a_run_is(smoke, tmp_path, monkeypatch):
     (package / "helper.py").write_text("1")
     user_code._of.cache_clear()
     assert cell.key(0) != key
+
+
+def test_two_modules_that_register_one_id_are_refused_by_name(
+    smoke, tmp_path, monkeypatch
+):
+    """The second would win without a word; also in a later study of the process."""
+    for name, entry in (("atrium", "ShortCorridor"), ("annex", "ShortCorridor")):
+        (tmp_path / f"{name}.py").write_text(
+            f"import gymnasium\nfrom pgstudy.learning.corridor import {entry}\n"
+            f"gymnasium.register('toy/Hall-v0', {entry}, max_episode_steps=9)\n"
+        )
+    monkeypatch.chdir(tmp_path)
+    smoke["environments"] = [{**smoke["environments"][0], "id": "toy/Hall-v0"}]
+    alone, both = {"register": "atrium"}, {"register": ["atrium", "annex"]}
+    for register in (both, {"register": "annex"}):
+        with pytest.raises(ConfigError, match="atrium and annex both register toy/H"):
+            load_study(smoke | register)
+    cells = load_study(smoke | alone).cells
+    assert cells[0].specification.environment.module == "atrium"
 
 
 def test_settings_that_do_nothing_make_no_other_run(smoke):

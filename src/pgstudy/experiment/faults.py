@@ -25,6 +25,8 @@ FIRST_TUNE_SEED = 10_000
 LONGEST_NAME = 93  # of a study with `tune`
 OF_MAKE = {"id", "max_episode_steps", "disable_env_checker", "render_mode"}
 Config = Mapping[str, Any]
+_owners: dict[str, str] = {}  # id -> the first of the users' modules to register it
+_doubles: dict[str, list[str]] = {}  # module -> faults: ids that others registered
 
 
 def seed_list(seeds: int | list[int]) -> list[int]:
@@ -58,11 +60,31 @@ def load_modules(config: Config) -> list[str]:
     """Import the user's modules that register environments. Returns the faults."""
     names, faults = config.get("register", []), []
     for name in [names] if isinstance(names, str) else names:
+        before = dict(gymnasium.registry)
         try:
             environments.load_module(name)
         except UnusableEnvironment as error:
             faults.append(f"register: {error}")
+        _keep_first(name, before)
+        faults += _doubles.get(name, [])
     return faults
+
+
+def _keep_first(module: str, before: Mapping[str, Any]) -> None:
+    """Give back to other modules the ids that this one registered, too.
+
+    It is remembered, since a module is imported just once in a process.
+    """
+    for identifier, spec in list(gymnasium.registry.items()):
+        earlier = before.get(identifier)
+        if earlier is spec:
+            continue
+        owner = _owners.setdefault(identifier, module)
+        if earlier is not None and owner != module:
+            gymnasium.registry[identifier] = earlier
+            both = f"{owner} and {module} both register {identifier}"
+            fault = f"register: {both}; leave one out, or give its id another name"
+            _doubles.setdefault(module, []).append(fault)
 
 
 def plain_ids(config: Config) -> dict[str, Any]:
@@ -113,11 +135,12 @@ def usable_environment(
         if limit is None:
             cure = "has no step limit of its own; set max_episode_steps"
             faults.append(f"{where}: {identifier} {cure}")
+        module = _owners.get(identifier, facts.module)
         specification = replace(
-            specification, max_episode_steps=limit or 1, module=facts.module
+            specification, max_episode_steps=limit or 1, module=module
         )
         if sound:
-            if facts.module is not None:
+            if module is not None:
                 _require_harmless(specification)
             layout = environments.check(specification)
     except UnusableEnvironment as error:
