@@ -13,7 +13,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from pgstudy.analysis import aggregates, claims, report
+from pgstudy.analysis import aggregates, claims, histories, report
 from pgstudy.analysis.drawing import Source
 from pgstudy.analysis.drawing import draw as draw_source
 from pgstudy.analysis.makings import facts
@@ -62,6 +62,23 @@ def test_every_run_asked_for_is_in_the_denominator(tables, made):
     assert (row.finished, row.diverged, row.failed, row.missing) == (0, 1, 1, 1)
     assert pd.isna(row.final_return)
     assert (tables.summary.finished.iloc[1:] == 3).all()
+
+
+def test_a_damaged_run_is_missing_and_leaves_the_means_of_the_others(made, tmp_path):
+    """Its record alone still says that it finished."""
+    study, results = made
+    shutil.copytree(results, tmp_path / "results")
+    store, cell = Store(tmp_path / "results"), study.cells[1]
+    (store.run(cell, 1).folder / "updates.parquet").write_bytes(b"PAR1")
+    tables = build(store, study)
+    runs = tables.runs[tables.runs["key"] == cell.key(1)]
+    assert runs["status"].tolist() == ["missing"]
+    assert runs["reason"].tolist() == ["updates.parquet is damaged"]
+    row = tables.summary.iloc[1]
+    assert (row["finished"], row["missing"], row["runs"]) == (2, 1, 3)
+    others = [store.run(cell, seed) for seed in (0, 2)]
+    finals = [histories.read(run, row["unit"]).final_return for run in others]
+    assert row["final_return"] == pytest.approx(sum(finals) / 2)
 
 
 def test_the_final_return_is_that_of_the_last_tenth(tables, made):

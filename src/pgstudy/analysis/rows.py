@@ -18,9 +18,13 @@ STATES = (*COMPLETE, "failed", "missing")
 
 
 def run_row(run: Run, history: History | None) -> dict[str, Any]:
-    """A run's row of runs.csv; numbers are missing where the run is."""
+    """A run's row of runs.csv; numbers are missing where the run is, or is damaged."""
     record = run.record() or {}
     cell = run.cell
+    complete = history is not None or run.is_complete()  # a history is of such a run
+    if not complete and record.get("status") != "failed":
+        damaged = run.damaged()
+        record = {"reason": f"{damaged} is damaged"} if damaged else {}
     row = {
         "environment": cell.environment,
         "estimator": cell.estimator,
@@ -36,7 +40,7 @@ def run_row(run: Run, history: History | None) -> dict[str, Any]:
          "final_return", "evaluation_return", "truncated_share",
          "final_truncated_share", "ended", "commit")
     )  # fmt: skip
-    if history is not None or run.is_complete():  # a history is of a complete run
+    if complete:
         measured |= {k: record[k] for k in ("env_steps", "updates", "episodes")}
         measured["commit"] = git.commit_text(record["made_by"]["git"])
         measured["seconds"] = round(record["seconds"], 3)

@@ -112,7 +112,7 @@ def _made(store: Store, study: Study) -> dict[str, Any]:
         "study": study.name,
         "seeds": len(study.seeds),
         "runs": len(study.cells) * len(study.seeds),
-        "finished": sum(r["status"] == "finished" for r in records),
+        "finished": sum(run.status() == "finished" for run in runs),
         "first_start": provenance.utc(min(r["started"] for r in records)),
         "last_end": provenance.utc(end),
         "training_seconds": round(sum(r.get("seconds", 0.0) for r in records)),
