@@ -1,6 +1,9 @@
 """Files that people write, and the odd things that may be in them."""
 
+import time
+
 import pytest
+import yaml
 
 from pgstudy.experiment import yaml_files
 from pgstudy.experiment.config import ConfigError
@@ -82,6 +85,15 @@ def test_a_key_given_twice_is_told_with_its_place(tmp_path):
     ]
     rate = "twice.yaml, line 2: environments[0].optimizer.learning_rate: '1' is"
     assert faults[0] == f"{rate} there twice"
+
+
+def test_a_table_of_many_keys_takes_no_time_of_its_own():
+    """Each held against all before it, these would take most of a minute."""
+    lines = "".join(f"k{i}: 1\n" for i in range(40_000))
+    node = yaml.compose(f"{lines}k7: 2\n", yaml.CSafeLoader)
+    start = time.process_time()
+    assert list(yaml_files._repeated(node)) == [(40_001, "'k7' is there twice")]
+    assert time.process_time() - start < 3
 
 
 def test_every_config_of_the_project_is_read():

@@ -107,8 +107,10 @@ def _repeated(root: yaml.Node) -> Iterator[tuple[int, str]]:
             keys = [str(key.value) for key, _ in node.value]
             pairs = zip(keys, node.value, strict=True)
             nodes += [(value, (*path, key)) for key, (_, value) in pairs]
-            for i, key in enumerate(keys):
-                if key in keys[:i]:
+            known: set[str] = set()
+            for (key_node, _), key in zip(node.value, keys, strict=True):
+                if key in known:
                     place = f"{where(path)}: " if path else ""
-                    line = node.value[i][0].start_mark.line + 1
+                    line = key_node.start_mark.line + 1
                     yield line, f"{place}'{key[:60]}' is there twice"
+                known.add(key)
