@@ -355,6 +355,8 @@ def test_a_grid_of_one_step_size_has_no_edge():
     here = tuning.runs["learning_rate"] == tuning.runs["n"].map(rates)
     single = Tables(tuning.runs[here], *[NOTHING] * 4)
     assert AT_EDGE not in set(said(study, tuning=single)["verdict"])
+    # nor did it grow: what the config says is no finding, with p = 0
+    assert not said(study, tuning=single)["claim"].str.contains("grows").any()
 
 
 # All of them.

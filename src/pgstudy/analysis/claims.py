@@ -142,8 +142,9 @@ def _of_step_sizes(
 ) -> Iterator[Claim]:
     runs = tuning.runs
     here = (runs["environment"] == environment) & (runs["estimator"] == estimator)
-    if runs.loc[here, "n"].nunique() < 2:
-        return
+    grids = runs[here].groupby("n")["learning_rate"].nunique()
+    if len(grids) < 2 or grids.min() < 2:
+        return  # of one step size there was no choice
     cells = study.cells_of(environment, estimator)
     found = step_size_slope(runs[here])
     seeds = runs.loc[here, "seed"].nunique()
