@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from pgstudy.experiment.loading import load_study
+from pgstudy.experiment.tuning import place, tuning_study
 from tests.conftest import ROOT, SMOKE
 
 
@@ -145,6 +146,28 @@ def test_runs_of_a_study_whose_file_lies_elsewhere_are_kept(tmp_path):
     assert len(list(tmp_path.rglob("run.json"))) == 2
     file.unlink()
     assert "1 runs: removed" in pgstudy("runs", "prune", "--yes", cwd=tmp_path)[1]
+
+
+def test_prune_keeps_the_runs_that_a_step_size_was_chosen_by(tmp_path):
+    """All of them, though the tuning study's own folder was removed to be made anew."""
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "other.yaml").write_text(yaml.safe_dump(SMOKE))
+    rates = {"optimizer": {"learning_rate": [0.001, 0.002]}}
+    entry = {"id": "ShortCorridor-v0", "env_steps": 200, "max_episode_steps": 20}
+    config = {
+        "study": "tuned", "seeds": 1, "tune": {"seeds": 1}, "sample_counts": [1],
+        "estimators": [{"name": "plain"}], "environments": [entry | rates],
+    }  # fmt: skip
+    study = load_study(config)
+    for block in tuning_study(study).blocks():
+        assert pgstudy("train", block.to_json(), cwd=tmp_path)[0] == 0
+    chosen = tmp_path / "chosen.json"
+    first = study.cells[0]
+    chosen.write_text(json.dumps({"chosen": {place(first): first.alpha}}))
+    words = ("plan", json.dumps(config), "--chosen", str(chosen))
+    assert pgstudy(*words, cwd=tmp_path)[0] == 0
+    assert "0 runs: removed" in pgstudy("runs", "prune", "--yes", cwd=tmp_path)[1]
+    assert len(list(tmp_path.rglob("run.json"))) == 2
 
 
 def test_prune_needs_no_extra(tmp_path):

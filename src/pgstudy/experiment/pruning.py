@@ -16,7 +16,7 @@ from typing import Any
 from pgstudy.experiment import config as configs
 from pgstudy.experiment import places, yaml_files
 from pgstudy.experiment.config import ConfigError
-from pgstudy.experiment.loading import load_study, read_study
+from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.provenance import environment_identity
 from pgstudy.experiment.runs import RECORD, Store
 from pgstudy.experiment.study import Study, folder_name
@@ -82,7 +82,10 @@ def wanted(files: Iterable[Path], store: Store) -> Wanted:
         data = _read_json(file)
         if not isinstance(data, dict) or not isinstance(data.get("config"), dict):
             raise Unreadable(f"{file} is not a study file")
-        _add(asked, data["config"], file, lambda file=file: read_study(file))
+        # all its step sizes: those not chosen are the tuning study's runs
+        contents = data.get("published")
+        config = data["config"]
+        _add(asked, config, file, lambda c=config, p=contents: load_study(c, (), p))
     return asked
 
 
