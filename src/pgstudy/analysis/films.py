@@ -186,7 +186,7 @@ def _made(
     try:
         made = film(cell.specification, run.folder / POLICY, run.seed)
         content = made.encoded()
-    except Exception as error:  # an environment may raise anything
+    except (Exception, SystemExit) as error:  # an environment may raise anything
         own = isinstance(error, SPEAKING)
         reason = str(error) if own else f"{type(error).__name__}: {error}"
         return entry | {"reason": reason}, None

@@ -78,6 +78,8 @@ def _train(store: Store, run: Run) -> bool:
         try:
             trained, word = in_child(lambda: _train_from(saved, run, reporter))
         except Died as death:  # the environment took its process along
+            if run.is_complete():  # its numbers were saved before that
+                return True
             seconds = before + time.time() - started
             trained, word = False, _fail(run, death, _made(started, seconds))
     if word:
