@@ -24,10 +24,13 @@ app.add_typer(capsule_app, name="capsule")
 @app.command()
 def verify(study_file: StudyFile) -> None:
     """Train a sample of runs again and make all files again; compare every bit."""
-    from pgstudy.analysis import verification
+    from pgstudy.analysis import reading, verification
 
     study, store = opened(study_file)
-    found = verification.verify(store, study, study_file.parent)
+    try:
+        found = verification.verify(store, study, study_file.parent)
+    except reading.Missing as error:  # of the study that chose the step sizes
+        raise UserError(str(error)) from None
     print(f"verified: {found.summary}")
     if found.faults:
         raise UserError("not what was made before:\n  " + "\n  ".join(found.faults))
