@@ -10,6 +10,13 @@ GRADIENTS = expand(
     f"results/{STUDY.name}/gradients/{{environment}}.csv",
     environment=map(folder_name, STUDY.environments if STUDY.gradients else []),
 )
+# The code that all figures share.
+DRAWING = (
+    "analysis/layout.py",
+    "analysis/own_defaults.py",
+    "analysis/style.py",
+    "analysis/names.py",
+)
 
 
 rule plan:
@@ -126,10 +133,7 @@ rule figures:
             "analysis/gradient_figures.py",
             "analysis/tuning_figures.py",
             "analysis/tuning.py",
-            "analysis/layout.py",
-            "analysis/own_defaults.py",
-            "analysis/style.py",
-            "analysis/names.py",
+            *DRAWING,
         ),
     shell:
         "pgstudy --log {log:q} figures {input.study:q}"

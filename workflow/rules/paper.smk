@@ -44,10 +44,7 @@ rule paper:
         code=code_digest(
             "analysis/paper_figures.py",
             "analysis/figures.py",
-            "analysis/layout.py",
-            "analysis/own_defaults.py",
-            "analysis/style.py",
-            "analysis/names.py",
+            *DRAWING,
             "analysis/exact.py",
             "analysis/latex.py",
             "analysis/numbers.py",

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pgstudy.analysis import markdown
 from pgstudy.analysis.acceptance import PASS
-from pgstudy.analysis.numbers import number, steps
+from pgstudy.analysis.numbers import bounded, number, steps
 from pgstudy.analysis.reading import ACCEPTANCE, CLAIMS, Missing
 from pgstudy.analysis.study_records import SUMMARY, StudyRecord
 from pgstudy.analysis.verdicts import FAILS, FAMILY, HOLDS
@@ -81,9 +81,7 @@ def _claim_list(heading: str, table: pd.DataFrame) -> list[str]:
 
 
 def _claim(row: Mapping[Any, Any]) -> str:
-    value = number(row["estimate"])
-    if not pd.isna(row["low"]):
-        value += f" [{number(row['low'])}, {number(row['high'])}]"
+    value = bounded(row["estimate"], row["low"], row["high"], number)
     text = f"- {row['environment']}. {row['claim']}: {row['quantity']} {value}"
     if not pd.isna(row.get("p_holm")):
         text += f", p = {_p(row['p_holm'])}"
@@ -128,11 +126,10 @@ def tuned(records: Sequence[StudyRecord]) -> str:
     rows = []
     for record in records:
         (row,) = record.table(SUMMARY).to_dict("records")
-        low, high = number(row["final_low"]), number(row["final_high"])
         file = f"`{record.study.removeprefix('tuned-')}.yaml`"
         rows.append(
             [row["environment"], file, row["n"], number(row["untrained_return"]),
-             f"{number(row['final_return'])} [{low}, {high}]",
+             bounded(row["final_return"], row["final_low"], row["final_high"], number),
              number(row["threshold"]), _several(record.made["git"]),
              _several(record.made["cpu"])]
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -11,7 +12,7 @@ import pandas as pd
 from pgstudy.analysis import coverage, thresholds
 from pgstudy.analysis.aggregates import DENOMINATOR, unscored
 from pgstudy.analysis.captions import captions
-from pgstudy.analysis.numbers import decimals, number, steps, way
+from pgstudy.analysis.numbers import bounded, decimals, number, steps, way
 from pgstudy.analysis.tables import Tables
 from pgstudy.analysis.verdicts import FAMILY
 from pgstudy.experiment.study import Study, step_size_text
@@ -46,10 +47,7 @@ def table(header: str, rows: list[list[Any]]) -> str:
 
 
 def _final(row: Row) -> str:
-    if pd.isna(row["final_low"]):
-        return number(row["final_return"])
-    low, high = number(row["final_low"]), number(row["final_high"])
-    return f"{number(row['final_return'])} [{low}, {high}]"
+    return bounded(row["final_return"], row["final_low"], row["final_high"], number)
 
 
 def _reached(row: Row) -> str:
@@ -59,10 +57,7 @@ def _reached(row: Row) -> str:
 
 
 def _way(row: Row, name: str) -> str:
-    if pd.isna(row[f"{name}_low"]):
-        return way(row[name])
-    bounds = way(row[f"{name}_low"]), way(row[f"{name}_high"])
-    return f"{way(row[name])} [{', '.join(bounds)}]"
+    return bounded(row[name], row[f"{name}_low"], row[f"{name}_high"], way)
 
 
 # By header: the column of summary.csv, and what is shown of a row.
@@ -101,9 +96,8 @@ def _acceptance_row(row: dict[Any, Any]) -> list[Any]:
     theirs = number(row["value"], digits)
     if pd.isna(row["value"]):
         theirs = f"below {row['below']:g}"
-    ours, runs = number(row["ours"], digits), "–"
-    if not pd.isna(row["low"]):
-        ours += f" [{number(row['low'], digits)}, {number(row['high'], digits)}]"
+    show = functools.partial(number, digits=digits)
+    ours, runs = bounded(row["ours"], row["low"], row["high"], show), "–"
     if not pd.isna(row["runs"]):
         runs = f"{row['finished']:.0f} of {row['runs']:.0f}, {row['stuck']:.0f} stuck"
     return [
@@ -122,9 +116,7 @@ def claims_table(claims: pd.DataFrame) -> str:
     """A row per claim of claims.csv; one of an earlier version may lack p and note."""
     rows = []
     for row in claims.to_dict("records"):
-        value = number(row["estimate"])
-        if not pd.isna(row["low"]):
-            value += f" [{number(row['low'])}, {number(row['high'])}]"
+        value = bounded(row["estimate"], row["low"], row["high"], number)
         texts = [row["environment"], row["claim"], row["quantity"]]
         p = number(row.get("p"), 3), number(row.get("p_holm"), 3)
         note = row["note"] if isinstance(row.get("note"), str) else ""

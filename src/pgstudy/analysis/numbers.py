@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -17,6 +18,13 @@ def number(value: Any, digits: int | None = None) -> str:
     if digits is None:
         digits = 3 if abs(value) < 1 else 2 if abs(value) < 10 else 1
     return f"{value:,.{digits}f}"
+
+
+def bounded(value: Any, low: Any, high: Any, show: Callable[[Any], str]) -> str:
+    """A number with its interval behind it in brackets, where it has one."""
+    if pd.isna(low):
+        return show(value)
+    return f"{show(value)} [{show(low)}, {show(high)}]"
 
 
 def decimals(tolerance: Any) -> int:
