@@ -1,5 +1,8 @@
 """What made a run."""
 
+import subprocess
+import sys
+
 from pgstudy.experiment import provenance
 
 
@@ -25,3 +28,20 @@ def test_the_commit_and_the_machine_are_named():
     made = provenance.describe()
     assert len(made["git"]["commit"]) == 40
     assert all(made[name] for name in ("cpu", "python", "torch", "numpy", "learning"))
+
+
+def test_a_step_is_made_again_after_an_edit_of_all_code_that_it_imports():
+    """Found by reading: what Python itself loads for a step is among it."""
+    for step in ("claims", "films", "report", "gradient_noise", "drawing", "tables"):
+        code = (
+            f"import sys, pgstudy.analysis.{step}; print(*[m for m in sys.modules "
+            "if m.startswith('pgstudy.analysis.')])"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        )
+        loaded = {f"{m[8:].replace('.', '/')}.py" for m in done.stdout.split()}
+        assert f"analysis/{step}.py" in loaded
+        assert loaded <= set(provenance.with_imports(step))
+    assert "analysis/bias_claims.py" in provenance.with_imports("claims")
+    assert "analysis/claims.py" not in provenance.with_imports("tables")

@@ -10,13 +10,6 @@ GRADIENTS = expand(
     f"results/{STUDY.name}/gradients/{{environment}}.csv",
     environment=map(folder_name, STUDY.environments if STUDY.gradients else []),
 )
-# The code that all figures share.
-DRAWING = (
-    "analysis/layout.py",
-    "analysis/own_defaults.py",
-    "analysis/style.py",
-    "analysis/names.py",
-)
 
 
 rule plan:
@@ -45,7 +38,7 @@ checkpoint choose:
     log:
         "results/logs/{study}/choose.log",
     params:
-        code=code_digest("analysis/tuning.py", "analysis/tables.py"),
+        code=code_digest(*with_imports("tuning")),
     shell:
         "pgstudy --log {log:q} choose {input.study:q} {output:q}"
 
@@ -65,19 +58,7 @@ rule tables:
     log:
         "results/logs/{study}/tables.log",
     params:
-        code=code_digest(
-            "analysis/tables.py",
-            "analysis/tabular.py",
-            "analysis/curves.py",
-            "analysis/improvement.py",
-            "analysis/intervals.py",
-            "analysis/thresholds.py",
-            "analysis/histories.py",
-            "analysis/rows.py",
-            "analysis/statistics.py",
-            "analysis/aggregates.py",
-            "analysis/comparisons.py",
-        ),
+        code=code_digest(*with_imports("tables", "aggregates")),
     shell:
         "pgstudy --log {log:q} tables {input.study:q}"
 
@@ -92,15 +73,7 @@ rule gradients:
         "results/logs/{study}/gradients/{environment}.log",
     params:
         environment=lambda wildcards: unquote(wildcards.environment),
-        code=code_digest(
-            "analysis/gradient_noise.py",
-            "analysis/gradient_samples.py",
-            "analysis/gradient_statistics.py",
-            "analysis/gradient_bias.py",
-            "analysis/exact.py",
-            "analysis/comparisons.py",
-            "analysis/intervals.py",
-        ),
+        code=code_digest(*with_imports("gradient_noise")),
     shell:
         "pgstudy --log {log:q} gradients {input.study:q} {params.environment:q}"
 
@@ -126,14 +99,6 @@ rule figures:
     log:
         "results/logs/{study}/figures.log",
     params:
-        code=code_digest(
-            "analysis/drawing.py",
-            "analysis/figures.py",
-            "analysis/comparison_figures.py",
-            "analysis/gradient_figures.py",
-            "analysis/tuning_figures.py",
-            "analysis/tuning.py",
-            *DRAWING,
-        ),
+        code=code_digest(*with_imports("drawing")),
     shell:
         "pgstudy --log {log:q} figures {input.study:q}"

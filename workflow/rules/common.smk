@@ -13,7 +13,7 @@ from pgstudy.experiment.live import check_tracking, start_following
 from pgstudy.experiment.loading import load_study
 from pgstudy.experiment.config import ConfigError, canonical_json
 from pgstudy.experiment.published_files import find
-from pgstudy.experiment.provenance import code_digest
+from pgstudy.experiment.provenance import code_digest, with_imports
 from pgstudy.experiment.runs import Store
 from pgstudy.experiment.tuning import restricted, tuning_study
 

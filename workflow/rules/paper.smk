@@ -10,9 +10,7 @@ rule compare:
     log:
         "results/logs/{study}/compare.log",
     params:
-        code=code_digest(
-            "analysis/acceptance.py", "analysis/exact.py", "analysis/intervals.py"
-        ),
+        code=code_digest(*with_imports("acceptance")),
     shell:
         "pgstudy --log {log:q} compare {input.study:q}"
 
@@ -41,13 +39,6 @@ rule paper:
     log:
         "results/logs/{study}/paper.log",
     params:
-        code=code_digest(
-            "analysis/paper_figures.py",
-            "analysis/figures.py",
-            *DRAWING,
-            "analysis/exact.py",
-            "analysis/latex.py",
-            "analysis/numbers.py",
-        ),
+        code=code_digest(*with_imports("paper_figures", "latex")),
     shell:
         "pgstudy --log {log:q} paper {input.study:q}"

@@ -11,14 +11,7 @@ rule claims:
     log:
         "results/logs/{study}/claims.log",
     params:
-        code=code_digest(
-            "analysis/claims.py",
-            "analysis/gradient_claims.py",
-            "analysis/tuning.py",
-            "analysis/verdicts.py",
-            "analysis/comparisons.py",
-            "analysis/intervals.py",
-        ),
+        code=code_digest(*with_imports("claims")),
     shell:
         "pgstudy --log {log:q} claims {input.study:q}"
 
@@ -32,7 +25,7 @@ rule films:
     log:
         "results/logs/{study}/films.log",
     params:
-        code=code_digest("analysis/films.py", "analysis/paint.py"),
+        code=code_digest(*with_imports("films")),
     shell:
         "pgstudy --log {log:q} films {input.study:q}"
 
@@ -54,21 +47,7 @@ rule report:
     log:
         "results/logs/{study}/report.log",
     params:
-        code=code_digest(
-            "analysis/report.py",
-            "analysis/captions.py",
-            "analysis/aggregates.py",
-            "analysis/checklists.py",
-            "analysis/coverage.py",
-            "analysis/makings.py",
-            "analysis/markdown.py",
-            "analysis/names.py",
-            "analysis/numbers.py",
-            "analysis/thresholds.py",
-            "analysis/tuning.py",
-            "analysis/verdicts.py",
-            "analysis/templates",
-        ),
+        code=code_digest(*with_imports("report", "tuning"), "analysis/templates"),
     shell:
         "pgstudy --log {log:q} report {input.study:q}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
 import os
@@ -50,6 +51,32 @@ def code_digest(*places: str) -> str:
         digest.update(f"{file.relative_to(PACKAGE)} {file.stat().st_size} ".encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def with_imports(*modules: str) -> list[str]:
+    """Modules of analysis/, and all there that they import, as files below src/pgstudy.
+
+    So a step is made again after an edit of any code that it rests on.
+    """
+    found: set[str] = set()
+    todo = [f"pgstudy.analysis.{module}" for module in modules]
+    while todo:
+        file = PACKAGE.joinpath(*todo.pop().split(".")[1:]).with_suffix(".py")
+        name = file.relative_to(PACKAGE).as_posix()
+        if file.is_file() and name not in found:
+            found.add(name)
+            todo += _imports(file)
+    return sorted(found)
+
+
+@functools.cache
+def _imports(file: Path) -> list[str]:
+    """What a module imports from analysis/, at its head or within functions."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    parts = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    names = [f"{n.module}.{alias.name}" for n in parts for alias in n.names]
+    names += [str(node.module) for node in parts]
+    return [name for name in names if name.startswith("pgstudy.analysis.")]
 
 
 @functools.cache
