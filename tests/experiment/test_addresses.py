@@ -61,6 +61,9 @@ def test_files_are_named_without_the_folders_of_this_machine(monkeypatch, tmp_pa
     }
     for path, name in texts.items():
         assert without_folders(f'File "{path}", line 1') == f'File "{name}", line 1'
+    elsewhere = f"/disk{tmp_path}/own.py"
+    assert without_folders(elsewhere) == elsewhere
+    assert without_folders(f"file://{tmp_path}/own.py") == "file://own.py"
     os.chdir("/")
     assert without_folders(f"{tmp_path}/al/x and {tmp_path}/al") == "~/x and ~"
     assert without_folders(f"{tmp_path}/also") == f"{tmp_path}/also"

@@ -49,7 +49,8 @@ def without_folders(text: str) -> str:
     What else lies in the home folder begins with ~.
     """
     for folder in sorted({os.getcwd(), *_folders()} - {"/"}, key=len, reverse=True):
-        text = text.replace(f"{folder}/", "")
+        # whole names only: /a/b is not in /c/a/b
+        text = re.sub(rf"(?<![\w.-]){re.escape(folder)}/", "", text)
     home = str(Path.home())
     return text if home == "/" else re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text)
 
