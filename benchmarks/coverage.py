@@ -1,6 +1,7 @@
-"""How often each interval over seeds covers the truth: `python -m benchmarks.coverage`.
+"""How often each interval covers the truth: `python -m benchmarks.coverage`.
 
-It prints the table of `analysis.coverage` in Markdown, with the numbers that it finds.
+It prints the tables of `analysis.coverage` in Markdown, with the numbers that it finds;
+those over batches alone with the argument `batches`.
 """
 
 import functools
@@ -9,13 +10,15 @@ import sys
 import numpy as np
 import pandas as pd
 
+from benchmarks import gradient_coverage
 from pgstudy.analysis import comparisons, intervals, thresholds
-from pgstudy.analysis.coverage import DATA, KINDS, SEEDS
+from pgstudy.analysis.coverage import DATA, KINDS, OF_BATCHES, OF_SEEDS, SEEDS
 from pgstudy.analysis.improvement import probability_of_improvement
 from pgstudy.analysis.intervals import Interval
 from pgstudy.analysis.tuning import step_size_slope
 
 REPETITIONS = 3000
+BATCH_REPETITIONS = 1500
 LARGE = 1_000_000  # values that stand for the truth
 CAP = 2.0  # of times to the threshold
 THRESHOLD = 0.5  # of the share of runs above it
@@ -102,6 +105,7 @@ SIMULATED = {
     "improvement": (beside(better), probability_of_improvement),
     "improvement, spreads 3 : 1": (beside(wider), probability_of_improvement),
     "slope": (grid, of_slope),
+    **gradient_coverage.SIMULATED,
 }
 
 
@@ -128,22 +132,42 @@ def coverage(kind, data, n, repetitions):
     return float(np.mean(held)) if made else np.nan
 
 
-def measured(kind, data, repetitions=REPETITIONS):
-    """Coverage in percent for each number of seeds."""
+def measured(table, kind, column, repetitions=REPETITIONS):
+    """Coverage in percent for each simulation of a column."""
     repetitions = repetitions // 20 if kind == "slope" else repetitions
-    return [100 * coverage(kind, data, n, repetitions) for n in SEEDS]
+    simulations = table.columns[column]
+    if kind == "variance slope":  # each is of every N
+        simulations = [(data, n) for data, n in simulations if data[1] == 1]
+    return [100 * coverage(kind, data, n, repetitions) for data, n in simulations]
 
 
-def main(repetitions=REPETITIONS):
+def over_seeds():
     print(f"| interval | method | data | {' | '.join(f'{n} seeds' for n in SEEDS)} |")
     print("|---" * (3 + len(SEEDS)) + "|")
     for name, kind in KINDS.items():
         for data in DATA:
-            shown = [f"{c:.1f}" for c in measured(name, data, repetitions)]
+            shown = [f"{c:.1f}" for c in measured(OF_SEEDS, name, data)]
             shown = ["–" if text == "nan" else text for text in shown]
             print(f"| {kind.of} | {kind.method} | {data} | {' | '.join(shown)} |")
             sys.stdout.flush()
 
 
+def over_batches():
+    """The smallest and the largest over N."""
+    print(f"| {' | '.join(OF_BATCHES.header)} |")
+    print("|---" * len(OF_BATCHES.header) + "|")
+    for name, kind in OF_BATCHES.kinds.items():
+        found = [
+            measured(OF_BATCHES, name, column, BATCH_REPETITIONS)
+            for column in OF_BATCHES.columns
+        ]
+        shown = " | ".join(f"{min(one):.1f} to {max(one):.1f}" for one in found)
+        print(f"| {kind.of} | {kind.method} | {shown} |")
+        sys.stdout.flush()
+
+
 if __name__ == "__main__":
-    main()
+    if "batches" not in sys.argv:
+        over_seeds()
+        print()
+    over_batches()

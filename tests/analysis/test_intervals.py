@@ -19,7 +19,7 @@ REPETITIONS = 800
 @pytest.mark.parametrize("name", KINDS)
 def test_intervals_cover_as_often_as_their_label_says(name, data):
     """Within two points of 95 %, or of what is printed; `pytest -s` shows all."""
-    found = simulation.measured(name, data, REPETITIONS)
+    found = simulation.measured(coverage.OF_SEEDS, name, data, REPETITIONS)
     low, high = KINDS[name].covers[data]
     print(f"{name}, {data}: {np.round(found, 1).tolist()} at {SEEDS} seeds, "
           f"said: {KINDS[name].text(data)}")  # fmt: skip
@@ -41,13 +41,16 @@ def test_the_bootstrap_that_was_here_would_be_found_out():
 
 
 def test_every_kind_is_simulated_and_labels_say_95_only_where_it_is_close():
-    assert set(simulation.SIMULATED) == set(KINDS)
+    kinds = [*KINDS, *coverage.GRADIENT_KINDS]
+    assert list(simulation.SIMULATED) == kinds
     assert KINDS["mean"].text("normal") == "95 %"
     low, high = KINDS["mean"].covers["log-normal"]
     assert KINDS["mean"].text("log-normal") == f"{low} to {high} %"
-    assert [set(row) for row in coverage.table()] == [{"of", "method", *DATA}] * len(
-        KINDS
-    )
+    for table in coverage.tables(gradients=True):
+        assert {len(row) for row in table.rows()} == {len(table.header)}
+        assert {tuple(kind.covers) for kind in table.kinds.values()} == {
+            tuple(table.columns)
+        }
 
 
 def test_the_mean_is_students_and_points_are_on_their_own():

@@ -22,7 +22,7 @@ TEXTS = {
     "gradients": "{e}: estimates of the gradient from N fresh trajectories, at "
     "policies of the start, the middle and the end of training: trace of the "
     "covariance (dashed: 1/N), gradient noise scale, mean cosine to the gradient; "
-    "95 % intervals, Hall's for skewed data and of the cosine by bootstrap",
+    "95 % intervals over batches",
     "final_return": "Return over the last tenth of training against N: every seed "
     f"(dots), mean, and {INTERVAL}",
     "wall_clock": "Return over the last tenth of training against the mean seconds "

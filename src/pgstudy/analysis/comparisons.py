@@ -16,7 +16,7 @@ import scipy.special
 import scipy.stats
 
 from pgstudy.analysis import intervals
-from pgstudy.analysis.intervals import TAIL, percentile_interval, satterthwaite
+from pgstudy.analysis.intervals import TAIL, satterthwaite
 from pgstudy.analysis.intervals import Interval as Interval  # others take it from here
 from pgstudy.analysis.statistics import BOOTSTRAP_SEED, Array
 
@@ -131,31 +131,3 @@ def _width(values: Array, k: int) -> float:
         picks = generator.permuted(seeds, axis=1)[:, :k]
     errors = values[picks].std(axis=1, ddof=1) / math.sqrt(k)
     return float(2 * scipy.stats.t.ppf(1 - TAIL, k - 1) * errors.mean())
-
-
-def log_log_slope(x: Array, estimates: Array, draws: Array) -> Interval:
-    """Slope of log(estimates) on log(x), weighted by 1 / variance of log(draws).
-
-    x, estimates: [K]; draws: [K, R] bootstrap draws of each estimate. The interval
-    holds the middle 95 % of the slopes of the R columns, with the same weights.
-    A row is left out whole if its estimate or any draw is not above 0, since leaving
-    out single draws would bias it upwards; so is one whose draws are all equal, since
-    its weight is not known. If no row's draws vary, rows weigh the same and there is
-    no interval. NaN if the rows left have fewer than two x.
-    """
-    rows = (estimates > 0) & (draws > 0).all(axis=1)
-    logs = np.log(np.where(rows[:, None], draws, 1))
-    varies = rows & (np.ptp(logs, axis=1) > 0)
-    known = bool(varies.any())
-    rows = varies if known else rows
-    if len(np.unique(x[rows])) < 2:
-        return Interval(math.nan, math.nan, math.nan)
-    weights = 1 / logs[rows].var(axis=1) if known else np.ones(rows.sum())
-    across = np.log(x[rows])
-    across = across - np.average(across, weights=weights)
-    # Least squares is linear in the heights: one row of factors serves all columns.
-    factors = weights * across / (weights @ across**2)
-    slope = float(factors @ np.log(estimates[rows]))
-    if not known:
-        return Interval(slope, math.nan, math.nan)
-    return percentile_interval(slope, factors @ logs[rows])

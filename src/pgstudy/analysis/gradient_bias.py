@@ -11,15 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.optimize
+import scipy.special
 import scipy.stats
 
 from pgstudy.analysis.comparisons import Interval
-from pgstudy.analysis.gradient_statistics import Reference
+from pgstudy.analysis.gradient_statistics import UNKNOWN, Reference
 from pgstudy.analysis.statistics import CONFIDENCE, Array
 
 MARGIN = 0.1  # of |grad J|: the bias that a verdict rules out
 ROUNDING = 1e-10  # of the variance: float32 leaves that across, where there is nothing
-UNKNOWN = Interval(math.nan, math.nan, math.nan)
 
 
 def along(estimates: Array, reference: Reference) -> Interval:
@@ -44,7 +44,7 @@ def along(estimates: Array, reference: Reference) -> Interval:
 
 def _fieller(above: float, below: float, covariance: Array, df: int) -> Interval:
     """The ratios rho for which above - rho below is within chance of 0."""
-    t2 = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, df) ** 2
+    t2 = scipy.special.stdtrit(df, (1 + CONFIDENCE) / 2) ** 2
     a = below**2 - t2 * covariance[1, 1]
     b = above * below - t2 * covariance[0, 1]
     c = above**2 - t2 * covariance[0, 0]

@@ -16,10 +16,14 @@ import pandas as pd
 import safetensors.numpy
 
 from pgstudy.analysis import exact
-from pgstudy.analysis.comparisons import log_log_slope
 from pgstudy.analysis.gradient_bias import across, along
 from pgstudy.analysis.gradient_samples import REFERENCE_N, Effort, Probe
-from pgstudy.analysis.gradient_statistics import Noise, Reference, columns
+from pgstudy.analysis.gradient_statistics import (
+    Noise,
+    Reference,
+    columns,
+    log_log_slope,
+)
 from pgstudy.analysis.names import FRACTIONS, GRADIENT_COLUMNS
 from pgstudy.experiment.resolving import reason_to_leave_out
 from pgstudy.experiment.runs import MILESTONES, POLICY, Run, Store
@@ -137,12 +141,8 @@ def _rows(
             }  # fmt: skip
     for name, found in noises.items():
         ns = np.array(list(found), float)
-        variances = np.array([noise.variance.estimate for noise in found.values()])
-        draws = np.array([noise.variances for noise in found.values()])
-        yield {
-            "estimator": name,
-            **columns("slope", log_log_slope(ns, variances, draws)),
-        }
+        slope = log_log_slope(ns, [noise.variance for noise in found.values()])
+        yield {"estimator": name, **columns("slope", slope)}
 
 
 def _bias(estimates: Any, reference: Reference) -> dict[str, float]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import scipy.stats
+import scipy.special
+from numpy.typing import ArrayLike
 
-from pgstudy.analysis.comparisons import Interval
-from pgstudy.analysis.statistics import BOOTSTRAP_SEED, CONFIDENCE, Array
+from pgstudy.analysis import intervals
+from pgstudy.analysis.intervals import Interval
+from pgstudy.analysis.statistics import CONFIDENCE, Array
 
-RESAMPLES = 1000
 HIGH = (1 + CONFIDENCE) / 2
+UNKNOWN = Interval(math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Reference:
         if self.estimates is None:
             return Interval(whole, whole, whole)
         slopes, count = 2 * self.estimates @ self.gradient, len(self.estimates)
-        half = scipy.stats.t.ppf(HIGH, count - 1) * slopes.std(ddof=1) / count**0.5
+        half = scipy.special.stdtrit(count - 1, HIGH) * slopes.std(ddof=1) / count**0.5
         square = whole - self.variance
         return Interval(square, square - float(half), square + float(half))
 
@@ -57,35 +60,66 @@ class Reference:
 def ratio(one: Interval, two: Interval) -> Interval:
     """one / two of independent positive quantities, by their logarithms.
 
-    The distances to the bounds add as squares (Zou & Donner 2008). Bounds are 0 or
-    infinite where one of two's, or one's lower one, is not above 0.
+    Bounds are 0 or infinite where one of two's, or one's lower one, is not above 0.
     """
     if not (one.estimate > 0 and two.estimate > 0):
-        return Interval(math.nan, math.nan, math.nan)
-    found = one.estimate / two.estimate
-    down = math.hypot(_log(one.estimate, one.low), _log(two.high, two.estimate))
-    up = math.hypot(_log(one.high, one.estimate), _log(two.estimate, two.low))
-    return Interval(found, found * math.exp(-down), found * _exp(up))
+        return UNKNOWN
+    with np.errstate(over="ignore"):
+        return Interval(*np.exp(_of_logs(np.array([1.0, -1.0]), [one, two])).tolist())
 
 
-def _log(high: float, low: float) -> float:
-    return (
-        math.log(high / low) if low > 0 else math.nan if math.isnan(low) else math.inf
+def log_log_slope(x: Array, found: Sequence[Interval]) -> Interval:
+    """Slope of the logarithms of independent quantities on log(x), both [K].
+
+    Weighted by 1 / the squared distance of the logarithms to their lower bounds: those
+    to the upper ones are largest where tails are heavy. A quantity without
+    an interval that is finite and above 0 is left out, since its weight is not known;
+    if none has one, all weigh the same and the slope has no interval. NaN if those
+    left have fewer than two x.
+    """
+    table = np.array(found).reshape(-1, 3)
+    estimates, lows, highs = table.T
+    varies = (lows > 0) & (lows < estimates) & np.isfinite(highs)
+    known = bool(varies.any())
+    rows = varies if known else estimates > 0
+    if len(np.unique(x[rows])) < 2:
+        return UNKNOWN
+    weights = (
+        np.log(estimates[rows] / lows[rows]) ** -2 if known else np.ones(rows.sum())
     )
+    across = np.log(x[rows])
+    across = across - np.average(across, weights=weights)
+    factors = weights * across / (weights @ across**2)
+    slope = _of_logs(factors, table[rows])
+    return slope if known else Interval(slope.estimate, math.nan, math.nan)
 
 
-def _exp(value: float) -> float:
-    return math.exp(value) if value < 700 else value * math.inf
+def _of_logs(factors: Array, parts: ArrayLike) -> Interval:
+    """The sum of factors [K] times the logarithms of independent quantities [K, 3].
+
+    The distances to the bounds add as squares (Zou & Donner 2008).
+    """
+    with np.errstate(divide="ignore"):  # no lower bound above 0: no lower bound
+        logs, lows, highs = np.log(np.maximum(parts, 0.0)).T
+    below, above = logs - lows, highs - logs
+    down = np.where(factors > 0, below, above)
+    up = np.where(factors > 0, above, below)
+    found = float(factors @ logs)
+    low, high = (float(np.linalg.norm(factors * apart)) for apart in (down, up))
+    return Interval(found, found - low, found + high)
 
 
 def skewed_mean(values: Array) -> Interval:
-    """The mean, with Hall's (1992) interval for skewed data. values: [B]."""
+    """The mean, with Hall's (1992) interval for skewed data. values: [B].
+
+    Equal values have none.
+    """
     count, mean = len(values), float(values.mean())
     spread = float(values.std())
     if not spread > 0:
-        return Interval(mean, mean, mean)
+        return Interval(mean, math.nan, math.nan)
     skew = float(((values - mean) ** 3).mean()) / spread**3 / count**0.5
-    quantile = float(scipy.stats.norm.ppf(HIGH))
+    quantile = float(scipy.special.ndtri(HIGH))
     high, low = (_untransformed(z, skew) for z in (-quantile, quantile))
     error = spread / (count - 1) ** 0.5
     return Interval(mean, mean - low * error, mean - high * error)
@@ -101,8 +135,7 @@ def _untransformed(z: float, skew: float) -> float:
 class Noise:
     """The spread of B estimates [B, P] of one estimator, and where they point.
 
-    variance: trace of the covariance, with Hall's interval. variances: bootstrap draws
-    of it, [R], for the slope; the same picks for every estimator.
+    variance: trace of the covariance, with Hall's interval.
     """
 
     def __init__(self, estimates: Array, reference: Reference) -> None:
@@ -113,30 +146,13 @@ class Noise:
         self.deviations = ((estimates - self._mean) ** 2).sum(1) * count / (count - 1)
         self.variance = skewed_mean(self.deviations)
 
-    @cached_property
-    def _picks(self) -> Array:
-        """How often each batch is drawn in each resample: [R, B]."""
-        count, generator = len(self.estimates), np.random.default_rng(BOOTSTRAP_SEED)
-        picks = generator.multinomial(count, np.full(count, 1 / count), RESAMPLES)
-        return picks.astype(np.float64)
-
-    @cached_property
-    def variances(self) -> Array:
-        """See the class."""
-        count = len(self.estimates)
-        apart = self.estimates - self._mean
-        means = self._picks @ apart / count
-        squares = self._picks @ (apart**2).sum(1) / count - (means**2).sum(1)
-        draws: Array = np.maximum(squares, 0) * count / (count - 1)
-        return draws
-
     def over(self, other: Noise) -> Interval:
         """Its variance over that of another estimator on the same batches, paired."""
         one, two = self.variance.estimate, other.variance.estimate
         if not (one > 0 and two > 0):
-            return Interval(math.nan, math.nan, math.nan)
+            return UNKNOWN
         pairs = self.deviations / one - other.deviations / two
-        critical = scipy.stats.t.ppf(HIGH, len(pairs) - 1)
+        critical = scipy.special.stdtrit(len(pairs) - 1, HIGH)
         half = critical * pairs.std(ddof=1) / len(pairs) ** 0.5
         return Interval(one / two, *(one / two * np.exp([-half, half])).tolist())
 
@@ -146,33 +162,30 @@ class Noise:
         variance = self.variance.estimate
         apart = float(np.linalg.norm(self._mean - reference.gradient))
         scale = ratio(self.variance, reference.square)
-        cosine = self._cosine()
         return {
             "batches": count,
             "env_steps": env_steps,
             **columns("variance", self.variance),
             "bias": apart,
             "bias_by_chance": math.sqrt(variance / count + reference.variance),
-            **columns("cosine", cosine),
+            **columns("cosine", self.cosine),
             "signal_to_noise": _over(reference.norm, variance**0.5),
             **columns("noise_scale", Interval(*(n * value for value in scale))),
             "zero_share": float((self.estimates == 0).all(1).mean()),
             "variance_x_cost": variance * env_steps,
         }
 
-    def _cosine(self) -> Interval:
-        """Mean over the estimates that are not 0, to the reference; bootstrapped."""
+    @property
+    def cosine(self) -> Interval:
+        """Mean over the estimates that are not 0, to the reference; Student's t.
+
+        The reference counts as exact.
+        """
         along = self.estimates @ self._reference.gradient
         norms = np.linalg.norm(self.estimates, axis=1)
         norms = norms * np.linalg.norm(self._reference.gradient)
         present = norms > 0
-        if not present.any():
-            return Interval(math.nan, math.nan, math.nan)
-        cosines = np.divide(along, norms, np.zeros(len(along)), where=present)
-        total, counts = self._picks @ cosines, self._picks @ present
-        draws = total[counts > 0] / counts[counts > 0]
-        low, high = np.quantile(draws, [1 - HIGH, HIGH])
-        return Interval(float(cosines[present].mean()), float(low), float(high))
+        return intervals.mean([along[present] / norms[present]])
 
 
 def columns(name: str, found: Interval) -> dict[str, float]:

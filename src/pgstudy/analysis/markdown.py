@@ -129,11 +129,14 @@ def claims_table(claims: pd.DataFrame) -> str:
     return table(header, rows)
 
 
-def coverage_table() -> str:
-    """A row per interval over seeds: how it is made, and how often it covers."""
-    rows = [list(row.values()) for row in coverage.table()]
-    header = _joined(["interval", "method", *coverage.DATA])
-    return table(header, rows)
+def coverage_tables(study: Study) -> list[str]:
+    """How each interval is made, and how often it covers, with the rule below."""
+    found = coverage.tables(study.gradients is not None)
+    return [
+        text
+        for one in found
+        for text in (table(_joined(one.header), one.rows()), one.rule)
+    ]
 
 
 def _listed(items: Mapping[str, str]) -> str:
@@ -169,7 +172,6 @@ def markdown_report(
         *([f"No scores: {_listed(missing)}."] if missing else []),
         *(["## Notes on runs", *(f"- {note}" for note in notes)] if notes else []),
         "## Intervals",
-        coverage_table(),
-        coverage.RULE,
+        *coverage_tables(study),
     ]
     return "\n\n".join(parts) + "\n"
