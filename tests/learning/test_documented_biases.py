@@ -44,12 +44,18 @@ def degrees(one, two):
     return math.degrees(math.acos(min(cosine, 1.0)))
 
 
-@pytest.mark.parametrize("baseline", ["batch-mean", "leave-one-out"])
-@pytest.mark.parametrize(("n", "angle"), [(2, 28.45), (4, 21.69), (6, 15.25)])
-def test_normalise_turns_the_gradient_of_a_skewed_bandit(n, angle, baseline):
+@pytest.mark.parametrize(
+    ("n", "baseline", "angle"),
+    [
+        (2, "batch-mean", 28.45),
+        (2, "leave-one-out", 28.45),
+        (4, "batch-mean", 21.69),
+        (4, "leave-one-out", 21.69),
+        (6, "batch-mean", 15.25),  # 729 batches: once is enough
+    ],
+)
+def test_normalise_turns_the_gradient_of_a_skewed_bandit(n, baseline, angle):
     """All 3^N batches; leave-one-out is a multiple, so it points the same way."""
-    if (n, baseline) == (6, "leave-one-out"):
-        pytest.skip("729 batches once are enough")
     arms = bandit(SKEWED, THETA)
     exactly, _ = moments(specification(), arms, THETA)
     how = specification(baseline=baseline, normalise=True)
