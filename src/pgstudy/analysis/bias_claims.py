@@ -134,7 +134,7 @@ def _note(cells: Sequence[Cell], how: EstimatorSpecification) -> str:
         aside = worst.across.without_noise()
         angle = math.degrees(math.atan2(aside, worst.along.estimate))
         parts.append(f"its direction is off, by {angle:.0f} degrees at {worst.place}")
-    return "; ".join([*parts, f"holds means: within {_percent(MARGIN)}"])
+    return "; ".join([*parts, f"to hold, within {_percent(MARGIN)}"])
 
 
 def _open(cell: Cell, tests: int) -> tuple[float, float]:

@@ -49,7 +49,7 @@ def _slopes(study: Study, environment: str, measured: pd.DataFrame) -> Iterator[
             "falls as 1/N", f"slope of log variance on log N, {_at(row)}", found,
             within(found, SLOPE - EQUIVALENT, SLOPE + EQUIVALENT), _figure(environment),
             CONSISTENT if found.low <= SLOPE <= found.high else OPEN,
-            note=f"holds: within {EQUIVALENT} of {SLOPE:g}",
+            note=f"to hold, within {EQUIVALENT} of {SLOPE:g}",
         )  # fmt: skip
 
 
