@@ -10,7 +10,7 @@ import pandas as pd
 
 from pgstudy.analysis import markdown
 from pgstudy.analysis.acceptance import PASS
-from pgstudy.analysis.numbers import bounded, number, steps
+from pgstudy.analysis.numbers import bounded, number, p_value, steps
 from pgstudy.analysis.reading import ACCEPTANCE, CLAIMS, Missing
 from pgstudy.analysis.study_records import SUMMARY, StudyRecord
 from pgstudy.analysis.verdicts import FAILS, FAMILY, HOLDS
@@ -84,16 +84,13 @@ def _claim(row: Mapping[Any, Any]) -> str:
     value = bounded(row["estimate"], row["low"], row["high"], number)
     text = f"- {row['environment']}. {row['claim']}: {row['quantity']} {value}"
     if not pd.isna(row.get("p_holm")):
-        text += f", p = {_p(row['p_holm'])}"
+        p = p_value(row["p_holm"])
+        text += f", p {p}" if p.startswith("<") else f", p = {p}"
     if row["verdict"] not in FINDINGS:
         text += f"; {row['verdict']}"
     if not pd.isna(row.get("note")):
         text += f" ({row['note']})"
     return text + "."
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def acceptance(record: StudyRecord, _: str) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 from pgstudy.analysis import coverage, thresholds
 from pgstudy.analysis.aggregates import DENOMINATOR, unscored
 from pgstudy.analysis.captions import captions
-from pgstudy.analysis.numbers import bounded, decimals, number, steps, way
+from pgstudy.analysis.numbers import bounded, decimals, number, p_value, steps, way
 from pgstudy.analysis.tables import Tables
 from pgstudy.analysis.verdicts import FAMILY
 from pgstudy.experiment.study import Study, step_size_text
@@ -118,7 +118,7 @@ def claims_table(claims: pd.DataFrame) -> str:
     for row in claims.to_dict("records"):
         value = bounded(row["estimate"], row["low"], row["high"], number)
         texts = [row["environment"], row["claim"], row["quantity"]]
-        p = number(row.get("p"), 3), number(row.get("p_holm"), 3)
+        p = p_value(row.get("p")), p_value(row.get("p_holm"))
         note = row["note"] if isinstance(row.get("note"), str) else ""
         verdict = row["verdict"] + (f": {note}" if note else "")
         rows.append([*texts, value, *p, verdict])

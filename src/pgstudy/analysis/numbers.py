@@ -27,6 +27,13 @@ def bounded(value: Any, low: Any, high: Any, show: Callable[[Any], str]) -> str:
     return f"{show(value)} [{show(low)}, {show(high)}]"
 
 
+def p_value(value: Any) -> str:
+    """A p-value for a table: 0.042, or < 0.001; a dash where there is none."""
+    if value is None or pd.isna(value) or value >= 0.001:
+        return number(value, 3)
+    return "< 0.001"
+
+
 def decimals(tolerance: Any) -> int:
     """Digits that show a tenth of the tolerance; two where there is none."""
     if pd.isna(tolerance):
