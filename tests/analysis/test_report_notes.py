@@ -84,9 +84,9 @@ def test_intervals_say_what_they_cover(text):
     assert "bootstrap interval" not in text
 
 
-def test_truncated_episodes_and_ways_to_the_threshold_are_shown(text):
+def test_truncated_episodes_and_times_to_the_threshold_are_shown(text):
     assert "truncated" in text
-    assert "mean way, cut" in text
+    assert "restricted mean" in text
     assert "last 256 trajectories" in text
 
     assert "Notes on runs" not in text

@@ -93,14 +93,15 @@ KINDS = {
         (93, 94), (91, 94), (94, 100),
     ),
     "cut": _kind(
-        "mean way to the threshold, cut", "Student's t", (94, 95), (90, 95), (93, 100),
+        "restricted mean time to the threshold", "Student's t",
+        (94, 95), (90, 95), (93, 100),
     ),
     "iqm": _kind(
         "interquartile mean", "t of winsorised values (Tukey and McLaughlin 1963)",
         (93, 94), (91, 93), (100, 100),
     ),
     "median": _kind(
-        "median: score, way to the threshold", "sign test; none below 5 runs",
+        "median: score, time to the threshold", "sign test; none below 5 runs",
         (94, 98), (94, 98), (100, 100),
     ),
     "share": _kind(

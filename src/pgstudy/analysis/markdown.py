@@ -12,7 +12,7 @@ import pandas as pd
 from pgstudy.analysis import coverage, thresholds
 from pgstudy.analysis.aggregates import DENOMINATOR, unscored
 from pgstudy.analysis.captions import captions
-from pgstudy.analysis.numbers import bounded, decimals, number, p_value, steps, way
+from pgstudy.analysis.numbers import bounded, decimals, duration, number, p_value, steps
 from pgstudy.analysis.tables import Tables
 from pgstudy.analysis.verdicts import FAMILY
 from pgstudy.experiment.study import Study, step_size_text
@@ -56,8 +56,8 @@ def _reached(row: Row) -> str:
     return f"{row['reached_threshold']} of {row['runs']}"
 
 
-def _way(row: Row, name: str) -> str:
-    return bounded(row[name], row[f"{name}_low"], row[f"{name}_high"], way)
+def _duration(row: Row, name: str) -> str:
+    return bounded(row[name], row[f"{name}_low"], row[f"{name}_high"], duration)
 
 
 # By header: the column of summary.csv, and what is shown of a row.
@@ -72,11 +72,11 @@ CELLS: dict[str, tuple[str, Callable[[Row], Any]]] = {
     "final return, 95 % interval": ("final_return", _final),
     "truncated": ("truncated_share", lambda row: number(row["truncated_share"], 3)),
     "reached threshold": ("reached_threshold", _reached),
-    "median to threshold, 95 % interval": (
-        "median_threshold_at_low", lambda row: _way(row, "median_threshold_at")
+    "median time to threshold, 95 % interval": (
+        "median_threshold_at_low", lambda row: _duration(row, "median_threshold_at")
     ),
-    "restricted mean to threshold, 95 % interval": (
-        "mean_threshold_at_low", lambda row: _way(row, "mean_threshold_at")
+    "restricted mean time, 95 % interval": (
+        "mean_threshold_at_low", lambda row: _duration(row, "mean_threshold_at")
     ),
 }  # fmt: skip
 

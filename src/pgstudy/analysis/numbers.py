@@ -41,7 +41,7 @@ def decimals(tolerance: Any) -> int:
     return next((d for d in range(1, 9) if tolerance >= 10.0**-d), 9) + 1
 
 
-def way(value: Any) -> str:
+def duration(value: Any) -> str:
     """Steps or episodes until something; infinite is never."""
     return "never" if value == math.inf else steps(value)
 

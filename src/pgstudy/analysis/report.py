@@ -19,7 +19,7 @@ from pgstudy.analysis.captions import captions
 from pgstudy.analysis.checklists import answers
 from pgstudy.analysis.makings import Fact
 from pgstudy.analysis.markdown import markdown_report
-from pgstudy.analysis.numbers import decimals, number, p_value, steps, way
+from pgstudy.analysis.numbers import decimals, duration, number, p_value, steps
 from pgstudy.analysis.rows import STATES
 from pgstudy.analysis.tables import Tables, best
 from pgstudy.analysis.verdicts import FAMILY
@@ -78,7 +78,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["number"] = number
     environment.filters["p_value"] = p_value
     environment.filters["steps"] = steps
-    environment.filters["way"] = way
+    environment.filters["duration"] = duration
     environment.filters["step_size"] = step_size_text
     environment.globals["decimals"] = decimals
     return environment

@@ -63,7 +63,7 @@ def summary_row(
 ) -> dict[str, Any]:
     """Finished runs are averaged; all runs stay in the denominators.
 
-    cap: of the way to the threshold, see `thresholds`.
+    cap: of the times to the threshold, see `thresholds`.
     """
     finished = runs[runs["status"] == "finished"]
     final = finished["final_return"].to_numpy(np.float64)

@@ -23,9 +23,9 @@ RULE = (
     "A run reaches the threshold at the end of the first update at which the mean "
     "return of its last 256 trajectories (or N, if that is more) is there; on the "
     "corridor, by the exact return, the policy was still below then in 3 to 7 % of "
-    "runs. The way to it is in environment steps, or episodes, as the curves. Runs "
-    "that never reach it, or are shorter, count as never in the median; for the mean "
-    "every way is cut at the time that all finished runs have."
+    "runs. The time to it is in environment steps, or episodes, as the curves. "
+    "Runs that never reach it, or are shorter, count as never in the median; for the "
+    "restricted mean every time is cut at what all finished runs have."
 )
 TRAJECTORIES = 256  # of the window; whole updates, at least one of the largest N
 
