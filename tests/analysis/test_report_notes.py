@@ -5,6 +5,7 @@ import json
 import pytest
 
 from pgstudy.analysis import products, tuning
+from pgstudy.analysis.captions import captions
 from pgstudy.analysis.reading import read_claims, read_tuning
 from pgstudy.analysis.verdicts import AT_EDGE, FAMILY
 from pgstudy.experiment.loading import load_study
@@ -141,3 +142,14 @@ def test_warnings_and_global_generators_of_runs_are_shown(tmp_path, monkeypatch)
         assert "toy/Coarse-v0: 2 runs with warnings, such as: observation 0" in text
         assert "toy/Coarse-v0: 2 runs drew from the process" in text
         assert "(numpy.random)" in text
+
+
+def test_a_figure_says_which_estimators_were_measured_elsewhere(smoke):
+    """The running mean is measured at its own run's policies."""
+    running = {"name": "running-mean", "baseline": "running-mean"}
+    alone = {caption.text for caption in captions(load_study(smoke))}
+    smoke["estimators"].append(running)
+    both = {caption.text for caption in captions(load_study(smoke))}
+    said = "running-mean at the policies of a run of its own"
+    assert sum(said in text for text in both) == len(smoke["environments"])
+    assert not any(said in text for text in alone)

@@ -63,8 +63,20 @@ def _caption(study: Study, name: str) -> Caption:
         text += "; of several step sizes at one N, the best one"
     if kind == "improvement":
         text += _left_out(study)
+    if kind == "gradients":
+        text += _at_runs_of_their_own(study, environment)
     section = next(s for s, kinds in SECTIONS.items() if kind in kinds)
     return Caption(name, section, text)
+
+
+def _at_runs_of_their_own(study: Study, environment: str) -> str:
+    """Which estimators are not measured at the same policies as the others."""
+    cells = study.cells_of(environment)
+    own = [c.estimator for c in cells if c.specification.estimator.remembers]
+    if not own or len(own) == len(cells):
+        return ""
+    names = " and ".join(dict.fromkeys(own))
+    return f"; {names} at the policies of a run of its own, not those of the others"
 
 
 def _left_out(study: Study) -> str:
