@@ -15,8 +15,8 @@ from typing import Any
 
 import scipy.stats
 
-from pgstudy.analysis.comparisons import Interval
 from pgstudy.analysis.gradient_bias import MARGIN, Across
+from pgstudy.analysis.intervals import Interval
 from pgstudy.analysis.verdicts import LEVEL, UNTESTED, Claim, Tests, above, within
 from pgstudy.experiment.study import Study, folder_name
 from pgstudy.learning.specification import EstimatorSpecification

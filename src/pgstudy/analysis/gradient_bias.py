@@ -14,8 +14,8 @@ import scipy.optimize
 import scipy.special
 import scipy.stats
 
-from pgstudy.analysis.comparisons import Interval
 from pgstudy.analysis.gradient_statistics import UNKNOWN, Reference
+from pgstudy.analysis.intervals import Interval
 from pgstudy.analysis.statistics import CONFIDENCE, Array
 
 MARGIN = 0.1  # of |grad J|: the bias that a verdict rules out

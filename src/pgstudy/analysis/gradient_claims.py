@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 
 from pgstudy.analysis import bias_claims
-from pgstudy.analysis.comparisons import Interval
 from pgstudy.analysis.gradient_statistics import ratio
+from pgstudy.analysis.intervals import Interval
 from pgstudy.analysis.names import FRACTIONS
 from pgstudy.analysis.verdicts import CONSISTENT, OPEN, Claim, above, below, within
 from pgstudy.experiment.study import Study, folder_name
