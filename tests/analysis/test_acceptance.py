@@ -55,13 +55,14 @@ def train_with(mistake, results, study, block):
 
 
 @pytest.fixture
-def study(tmp_path):
+def study(tmp_path, monkeypatch):
     """Figure 13.1's first cell with its four checks, 100 seeds as published."""
     figure = {k: v for k, v in FIGURE.items() if k != "figure"}
     figure["checks"] = [c for c in FIGURE["checks"] if c["id"].startswith(PREFIX)]
     (tmp_path / "figure.yaml").write_text(yaml.safe_dump(figure))
     estimator = CONFIG["estimators"][0] | {"optimizer": {"learning_rate": "2^-12"}}
-    changes = {"published": [str(tmp_path / "figure.yaml")], "estimators": [estimator]}
+    changes = {"published": ["figure.yaml"], "estimators": [estimator]}
+    monkeypatch.chdir(tmp_path)  # published values are read from below it only
     return load_study(CONFIG | changes | {"seeds_per_job": 50})
 
 

@@ -5,6 +5,7 @@ import functools
 import http.server
 import itertools
 import json
+import math
 import os
 import re
 import select
@@ -251,7 +252,9 @@ CLICKS = """[...document.querySelectorAll("table.sortable")].flatMap(table =>
 
 
 def amount(cell):
-    """The number that a cell starts with, None for a dash."""
+    """The number that a cell starts with: never is after all, None for a dash."""
+    if cell.startswith("never"):
+        return math.inf
     return None if cell == DASH else float(re.split(" to | of |, ", cell)[0])
 
 

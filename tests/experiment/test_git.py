@@ -188,7 +188,7 @@ def test_what_is_not_known_reads_unknown_everywhere(smoke, tmp_path, dirty):
     record = run.record()
     made = record["made_by"] | {"git": {"commit": None, "dirty": dirty}}
     run.write_record(record | {"made_by": made})
-    assert run_row(run, None, None)["commit"] == git.UNKNOWN
+    assert run_row(run, None)["commit"] == git.UNKNOWN
     tags = mlflow_entities.tags(study, run, run.record())
     assert (tags["git_commit"], tags["git_dirty"]) == ("unknown", "unknown")
     (fact,) = [fact for fact in facts([run]) if fact.name == "commit"]
