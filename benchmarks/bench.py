@@ -11,7 +11,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import pipeline, speed
-from pgstudy.experiment import git, provenance
+from pgstudy.experiment.provenance import git
+from pgstudy.experiment.provenance import identity as provenance
 
 PARTS = {"speed": speed.MEASURES, "pipeline": pipeline.MEASURES}
 

@@ -11,11 +11,18 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import gradient_coverage
-from pgstudy.analysis import comparisons, intervals, thresholds
-from pgstudy.analysis.coverage import DATA, KINDS, OF_BATCHES, OF_SEEDS, SEEDS
-from pgstudy.analysis.improvement import probability_of_improvement
-from pgstudy.analysis.intervals import Interval
-from pgstudy.analysis.tuning import step_size_slope
+from pgstudy.analysis.statistics import comparisons, intervals
+from pgstudy.analysis.statistics.coverage import (
+    DATA,
+    KINDS,
+    OF_BATCHES,
+    OF_SEEDS,
+    SEEDS,
+)
+from pgstudy.analysis.statistics.improvement import probability_of_improvement
+from pgstudy.analysis.statistics.intervals import Interval
+from pgstudy.analysis.tables import thresholds
+from pgstudy.analysis.tables.tuning import step_size_slope
 
 REPETITIONS = 3000
 BATCH_REPETITIONS = 1500

@@ -9,10 +9,10 @@ import functools
 
 import numpy as np
 
-from pgstudy.analysis.coverage import TRAJECTORIES
-from pgstudy.analysis.gradient_bias import along
-from pgstudy.analysis.gradient_samples import REFERENCE_N
-from pgstudy.analysis.gradient_statistics import Noise, Reference, log_log_slope, ratio
+from pgstudy.analysis.gradients.bias import along
+from pgstudy.analysis.gradients.samples import REFERENCE_N
+from pgstudy.analysis.statistics.coverage import TRAJECTORIES
+from pgstudy.analysis.statistics.variances import Noise, Reference, log_log_slope, ratio
 
 POPULATION = 200_000
 GRADIENT = np.array([0.5, 0.5])  # a noise scale of 4 (normal) and 19 (log-normal)

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from pgstudy.experiment import provenance
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import Store
-from pgstudy.experiment.training import save
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.provenance import identity as provenance
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.training.block import save
 from pgstudy.learning.reinforce import train
 from pgstudy.learning.results import Training
 

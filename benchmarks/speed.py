@@ -18,8 +18,8 @@ import torch
 
 from benchmarks.baselines import textbook
 from benchmarks.pipeline import config, run_measured
-from pgstudy.experiment.loading import load_study
-from pgstudy.learning import environments
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.learning.environments import registry as environments
 from pgstudy.learning.reinforce import Trainer, train
 from pgstudy.learning.specification import (
     Budget,

@@ -8,8 +8,10 @@ import sys
 
 import numpy as np
 
-from pgstudy.analysis import exact, statistics, thresholds
-from pgstudy.analysis.histories import History
+from pgstudy.analysis.gradients import exact
+from pgstudy.analysis.statistics import basics as statistics
+from pgstudy.analysis.tables import thresholds
+from pgstudy.analysis.tables.histories import History
 from pgstudy.learning.reinforce import train
 from pgstudy.learning.specification import (
     Budget,

@@ -2,14 +2,17 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+from pgstudy.analysis import steps
+from tests import imports
 from tests.conftest import ROOT
+from tests.imports import PACKAGE, imported
 
-PACKAGE = ROOT / "src" / "pgstudy"
 MAY_IMPORT = {
     "learning": {"learning"},
     "experiment": {"experiment", "learning"},
@@ -25,14 +28,6 @@ OUTSIDE_OF_LEARNING = {
 }
 
 
-def imported(file):
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
 @pytest.mark.parametrize("layer", MAY_IMPORT)
 def test_a_layer_imports_only_what_lies_below(layer):
     """`learning` is the re-run boundary: nothing else may decide a run's bits."""
@@ -45,11 +40,51 @@ def test_a_layer_imports_only_what_lies_below(layer):
                 assert parts[0] not in OUTSIDE_OF_LEARNING, (file.name, name)
 
 
+def test_no_modules_import_each_other():
+    """Nor do folders: in each wing they have an order, as the modules have."""
+    edges = imports.graph()
+    assert imports.circles(edges) == set()
+    assert imports.circles(imports.folders(edges)) == set()
+
+
+def beyond_its_packages(step, src=imports.SRC):
+    """What a step imports that is neither its own nor what runs rest on."""
+    module = "pgstudy." + steps.STEPS[step].entry.partition(":")[0]
+    allowed = steps.packages(step) | {"learning"}
+    names = imports.closure(module, imports.graph(src))
+    files = {
+        name: imports.modules(src)[name].relative_to(src / "pgstudy") for name in names
+    }
+    return {
+        name for name, file in files.items()
+        if file.name != "__init__.py"
+        and not any(file.is_relative_to(place) for place in allowed)
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("step", steps.STEPS)
+def test_a_step_rests_on_its_packages_alone(step):
+    """So an edit of any code that it runs makes it again, and its table says so."""
+    assert beyond_its_packages(step) == set()
+
+
+def test_an_import_from_elsewhere_is_found(tmp_path):
+    """Planted three modules below the step."""
+    src = tmp_path / "src"
+    shutil.copytree(imports.SRC, src)
+    file = src / "pgstudy/analysis/statistics/basics.py"
+    planted = "\n\ndef late():\n    from pgstudy.analysis.claims import verdicts\n"
+    file.write_text(file.read_text() + planted)
+    assert "pgstudy.analysis.claims.verdicts" in beyond_its_packages("tables", src)
+    assert imports.circles(imports.graph(src))
+
+
 def test_planning_a_study_imports_no_torch():
     """Snakemake reads the study at every call; torch would cost over a second."""
     code = (
-        "import sys; import pgstudy.experiment.study, pgstudy.experiment.runs, "
-        "pgstudy.analysis.names; sys.exit('torch' in sys.modules)"
+        "import sys; import pgstudy.experiment.store.study_folder, "
+        "pgstudy.analysis.common.names, pgstudy.analysis.steps; "
+        "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 

@@ -7,8 +7,8 @@ import sys
 import pytest
 import yaml
 
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.tuning import place, tuning_study
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.study.tuning import place, tuning_study
 from tests.conftest import ROOT, SMOKE
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from pgstudy.experiment.loading import load_study
+from pgstudy.experiment.config.loading import load_study
 from pgstudy.learning.reinforce import train
 from tests.conftest import ROOT
 

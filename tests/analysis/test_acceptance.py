@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 import yaml
 
-from pgstudy.analysis import acceptance
-from pgstudy.analysis.acceptance import compare
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.published import Check, Published
-from pgstudy.experiment.runs import Store
-from pgstudy.experiment.training import train_block
-from pgstudy.learning import gradients
-from pgstudy.learning.corridor import ShortCorridor
+from pgstudy.analysis.claims import acceptance
+from pgstudy.analysis.claims.acceptance import compare
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.study.published import Check, Published
+from pgstudy.experiment.training.block import train_block
+from pgstudy.learning.environments.corridor import ShortCorridor
+from pgstudy.learning.estimators import gradients
 from pgstudy.learning.optimizers import GradientAscent
 from tests.conftest import ROOT
 

@@ -9,12 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 import scipy.stats
 
-from pgstudy.analysis import aggregates, comparisons, tables
-from pgstudy.analysis.aggregates import Aggregates
-from pgstudy.analysis.histories import History
-from pgstudy.analysis.tables import Tables, at_best_step_sizes, seed_curves
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import UPDATES, Store
+from pgstudy.analysis.statistics import comparisons
+from pgstudy.analysis.tables import aggregates
+from pgstudy.analysis.tables import build as tables
+from pgstudy.analysis.tables.aggregates import Aggregates
+from pgstudy.analysis.tables.build import Tables, at_best_step_sizes, seed_curves
+from pgstudy.analysis.tables.histories import History
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.runs import UPDATES, Store
 
 NOTHING = pd.DataFrame()
 NAN = math.nan

@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 from rocrate.rocrate import ROCrate
 
-from pgstudy.analysis import capsule, capsule_check, products, unpacking
-from pgstudy.experiment import training
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import Store, write_json
+from pgstudy.analysis import steps
+from pgstudy.analysis.reproduce import capsule, capsule_check, unpacking
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.store.study_folder import StudyFolder
+from pgstudy.experiment.system.files import write_json
+from pgstudy.experiment.training import block as training
 from tests.conftest import SMOKE
 from tests.experiment.test_user_code import BOTH, FILES, keys, written
 
@@ -28,9 +31,9 @@ def packed(tmp_path_factory):
         training.train_block(store, block)
     folder = results / "smoke"
     write_json(folder / "study.json", {"config": study.config, "published": {}})
-    for step in products.STEPS:
-        step(store, study, folder)
-    return capsule.pack(store, study, folder)
+    made = StudyFolder(store, study, folder)
+    steps.make_all(made)
+    return capsule.pack(made)
 
 
 def repacked(packed, folder, change):
@@ -167,10 +170,10 @@ def made(folder, study):
     assert plan.returncode == 0, plan.stderr
     file = f"results/{study['study']}/study.json"
     code = (
-        "import pathlib, sys; from pgstudy.experiment import training; "
+        "import pathlib, sys; from pgstudy.experiment.training import block; "
         "from pgstudy.cli.common import opened; "
-        "study, store = opened(pathlib.Path(sys.argv[1])); "
-        "[training.train_block(store, block) for block in study.blocks()]"
+        "made = opened(pathlib.Path(sys.argv[1])); "
+        "[block.train_block(made.store, b) for b in made.study.blocks()]"
     )
     command = [sys.executable, "-P", "-c", code, file]
     subprocess.run(command, cwd=folder, env=os.environ | ELSEWHERE, check=True)

@@ -8,12 +8,8 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from pgstudy.analysis import claims, comparisons, improvement, verdicts
-from pgstudy.analysis.aggregates import Aggregates
-from pgstudy.analysis.intervals import Interval
-from pgstudy.analysis.names import GRADIENT_COLUMNS, figure_names
-from pgstudy.analysis.tables import Tables
-from pgstudy.analysis.verdicts import (
+from pgstudy.analysis.claims import claims, verdicts
+from pgstudy.analysis.claims.verdicts import (
     AT_EDGE,
     CONSISTENT,
     FAILS,
@@ -27,8 +23,13 @@ from pgstudy.analysis.verdicts import (
     judge,
     within,
 )
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.tuning import place, restricted
+from pgstudy.analysis.common.names import GRADIENT_COLUMNS, figure_names
+from pgstudy.analysis.statistics import comparisons, improvement
+from pgstudy.analysis.statistics.intervals import Interval
+from pgstudy.analysis.tables.aggregates import Aggregates
+from pgstudy.analysis.tables.build import Tables
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.study.tuning import place, restricted
 from tests.analysis.test_aggregates import made_study
 
 NOTHING, NAN = pd.DataFrame(), math.nan

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from pgstudy.analysis import comparisons
-from pgstudy.analysis.improvement import probability_of_improvement
+from pgstudy.analysis.statistics import comparisons
+from pgstudy.analysis.statistics.improvement import probability_of_improvement
 
 ONE, TWO = np.array([1.0, 2.0, 3.0]), np.array([0.0, 2.0, 2.5, 9.0])
 

@@ -8,9 +8,9 @@ import sys
 import pandas as pd
 import pytest
 
-from pgstudy.analysis.documents import BLOCK, home, pictures, written
-from pgstudy.analysis.study_records import StudyRecord, digest, kept
-from pgstudy.analysis.verdicts import COLUMNS
+from pgstudy.analysis.claims.verdicts import COLUMNS
+from pgstudy.analysis.report.documents import BLOCK, home, pictures, written
+from pgstudy.analysis.report.study_records import StudyRecord, digest, kept
 from tests.conftest import ROOT
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -98,9 +98,9 @@ def project(tmp_path_factory):
     (folder / "docs").mkdir()
     (folder / "docs" / "ours.md").write_text(PAGE)
     assert pgstudy("plan", json.dumps(SMALL), cwd=folder)[0] == 0
-    from pgstudy.experiment import training
-    from pgstudy.experiment.loading import load_study
-    from pgstudy.experiment.runs import Store
+    from pgstudy.experiment.config.loading import load_study
+    from pgstudy.experiment.store.runs import Store
+    from pgstudy.experiment.training import block as training
 
     for block in load_study(SMALL).blocks():
         training.train_block(Store(folder / "results"), block)

@@ -4,9 +4,9 @@ import gymnasium
 import numpy as np
 import pytest
 
-from pgstudy.analysis import exact
-from pgstudy.learning.corridor import ShortCorridor
-from pgstudy.learning.spaces import UnusableEnvironment
+from pgstudy.analysis.gradients import exact
+from pgstudy.learning.environments.corridor import ShortCorridor
+from pgstudy.learning.environments.spaces import UnusableEnvironment
 
 
 @pytest.fixture(scope="module")

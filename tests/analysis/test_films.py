@@ -14,20 +14,21 @@ import pytest
 import safetensors.numpy
 from PIL import Image
 
-from pgstudy.analysis import films, paint
-from pgstudy.analysis.tables import Tables, build
-from pgstudy.experiment import training
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import POLICY, Store
-from pgstudy.learning import environments
-from pgstudy.learning.lanes import make_lanes
-from pgstudy.learning.policies import load, make_policy
+from pgstudy.analysis.recordings import frames as paint
+from pgstudy.analysis.recordings import record as films
+from pgstudy.analysis.tables.build import Tables, build
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.runs import POLICY, Store
+from pgstudy.experiment.training import block as training
+from pgstudy.learning.environments import registry as environments
+from pgstudy.learning.environments.parallel import make_lanes
+from pgstudy.learning.policies.distributions import load, make_policy
 from pgstudy.learning.reinforce import Trainer
 
 pytest.importorskip("pygame")
 
 BLIND = "Blind-v0"  # no render method
-CORRIDOR = "pgstudy.learning.corridor:ShortCorridor"
+CORRIDOR = "pgstudy.learning.environments.corridor:ShortCorridor"
 if BLIND not in gymnasium.registry:
     gymnasium.register(id=BLIND, entry_point=CORRIDOR, max_episode_steps=50)
 ADAM = {"name": "adam", "learning_rate": 0.02}
@@ -227,7 +228,7 @@ def test_no_screen_is_needed(made):
     run = run_of(made, "Pendulum-v1")
     code = (
         "import json, sys; from pathlib import Path;"
-        "from pgstudy.analysis import films;"
+        "from pgstudy.analysis.recordings import record as films;"
         "from pgstudy.learning.specification import RunSpecification;"
         "how = RunSpecification.from_dict(json.loads(sys.argv[1]));"
         "film = films.film(how, Path(sys.argv[2]), 0); print(film.episode_return)"

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pgstudy.analysis import bias_claims, gradient_claims
-from pgstudy.analysis.gradient_bias import across, along
-from pgstudy.analysis.gradient_statistics import Noise, Reference, columns
-from pgstudy.analysis.names import GRADIENT_COLUMNS
-from pgstudy.analysis.verdicts import CONSISTENT, FAILS, HOLDS, OPEN, judge
-from pgstudy.experiment.loading import load_study
+from pgstudy.analysis.claims import bias as bias_claims
+from pgstudy.analysis.claims import gradients as gradient_claims
+from pgstudy.analysis.claims.verdicts import CONSISTENT, FAILS, HOLDS, OPEN, judge
+from pgstudy.analysis.common.names import GRADIENT_COLUMNS
+from pgstudy.analysis.gradients.bias import across, along
+from pgstudy.analysis.statistics.variances import Noise, Reference, columns
+from pgstudy.experiment.config.loading import load_study
 from pgstudy.learning.specification import EstimatorSpecification, ValueSpecification
 
 NAME, NAN = "a/b", math.nan

@@ -7,15 +7,19 @@ import pytest
 import scipy.stats
 
 from benchmarks import coverage as simulation
-from pgstudy.analysis.coverage import BATCH_COLUMNS, GRADIENT_KINDS, OF_BATCHES
-from pgstudy.analysis.gradient_statistics import (
+from pgstudy.analysis.statistics.coverage import (
+    BATCH_COLUMNS,
+    GRADIENT_KINDS,
+    OF_BATCHES,
+)
+from pgstudy.analysis.statistics.intervals import Interval
+from pgstudy.analysis.statistics.variances import (
     Noise,
     Reference,
     log_log_slope,
     ratio,
     skewed_mean,
 )
-from pgstudy.analysis.intervals import Interval
 
 NAN, INF = math.nan, math.inf
 REPETITIONS = 250

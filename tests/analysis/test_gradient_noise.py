@@ -5,16 +5,16 @@ import pytest
 import threadpoolctl
 import torch
 
-from pgstudy.analysis import exact
-from pgstudy.analysis.gradient_bias import across, along
-from pgstudy.analysis.gradient_noise import groups, measure, policies
-from pgstudy.analysis.gradient_samples import LANES, Effort, Probe, split
-from pgstudy.analysis.gradient_statistics import Noise, Reference, ratio
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import Store
-from pgstudy.experiment.training import train_block
-from pgstudy.learning.baselines import StepWeights
-from pgstudy.learning.policies import saved
+from pgstudy.analysis.gradients import exact
+from pgstudy.analysis.gradients.bias import across, along
+from pgstudy.analysis.gradients.noise import groups, measure, policies
+from pgstudy.analysis.gradients.samples import LANES, Effort, Probe, split
+from pgstudy.analysis.statistics.variances import Noise, Reference, ratio
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.training.block import train_block
+from pgstudy.learning.estimators.baselines import StepWeights
+from pgstudy.learning.policies.distributions import saved
 from pgstudy.learning.reinforce import Trainer
 from pgstudy.learning.specification import (
     EnvironmentSpecification,

@@ -17,12 +17,14 @@ import zipfile
 import pandas as pd
 import pytest
 
-from pgstudy.analysis import capsule, capsule_check, products
-from pgstudy.analysis.unpacking import CHECKSUMS, DamagedCapsule
-from pgstudy.experiment import training
-from pgstudy.experiment.config import canonical_json
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import Store, write_json
+from pgstudy.analysis import steps
+from pgstudy.analysis.reproduce import capsule, capsule_check
+from pgstudy.analysis.reproduce.unpacking import CHECKSUMS, DamagedCapsule
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.store.study_folder import StudyFolder
+from pgstudy.experiment.system.files import canonical_json, write_json
+from pgstudy.experiment.training import block as training
 
 CONFIG = {
     "study": "small",
@@ -47,8 +49,9 @@ def sound(tmp_path_factory):
         training.train_block(store, block)
     folder = results / "small"
     write_json(folder / "study.json", {"config": study.config, "published": {}})
-    products.tables(store, study, folder)
-    archive = zipfile.ZipFile(capsule.pack(store, study, folder))
+    made = StudyFolder(store, study, folder)
+    steps.make("tables", made)
+    archive = zipfile.ZipFile(capsule.pack(made))
     names = [n for n in archive.namelist() if not n.endswith("/")]
     # the code is not looked at, and makes the cases large
     kept = {n: archive.read(n) for n in names if not n.startswith("code/")}

@@ -7,8 +7,8 @@ import pytest
 import scipy.stats
 
 from benchmarks import coverage as simulation
-from pgstudy.analysis import coverage, improvement, intervals
-from pgstudy.analysis.coverage import CLOSE, DATA, KINDS, SEEDS
+from pgstudy.analysis.statistics import coverage, improvement, intervals
+from pgstudy.analysis.statistics.coverage import CLOSE, DATA, KINDS, SEEDS
 
 NAN, INF = math.nan, math.inf
 ONE, TWO = np.array([1.0, 2.0, 3.0]), np.array([0.0, 2.0, 2.5, 9.0])

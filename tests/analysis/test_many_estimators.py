@@ -7,14 +7,16 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from pgstudy.analysis import aggregates, paper_figures, style
-from pgstudy.analysis.captions import captions
-from pgstudy.analysis.drawing import KINDS, Source
-from pgstudy.analysis.names import FRACTIONS, GRADIENT_COLUMNS, LARGEST_MATRIX
-from pgstudy.analysis.tables import build
-from pgstudy.experiment import training
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import Store
+from pgstudy.analysis.common.names import FRACTIONS, GRADIENT_COLUMNS, LARGEST_MATRIX
+from pgstudy.analysis.figures import published as paper_figures
+from pgstudy.analysis.figures import style
+from pgstudy.analysis.figures.captions import captions
+from pgstudy.analysis.figures.drawing import KINDS, Source
+from pgstudy.analysis.tables import aggregates
+from pgstudy.analysis.tables.build import build
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.training import block as training
 
 ENVIRONMENT = "ShortCorridor-v0"
 LONG = (

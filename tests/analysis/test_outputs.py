@@ -13,17 +13,19 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from pgstudy.analysis import aggregates, claims, histories, report
-from pgstudy.analysis.drawing import Source
-from pgstudy.analysis.drawing import draw as draw_source
-from pgstudy.analysis.makings import facts
-from pgstudy.analysis.markdown import summary_table
-from pgstudy.analysis.names import GRADIENT_COLUMNS
-from pgstudy.analysis.style import looks
-from pgstudy.analysis.tables import Tables, best, build
-from pgstudy.experiment import training
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import Store
+from pgstudy.analysis.claims import claims
+from pgstudy.analysis.common.names import GRADIENT_COLUMNS
+from pgstudy.analysis.figures.drawing import Source
+from pgstudy.analysis.figures.drawing import draw as draw_source
+from pgstudy.analysis.figures.style import looks
+from pgstudy.analysis.report import html as report
+from pgstudy.analysis.report.markdown import summary_table
+from pgstudy.analysis.tables import aggregates, histories
+from pgstudy.analysis.tables.build import Tables, best, build
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.makings import facts
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.training import block as training
 from tests.conftest import SMOKE
 
 NOT_MEASURED = pd.DataFrame(columns=GRADIENT_COLUMNS)
@@ -129,9 +131,7 @@ def test_figures_are_the_same_bytes_twice(tables, made, tmp_path):
 
 def test_figures_need_no_screen():
     """Whatever backend the shell asks for."""
-    code = (
-        "import pgstudy.analysis.figures, matplotlib; print(matplotlib.get_backend())"
-    )
+    code = "import pgstudy.analysis.figures.panels, matplotlib; print(matplotlib.get_backend())"
     environment = {k: v for k, v in os.environ.items() if k != "DISPLAY"}
     result = subprocess.run(
         [sys.executable, "-c", code],

@@ -18,11 +18,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from pgstudy.analysis.numbers import DASH
-from pgstudy.analysis.products import STEPS
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import Store
-from pgstudy.experiment.training import train_block
+from pgstudy.analysis.common.numbers import DASH
+from pgstudy.analysis.steps import STEPS
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.training.block import train_block
 from tests.conftest import SMOKE
 
 pytest.importorskip("pygame")

@@ -4,16 +4,20 @@ import json
 
 import pytest
 
-from pgstudy.analysis import products, tuning
-from pgstudy.analysis.captions import captions
-from pgstudy.analysis.reading import read_claims, read_tuning
-from pgstudy.analysis.verdicts import AT_EDGE, FAMILY
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import Store
-from pgstudy.experiment.training import train_block
-from pgstudy.experiment.tuning import restricted, tuning_study
+from pgstudy.analysis import steps
+from pgstudy.analysis.choose import chosen
+from pgstudy.analysis.claims.verdicts import AT_EDGE, FAMILY
+from pgstudy.analysis.figures.captions import captions
+from pgstudy.analysis.outputs import read_claims, read_tuning
+from pgstudy.analysis.tables import tuning
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.store.study_folder import StudyFolder
+from pgstudy.experiment.study.tuning import restricted, tuning_study
+from pgstudy.experiment.training.block import train_block
 
 GRID = [0.001, 0.002]  # whatever is chosen lies at an edge
+FOR_THE_REPORT = ("tables", "gradients", "comparison", "claims", "figures", "report")
 
 
 @pytest.fixture(scope="module")
@@ -39,22 +43,22 @@ def folder(tmp_path_factory):
     first = tuning_study(study)
     for block in first.blocks():
         train_block(store, block)
-    products.tables(store, first, store.results / first.name)
-    sizes = products.chosen(store, first, store.results / first.name)["chosen"]
+    tuning_folder = StudyFolder(store, first, store.results / first.name)
+    steps.make("tables", tuning_folder)
+    sizes = chosen(tuning_folder)["chosen"]
     study = restricted(study, sizes)
     for block in study.blocks():
         train_block(store, block)
-    folder = store.results / "edge"
-    for step in products.STEPS:
-        if step not in (products.films, products.paper):
-            step(store, study, folder)
-    assert len(tuning.at_edge(study, read_tuning(store, study))) == 6
+    folder = StudyFolder(store, study, store.results / "edge")
+    for step in FOR_THE_REPORT:
+        steps.make(step, folder)
+    assert len(tuning.at_edge(study, read_tuning(folder))) == 6
     return folder
 
 
 @pytest.fixture(scope="module", params=["report.html", "report.md"])
 def text(folder, request):
-    return (folder / request.param).read_text("utf-8").replace("&#39;", "'")
+    return (folder.path / request.param).read_text("utf-8").replace("&#39;", "'")
 
 
 def test_a_step_size_at_the_edge_is_a_warning_and_no_verdict_rests_on_it(folder, text):
@@ -97,7 +101,7 @@ COARSE = """
 import gymnasium
 import numpy as np
 
-from pgstudy.learning.corridor import ShortCorridor
+from pgstudy.learning.environments.corridor import ShortCorridor
 
 
 class Coarse(ShortCorridor):
@@ -133,9 +137,8 @@ def test_warnings_and_global_generators_of_runs_are_shown(tmp_path, monkeypatch)
     store, study = Store(tmp_path), load_study(config)
     for block in study.blocks():
         train_block(store, block)
-    for step in products.STEPS:
-        if step not in (products.films, products.paper):
-            step(store, study, tmp_path / "coarse")
+    for step in FOR_THE_REPORT:
+        steps.make(step, StudyFolder(store, study, tmp_path / "coarse"))
     for name in ("report.html", "report.md"):
         text = (tmp_path / "coarse" / name).read_text("utf-8")
         assert "Notes on runs" in text

@@ -8,9 +8,9 @@ from hashlib import sha256
 
 import pytest
 
-from pgstudy.experiment import training
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import Store
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.training import block as training
 
 OTHER_LOOKS = """
 text.usetex: True
@@ -36,12 +36,11 @@ backend: TkAgg
 INVALID = "axes.labelsize: enormous\nno.such.key: 1\nbackend: nonsense\nfont.size\n"
 CODE = """
 from pathlib import Path
-from pgstudy.analysis import products
+from pgstudy.analysis import steps
 from pgstudy.cli.common import opened
-file = Path({!r})
-study, store = opened(file)
+folder = opened(Path({!r}))
 for step in {}:
-    getattr(products, step)(store, study, file.parent)
+    steps.make(step, folder)
 """
 
 
@@ -135,7 +134,7 @@ def test_what_somebody_set_before_is_undone(tmp_path):
         "matplotlib.rcParams['font.size'] = 33; seaborn.set_theme('poster', 'dark')"
     )
     code = (
-        "import matplotlib, seaborn; {}; from pgstudy.analysis import style; "
+        "import matplotlib, seaborn; {}; from pgstudy.analysis.figures import style; "
         "style.use(); print(sorted(matplotlib.rcParams.items()))"
     )
     texts = [

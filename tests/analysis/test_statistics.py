@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pgstudy.analysis import statistics
-from pgstudy.analysis.curves import column_aggregates
-from pgstudy.analysis.intervals import mean_bounds
+from pgstudy.analysis.statistics import basics as statistics
+from pgstudy.analysis.statistics.curves import column_aggregates
+from pgstudy.analysis.statistics.intervals import mean_bounds
 
 
 def test_iqm_of_eight_is_the_mean_of_the_middle_four():

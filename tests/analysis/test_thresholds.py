@@ -7,9 +7,10 @@ import pytest
 import scipy.stats
 
 from benchmarks import thresholds as simulation
-from pgstudy.analysis import rows, tables, thresholds
-from pgstudy.analysis.markdown import summary_table
-from pgstudy.experiment.runs import Store
+from pgstudy.analysis.report.markdown import summary_table
+from pgstudy.analysis.tables import build as tables
+from pgstudy.analysis.tables import rows, thresholds
+from pgstudy.experiment.store.runs import Store
 from tests.analysis.test_aggregates import history, made_study, write
 
 INF = math.inf

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pgstudy.experiment import training
-from pgstudy.experiment.addresses import without_credentials, without_folders
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import Store
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.system.addresses import without_credentials, without_folders
+from pgstudy.experiment.training import block as training
 from tests.experiment.test_user_code import FILES, STUDY, pgstudy, python, written
 
 ADDRESSES = {
@@ -55,7 +55,7 @@ def test_files_are_named_without_the_folders_of_this_machine(monkeypatch, tmp_pa
     texts = {
         json.__file__: "json/__init__.py",
         pytest.__file__: "pytest/__init__.py",
-        training.__file__: "pgstudy/experiment/training.py",
+        training.__file__: "pgstudy/experiment/training/block.py",
         str(tmp_path / "own.py"): "own.py",
         str(tmp_path / "al.py"): "al.py",
     }
@@ -80,7 +80,7 @@ def test_a_failed_run_tells_no_folders(tmp_path):
     )
     (project / "mazes/core.py").write_text(bad)
     code = (
-        "import json, sys; from pgstudy.experiment.loading import load_study; "
+        "import json, sys; from pgstudy.experiment.config.loading import load_study; "
         "print(next(load_study(json.loads(sys.argv[1])).blocks()).to_json())"
     )
     block = python(project, "-c", code, json.dumps(STUDY)).stdout.splitlines()[-1]

@@ -8,9 +8,10 @@ import time
 
 import pytest
 
-from pgstudy.experiment import checkpoints, training
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import Store
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store import checkpoints
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.training import block as training
 
 CONFIG = {
     "study": "kill",

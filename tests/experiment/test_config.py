@@ -4,15 +4,12 @@ from datetime import date
 
 import pytest
 
-from pgstudy.experiment import yaml_files
-from pgstudy.experiment.config import (
-    ConfigError,
-    canonical_json,
-    normalise,
-    schema,
-)
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.settings import settings_table
+from pgstudy.experiment.config import yaml_files
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.config.messages import normalise, schema
+from pgstudy.experiment.config.reference import settings_table
+from pgstudy.experiment.system.errors import ConfigError
+from pgstudy.experiment.system.files import canonical_json
 from tests.conftest import ROOT, SMOKE
 
 

@@ -8,13 +8,13 @@ import time
 
 import pytest
 
-from pgstudy.experiment import digests
-from pgstudy.experiment.files import remove_leftovers, write_atomically
+from pgstudy.experiment.store import digests
+from pgstudy.experiment.system.files import remove_leftovers, write_atomically
 
 HANG = """
 import sys, time
 from pathlib import Path
-from pgstudy.experiment.files import write_atomically
+from pgstudy.experiment.system.files import write_atomically
 def write(path):
     path.write_text("half")
     time.sleep(60)
@@ -85,6 +85,6 @@ def test_the_umask_is_not_changed_by_asking(tmp_path):
     """It is the process's."""
     before = os.umask(0o027)
     os.umask(before)
-    code = "import os; from pgstudy.experiment import files; print(os.umask(0))"
+    code = "import os; from pgstudy.experiment.system import files; print(os.umask(0))"
     result = subprocess.run([sys.executable, "-c", code], stdout=-1, umask=0o031)
     assert int(result.stdout) == 0o031

@@ -8,15 +8,18 @@ import sys
 
 import pytest
 
-from pgstudy.analysis.makings import facts
-from pgstudy.analysis.rows import run_row
-from pgstudy.experiment import doctor, git, mlflow_entities, training
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import Store
+from pgstudy.analysis.tables.rows import run_row
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.provenance import git
+from pgstudy.experiment.store import doctor
+from pgstudy.experiment.store.makings import facts
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.tracking import entities as mlflow_entities
+from pgstudy.experiment.training import block as training
 from tests.conftest import ROOT
 
 ASK = (
-    "import json; from pgstudy.experiment import git; "
+    "import json; from pgstudy.experiment.provenance import git; "
     "print(json.dumps([dict(git.state()), str(git.SOURCES)]))"
 )
 

@@ -10,17 +10,18 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from pgstudy.experiment import mirror, tracking
-from pgstudy.experiment.runs import Store
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.tracking import mirror
+from pgstudy.experiment.tracking import upload as tracking
 from tests.experiment.test_tracking import entries, store, trained  # noqa: F401
 from tests.experiment.test_tracking_trouble import Server
 
 SYNC = """
 import json, sys
 from pathlib import Path
-from pgstudy.experiment import tracking
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import Store
+from pgstudy.experiment.tracking import upload as tracking
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.runs import Store
 results, study = Path(sys.argv[1]), load_study(json.loads(sys.argv[2]))
 print(tracking.sync(results, study, Store(results).every_run(study)).uploaded)
 """
@@ -28,7 +29,7 @@ MAKE = """
 import sys, time
 from pathlib import Path
 from mlflow import MlflowClient
-from pgstudy.experiment import tracking
+from pgstudy.experiment.tracking import upload as tracking
 client = MlflowClient(sys.argv[1])
 client.search_experiments()  # all that is slow is done
 print("ready", flush=True)

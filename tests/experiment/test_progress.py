@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from pgstudy.experiment import live, progress, server, tracking
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import Store
-from pgstudy.experiment.study import Block
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.study.cell import Block
+from pgstudy.experiment.tracking import server
+from pgstudy.experiment.tracking import upload as tracking
+from pgstudy.experiment.training import live, progress
 from pgstudy.learning.reinforce import train
 from tests.experiment.test_checkpoints import start
 

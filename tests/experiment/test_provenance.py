@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from pgstudy.experiment import provenance
+from pgstudy.experiment.provenance import identity as provenance
 
 
 def test_the_digest_is_of_the_code_alone(tmp_path, monkeypatch):

@@ -5,9 +5,9 @@ import copy
 import pytest
 import yaml
 
-from pgstudy.experiment.config import ConfigError
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.published_files import find
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.config.published_files import find
+from pgstudy.experiment.system.errors import ConfigError
 from tests.conftest import ROOT
 
 CONFIG = yaml.safe_load((ROOT / "config/sutton_barto.yaml").read_text())

@@ -5,9 +5,11 @@ import pytest
 import safetensors.torch
 import yaml
 
-from pgstudy.experiment import retraining, training
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import POLICY, UPDATES, Store, file_digest
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.runs import POLICY, UPDATES, Store
+from pgstudy.experiment.system.files import file_digest
+from pgstudy.experiment.training import block as training
+from pgstudy.experiment.training import retraining
 from tests.conftest import SMOKE
 
 

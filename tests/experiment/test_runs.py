@@ -9,9 +9,10 @@ import sys
 import pyarrow.parquet as pq
 import pytest
 
-from pgstudy.experiment import training
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import FILES, Store, write_atomically, write_json
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.runs import FILES, Store
+from pgstudy.experiment.system.files import write_atomically, write_json
+from pgstudy.experiment.training import block as training
 
 
 @pytest.fixture

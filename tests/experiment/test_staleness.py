@@ -3,9 +3,12 @@
 import pytest
 import yaml
 
-from pgstudy.experiment import doctor, provenance, pruning, staleness, training
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import Store
+from pgstudy.experiment import pruning
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.provenance import identity as provenance
+from pgstudy.experiment.store import doctor, staleness
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.training import block as training
 
 
 @pytest.fixture

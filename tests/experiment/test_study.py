@@ -6,11 +6,11 @@ from pathlib import Path
 import gymnasium
 import pytest
 
-from pgstudy.experiment import user_code
-from pgstudy.experiment.config import ConfigError
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.study import Block, folder_name, step_size_text
-from pgstudy.learning.corridor import ShortCorridor
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.provenance import user_code
+from pgstudy.experiment.study.cell import Block, folder_name, step_size_text
+from pgstudy.experiment.system.errors import ConfigError
+from pgstudy.learning.environments.corridor import ShortCorridor
 from pgstudy.learning.specification import EstimatorSpecification, ValueSpecification
 
 gymnasium.register("toy/Bandit-v0", ShortCorridor, max_episode_steps=9)
@@ -156,7 +156,7 @@ def test_a_users_module_is_part_of_what_a_run_is(smoke, tmp_path, monkeypatch):
     package.mkdir()
     (package / "__init__.py").write_text("")
     (package / "envs.py").write_text(
-        "import gymnasium\nfrom pgstudy.learning.corridor import ShortCorridor\n"
+        "import gymnasium\nfrom pgstudy.learning.environments.corridor import ShortCorridor\n"
         "gymnasium.register('toy/Labyrinth-v0', ShortCorridor, max_episode_steps=9)\n"
     )
     monkeypatch.chdir(tmp_path)
@@ -181,7 +181,7 @@ def test_two_modules_that_register_one_id_are_refused_by_name(
     """The second would win without a word; also in a later study of the process."""
     for name, entry in (("atrium", "ShortCorridor"), ("annex", "ShortCorridor")):
         (tmp_path / f"{name}.py").write_text(
-            f"import gymnasium\nfrom pgstudy.learning.corridor import {entry}\n"
+            f"import gymnasium\nfrom pgstudy.learning.environments.corridor import {entry}\n"
             f"gymnasium.register('toy/Hall-v0', {entry}, max_episode_steps=9)\n"
         )
     monkeypatch.chdir(tmp_path)

@@ -15,9 +15,12 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from pgstudy.experiment import mlflow_entities, server, tracking, training
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import Store
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.tracking import entities as mlflow_entities
+from pgstudy.experiment.tracking import server
+from pgstudy.experiment.tracking import upload as tracking
+from pgstudy.experiment.training import block as training
 
 
 @pytest.fixture(scope="module")

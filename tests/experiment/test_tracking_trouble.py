@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from pgstudy.experiment import tracking
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import Store, write_json
-from pgstudy.experiment.training import train_block
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.system.files import write_json
+from pgstudy.experiment.tracking import upload as tracking
+from pgstudy.experiment.training.block import train_block
 from tests.experiment.test_tracking import free_port
 
 CONFIG = {

@@ -7,14 +7,15 @@ import math
 import pandas as pd
 import pytest
 
-from pgstudy.analysis import tables
-from pgstudy.analysis.tables import Tables
-from pgstudy.analysis.tuning import best_areas, chosen, step_size_slope
-from pgstudy.experiment.config import ConfigError, canonical_json
-from pgstudy.experiment.loading import load_study, read_study
-from pgstudy.experiment.runs import Store
-from pgstudy.experiment.training import train_block
-from pgstudy.experiment.tuning import place, restricted, tuning_study
+from pgstudy.analysis.tables import build as tables
+from pgstudy.analysis.tables.build import Tables
+from pgstudy.analysis.tables.tuning import best_areas, chosen, step_size_slope
+from pgstudy.experiment.config.loading import load_study, read_study
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.study.tuning import place, restricted, tuning_study
+from pgstudy.experiment.system.errors import ConfigError
+from pgstudy.experiment.system.files import canonical_json
+from pgstudy.experiment.training.block import train_block
 
 NOTHING, NAN = pd.DataFrame(), math.nan
 LABEL = "corridor, total-return, N = {}"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pgstudy.experiment import user_code
-from pgstudy.experiment.config import ConfigError
+from pgstudy.experiment.provenance import user_code
+from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.learning.specification import EnvironmentSpecification
 
 ENVIRONMENT = '''
@@ -81,7 +81,7 @@ BOTH = STUDY | {
     "environments": [{"id": "toy/Maze-v0"}, {"id": "toy/Floor-v0"}],
 }
 KEYS = (
-    "import json, sys; from pgstudy.experiment.loading import load_study; "
+    "import json, sys; from pgstudy.experiment.config.loading import load_study; "
     "study = load_study(json.loads(sys.argv[1])); "
     "print(json.dumps({c.environment: c.key(0) for c in study.cells if c.n == 1}))"
 )
@@ -170,7 +170,7 @@ def test_planning_training_and_verifying_see_one_key(project):
     plan = pgstudy(project, "plan", json.dumps(study))
     assert plan.returncode == 0, plan.stderr
     blocks = (
-        "import json, sys; from pgstudy.experiment.loading import load_study; "
+        "import json, sys; from pgstudy.experiment.config.loading import load_study; "
         "study = load_study(json.loads(sys.argv[1])); "
         "print(json.dumps([b.to_json() for b in study.blocks()]))"
     )

@@ -5,9 +5,9 @@ import time
 import pytest
 import yaml
 
-from pgstudy.experiment import yaml_files
-from pgstudy.experiment.config import ConfigError
-from pgstudy.experiment.loading import load_study, read_config
+from pgstudy.experiment.config import yaml_files
+from pgstudy.experiment.config.loading import load_study, read_config
+from pgstudy.experiment.system.errors import ConfigError
 from tests.conftest import ROOT, SMOKE
 
 LAUGHS = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(

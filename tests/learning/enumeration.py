@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from pgstudy.learning.baselines import StepWeights
-from pgstudy.learning.corridor import ShortCorridor
-from pgstudy.learning.estimators import surrogate
+from pgstudy.learning.environments.corridor import ShortCorridor
+from pgstudy.learning.estimators.baselines import StepWeights
+from pgstudy.learning.estimators.weights import surrogate
 from pgstudy.learning.rollout import Batch
 from pgstudy.learning.specification import EstimatorSpecification
 

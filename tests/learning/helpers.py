@@ -6,8 +6,8 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from pgstudy.learning.lanes import make_lanes
-from pgstudy.learning.policies import make_policy
+from pgstudy.learning.environments.parallel import make_lanes
+from pgstudy.learning.policies.distributions import make_policy
 from pgstudy.learning.rollout import Sampler
 from pgstudy.learning.specification import (
     Budget,

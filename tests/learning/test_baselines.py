@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pgstudy.learning.baselines import LearnedValue, StepWeights
-from pgstudy.learning.normaliser import Normaliser
+from pgstudy.learning.estimators.baselines import LearnedValue, StepWeights
+from pgstudy.learning.policies.normaliser import Normaliser
 from pgstudy.learning.specification import ValueSpecification
 from tests.learning.enumeration import Trajectory, as_batch, specification
 

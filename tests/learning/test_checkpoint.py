@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pgstudy.experiment.checkpoints import Saved, decode, encode
+from pgstudy.experiment.store.checkpoints import Saved, decode, encode
 from pgstudy.learning.checkpoint import snapshot
 from pgstudy.learning.reinforce import train
 from pgstudy.learning.specification import (

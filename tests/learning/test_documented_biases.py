@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from pgstudy.analysis import exact
-from pgstudy.analysis.gradient_bias import along
-from pgstudy.analysis.gradient_samples import Effort, Probe
-from pgstudy.analysis.gradient_statistics import Reference
-from pgstudy.learning import estimators
-from pgstudy.learning.baselines import LearnedValue
-from pgstudy.learning.policies import saved
+from pgstudy.analysis.gradients import exact
+from pgstudy.analysis.gradients.bias import along
+from pgstudy.analysis.gradients.samples import Effort, Probe
+from pgstudy.analysis.statistics.variances import Reference
+from pgstudy.learning.estimators import weights as estimators
+from pgstudy.learning.estimators.baselines import LearnedValue
+from pgstudy.learning.policies.distributions import saved
 from pgstudy.learning.reinforce import Trainer
 from pgstudy.learning.specification import (
     EnvironmentSpecification,

@@ -6,9 +6,9 @@ import sys
 import gymnasium
 import pytest
 
-from pgstudy.learning import environments
-from pgstudy.learning.corridor import ShortCorridor
-from pgstudy.learning.spaces import UnusableEnvironment
+from pgstudy.learning.environments import registry as environments
+from pgstudy.learning.environments.corridor import ShortCorridor
+from pgstudy.learning.environments.spaces import UnusableEnvironment
 from pgstudy.learning.specification import EnvironmentSpecification
 
 
@@ -121,7 +121,7 @@ def test_a_module_may_register_an_id_anew(tmp_path, monkeypatch):
 
 MODULE = """
 import gymnasium
-from pgstudy.learning.corridor import ShortCorridor
+from pgstudy.learning.environments.corridor import ShortCorridor
 gymnasium.register("toy/Own-v0", ShortCorridor, max_episode_steps=7)
 """
 
@@ -130,7 +130,7 @@ def test_a_module_in_the_working_directory_registers_environments(tmp_path):
     """Namespaced ids too, and the module that did it is known."""
     (tmp_path / "own_envs.py").write_text(MODULE)
     code = (
-        "from pgstudy.learning import environments as e\n"
+        "from pgstudy.learning.environments import registry as e\n"
         "e.load_module('own_envs'); print(e.facts('toy/Own-v0'))"
     )
     done = subprocess.run(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from pgstudy.learning import estimators
-from pgstudy.learning.baselines import StepWeights
+from pgstudy.learning.estimators import weights as estimators
+from pgstudy.learning.estimators.baselines import StepWeights
 from tests.learning.enumeration import (
     Trajectory,
     as_batch,

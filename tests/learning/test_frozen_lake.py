@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from pgstudy.learning.baselines import StepWeights
+from pgstudy.learning.estimators.baselines import StepWeights
 from pgstudy.learning.reinforce import Trainer
 from pgstudy.learning.specification import (
     EnvironmentSpecification,

@@ -10,13 +10,13 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from pgstudy.experiment.checkpoints import Saved, decode, encode
-from pgstudy.experiment.runs import Store
-from pgstudy.experiment.study import Block, Cell
-from pgstudy.experiment.training import train_block
-from pgstudy.learning import environments
+from pgstudy.experiment.store.checkpoints import Saved, decode, encode
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.study.cell import Block, Cell
+from pgstudy.experiment.training.block import train_block
 from pgstudy.learning.checkpoint import snapshot
-from pgstudy.learning.global_generators import states
+from pgstudy.learning.environments import registry as environments
+from pgstudy.learning.environments.global_generators import states
 from pgstudy.learning.reinforce import Trainer, train
 from pgstudy.learning.specification import Budget, EnvironmentSpecification
 from tests.learning.helpers import specification

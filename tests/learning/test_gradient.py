@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pgstudy.learning import networks
+from pgstudy.learning.policies import networks
 from pgstudy.learning.reinforce import Trainer, train
 from pgstudy.learning.specification import (
     Budget,

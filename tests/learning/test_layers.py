@@ -6,9 +6,9 @@ import pytest
 from gymnasium import spaces, wrappers
 from gymnasium.envs.registration import WrapperSpec
 
-from pgstudy.learning import environments
 from pgstudy.learning.checkpoint import snapshot
-from pgstudy.learning.layers import FORGETFUL
+from pgstudy.learning.environments import registry as environments
+from pgstudy.learning.environments.layers import FORGETFUL
 from pgstudy.learning.reinforce import train
 from pgstudy.learning.specification import EnvironmentSpecification, PolicySpecification
 from tests.learning.helpers import sampler, specification

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from pgstudy.learning import baselines, estimators, gradients, policies, rollout
+from pgstudy.learning import rollout
+from pgstudy.learning.estimators import baselines, gradients
+from pgstudy.learning.estimators import weights as estimators
+from pgstudy.learning.policies import distributions as policies
 from tests.learning import test_estimators as on_estimators
 from tests.learning import test_gradient as on_gradient
 from tests.learning import test_rollout as on_rollout

@@ -7,10 +7,15 @@ import scipy.stats
 import torch
 from gymnasium import spaces
 
+from pgstudy.learning.environments.spaces import layout
 from pgstudy.learning.optimizers import GradientAscent
-from pgstudy.learning.policies import PolicyOverflow, load, make_policy, saved
+from pgstudy.learning.policies.distributions import (
+    PolicyOverflow,
+    load,
+    make_policy,
+    saved,
+)
 from pgstudy.learning.rollout import NoiseStream
-from pgstudy.learning.spaces import layout
 from pgstudy.learning.specification import PolicySpecification
 
 PAIR = spaces.Box(-1, 1, (2,), np.float32)

@@ -4,8 +4,8 @@ import gymnasium
 import numpy as np
 import pytest
 
-from pgstudy.learning.lanes import EnvironmentFault
-from pgstudy.learning.policies import PolicyOverflow
+from pgstudy.learning.environments.parallel import EnvironmentFault
+from pgstudy.learning.policies.distributions import PolicyOverflow
 from pgstudy.learning.rollout import NOISE_CHUNK, NoiseStream
 from pgstudy.learning.specification import PolicySpecification
 from tests.learning.helpers import sampler

@@ -8,11 +8,11 @@ import pytest
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
-from pgstudy.experiment import provenance
-from pgstudy.experiment.config import ConfigError
-from pgstudy.experiment.loading import load_study
-from pgstudy.learning import environments
-from pgstudy.learning.spaces import UnusableEnvironment
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.provenance import identity as provenance
+from pgstudy.experiment.system.errors import ConfigError
+from pgstudy.learning.environments import registry as environments
+from pgstudy.learning.environments.spaces import UnusableEnvironment
 from pgstudy.learning.specification import EnvironmentSpecification
 
 SEEN = np.zeros(2, np.float32)
@@ -148,7 +148,7 @@ def study(identifier):
 
 MODULE = """
 import gymnasium
-from pgstudy.learning.corridor import ShortCorridor
+from pgstudy.learning.environments.corridor import ShortCorridor
 gymnasium.register("Named-v0", ShortCorridor, max_episode_steps=7)
 """
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from pgstudy.experiment.runs import Store
-from pgstudy.experiment.study import Block, Cell
-from pgstudy.experiment.training import train_block
-from pgstudy.learning.normaliser import Normaliser
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.study.cell import Block, Cell
+from pgstudy.experiment.training.block import train_block
+from pgstudy.learning.policies.normaliser import Normaliser
 from pgstudy.learning.reinforce import train
 from pgstudy.learning.specification import (
     Budget,

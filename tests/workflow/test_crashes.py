@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pgstudy.experiment.files import TEMPORARY
-from pgstudy.experiment.progress import birth
+from pgstudy.experiment.system.files import TEMPORARY
+from pgstudy.experiment.training.progress import birth
 from tests.conftest import ROOT
 from tests.experiment.test_checkpoints import interruptible
 

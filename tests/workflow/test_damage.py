@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pgstudy.experiment import places
-from pgstudy.experiment.files import file_digest
-from pgstudy.experiment.loading import load_study
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.system import places
+from pgstudy.experiment.system.files import file_digest
 from tests.conftest import ROOT
 from tests.workflow.test_tuning import TUNED
 from tests.workflow.test_workflow import NOTHING, Project
@@ -191,9 +191,9 @@ def test_all_that_lies_below_results_is_a_study_or_a_taken_name(finished):
 TRAIN = """
 import json, sys
 from pathlib import Path
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.runs import Store
-from pgstudy.experiment.training import train_block
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.training.block import train_block
 store = Store(Path(sys.argv[1]))
 for block in load_study(json.loads(sys.argv[2])).blocks():
     assert train_block(store, block) == []

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pgstudy.experiment import live, progress
+from pgstudy.experiment.training import live, progress
 from tests.conftest import ROOT
 from tests.workflow.test_workflow import Project
 

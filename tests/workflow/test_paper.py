@@ -9,7 +9,8 @@ import pytest
 import safetensors.torch
 import yaml
 
-from pgstudy.experiment.runs import Run, file_digest
+from pgstudy.experiment.store.runs import Run
+from pgstudy.experiment.system.files import file_digest
 from tests.conftest import ROOT
 from tests.workflow.test_workflow import NOTHING, Project
 

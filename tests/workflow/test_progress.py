@@ -15,7 +15,7 @@ import yaml
 from filelock import FileLock
 from mlflow import MlflowClient
 
-from pgstudy.experiment import progress
+from pgstudy.experiment.training import progress
 from tests.experiment.test_tracking import free_port
 from tests.workflow.test_crashes import STUDY, Clone
 

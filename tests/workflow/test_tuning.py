@@ -5,8 +5,8 @@ import json
 import pandas as pd
 import pytest
 
-from pgstudy.experiment.loading import load_study, read_study
-from pgstudy.experiment.tuning import place, tuning_study
+from pgstudy.experiment.config.loading import load_study, read_study
+from pgstudy.experiment.study.tuning import place, tuning_study
 from tests.workflow.test_workflow import NOTHING, Project
 
 TUNED = {

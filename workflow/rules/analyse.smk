@@ -2,8 +2,8 @@
 
 from urllib.parse import unquote
 
-from pgstudy.analysis.names import AGGREGATES, TABLES
-from pgstudy.experiment.study import folder_name
+from pgstudy.analysis.common.names import AGGREGATES, TABLES
+from pgstudy.experiment.study.cell import folder_name
 
 TUNED = [f"results/{TUNING.name}/tracked.json"] if TUNING else []
 GRADIENTS = expand(
@@ -38,7 +38,7 @@ checkpoint choose:
     log:
         "results/logs/{study}/choose.log",
     params:
-        code=code_digest(*with_imports("tuning")),
+        code=steps.digest("choose"),
     shell:
         "pgstudy --log {log:q} choose {input.study:q} {output:q}"
 
@@ -58,7 +58,7 @@ rule tables:
     log:
         "results/logs/{study}/tables.log",
     params:
-        code=code_digest(*with_imports("tables", "aggregates")),
+        code=steps.digest("tables"),
     shell:
         "pgstudy --log {log:q} tables {input.study:q}"
 
@@ -73,7 +73,7 @@ rule gradients:
         "results/logs/{study}/gradients/{environment}.log",
     params:
         environment=lambda wildcards: unquote(wildcards.environment),
-        code=code_digest(*with_imports("gradient_noise")),
+        code=steps.digest("gradients"),
     shell:
         "pgstudy --log {log:q} gradients {input.study:q} {params.environment:q}"
 
@@ -99,6 +99,6 @@ rule figures:
     log:
         "results/logs/{study}/figures.log",
     params:
-        code=code_digest(*with_imports("drawing")),
+        code=steps.digest("figures"),
     shell:
         "pgstudy --log {log:q} figures {input.study:q}"

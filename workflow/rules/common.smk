@@ -7,15 +7,18 @@ from filelock import FileLock
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from pgstudy.analysis.names import figure_names, paper_names
-from pgstudy.experiment import places, planning, yaml_files
-from pgstudy.experiment.live import check_tracking, start_following
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.config import ConfigError, canonical_json
-from pgstudy.experiment.published_files import find
-from pgstudy.experiment.provenance import code_digest, with_imports
-from pgstudy.experiment.runs import Store
-from pgstudy.experiment.tuning import restricted, tuning_study
+from pgstudy.analysis import steps
+from pgstudy.analysis.common.names import figure_names, paper_names
+from pgstudy.experiment import planning
+from pgstudy.experiment.config import yaml_files
+from pgstudy.experiment.system import places
+from pgstudy.experiment.training.live import check_tracking, start_following
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.system.errors import ConfigError
+from pgstudy.experiment.system.files import canonical_json
+from pgstudy.experiment.config.published_files import find
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.study.tuning import restricted, tuning_study
 
 STORE = Store(Path("results"))
 

@@ -10,7 +10,7 @@ rule compare:
     log:
         "results/logs/{study}/compare.log",
     params:
-        code=code_digest(*with_imports("acceptance")),
+        code=steps.digest("comparison"),
     shell:
         "pgstudy --log {log:q} compare {input.study:q}"
 
@@ -39,6 +39,6 @@ rule paper:
     log:
         "results/logs/{study}/paper.log",
     params:
-        code=code_digest(*with_imports("paper_figures", "latex")),
+        code=steps.digest("paper"),
     shell:
         "pgstudy --log {log:q} paper {input.study:q}"

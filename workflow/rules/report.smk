@@ -11,7 +11,7 @@ rule claims:
     log:
         "results/logs/{study}/claims.log",
     params:
-        code=code_digest(*with_imports("claims")),
+        code=steps.digest("claims"),
     shell:
         "pgstudy --log {log:q} claims {input.study:q}"
 
@@ -25,7 +25,7 @@ rule films:
     log:
         "results/logs/{study}/films.log",
     params:
-        code=code_digest(*with_imports("films")),
+        code=steps.digest("films"),
     shell:
         "pgstudy --log {log:q} films {input.study:q}"
 
@@ -47,7 +47,7 @@ rule report:
     log:
         "results/logs/{study}/report.log",
     params:
-        code=code_digest(*with_imports("report", "tuning"), "analysis/templates"),
+        code=steps.digest("report"),
     shell:
         "pgstudy --log {log:q} report {input.study:q}"
 

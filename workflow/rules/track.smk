@@ -2,7 +2,7 @@
 
 import os
 
-from pgstudy.experiment.addresses import without_credentials
+from pgstudy.experiment.system.addresses import without_credentials
 
 TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI") or "results/mlflow.db"
 
@@ -17,7 +17,7 @@ rule track:
         "results/logs/{study}/track.log",
     params:
         uri=without_credentials(TRACKING_URI),
-        code=code_digest("experiment/tracking.py", "experiment/mlflow_entities.py"),
+        code=steps.digest("track"),
     shell:
         "pgstudy --log {log:q} track --later {input.study:q}"
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import errno
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 import typer
 
-from pgstudy.experiment import logs
-from pgstudy.experiment.config import ConfigError
-from pgstudy.experiment.digests import changed
-from pgstudy.experiment.loading import NotAStudyFile, read_study
-from pgstudy.experiment.runs import Store
-from pgstudy.experiment.study import Study
+from pgstudy.experiment.config.loading import NotAStudyFile, read_study
+from pgstudy.experiment.store.digests import changed
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.store.study_folder import StudyFolder
+from pgstudy.experiment.system import logs
+from pgstudy.experiment.system.errors import ConfigError
 
 app = typer.Typer(
     help="What does a policy-gradient estimate from N trajectories buy?",
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 RESULTS = Path("results")
+Result = TypeVar("Result")
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 StudyFile = Annotated[Path, typer.Argument(help="results/<study>/study.json")]
 
@@ -58,8 +60,8 @@ def main() -> None:
         sys.exit(1)
 
 
-def opened(study_file: Path) -> tuple[Study, Store]:
-    """The study of a study file, and its runs' store. Errors: UserError."""
+def opened(study_file: Path) -> StudyFolder:
+    """The folder of a study file, with its study and runs. Errors: UserError."""
     if changed(study_file.parent, study_file.name):
         raise UserError(
             f"{study_file} is not what `pgstudy plan` wrote; call snakemake, which "
@@ -69,15 +71,22 @@ def opened(study_file: Path) -> tuple[Study, Store]:
         study = read_study(study_file)
     except NotAStudyFile as error:
         raise UserError(str(error)) from None
-    return study, Store(study_file.resolve().parents[1])
+    return StudyFolder(Store(study_file.resolve().parents[1]), study, study_file.parent)
 
 
-def make(step: str, study_file: Path, *more: str) -> Any:
-    """One step of `analysis.products`, by its name. Errors: UserError."""
-    from pgstudy.analysis import products, reading  # they import pandas
+def make(step: str, study_file: Path, *part: str) -> None:
+    """Make a step of `analysis.steps`. Errors: UserError."""
+    from pgstudy.analysis import steps
 
-    study, store = opened(study_file)
+    with_outputs(lambda folder: steps.make(step, folder, *part), study_file)
+
+
+def with_outputs(use: Callable[[StudyFolder], Result], study_file: Path) -> Result:
+    """What is read or made of what earlier steps wrote. Errors: UserError."""
+    from pgstudy.analysis.outputs import Missing  # imports pandas
+
+    folder = opened(study_file)
     try:
-        return getattr(products, step)(store, study, study_file.parent, *more)
-    except reading.Missing as error:
+        return use(folder)
+    except Missing as error:
         raise UserError(str(error)) from None

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from pgstudy.cli.common import StudyFile, UserError, app, make, opened
+from pgstudy.cli.common import StudyFile, UserError, app, make, opened, with_outputs
+from pgstudy.experiment.store.study_folder import StudyFolder
 
 
 @app.command()
@@ -22,18 +23,16 @@ def gradients(
     environment: Annotated[str, typer.Argument(help="all, if left out")] = "",
 ) -> None:
     """Measure gradient estimates at saved policies, and write gradients/."""
-    if environment:
-        make("measure_gradients", study_file, environment)
-    else:
-        make("gradients", study_file)
+    make("gradients", study_file, *[environment] if environment else [])
 
 
 @app.command()
 def summary(study_file: StudyFile) -> None:
     """Print the summary of the tables in Markdown, a row per cell."""
-    from pgstudy.analysis.markdown import summary_table
+    from pgstudy.analysis.outputs import read_tables
+    from pgstudy.analysis.report.markdown import summary_table
 
-    print(summary_table(make("read_tables", study_file).summary))
+    print(summary_table(with_outputs(read_tables, study_file).summary))
 
 
 @app.command()
@@ -57,10 +56,11 @@ def compare(study_file: StudyFile) -> None:
 @app.command()
 def accept(study_file: StudyFile) -> None:
     """Print what `compare` found; an error if a value is outside its tolerance."""
-    from pgstudy.analysis.acceptance import failures
-    from pgstudy.analysis.markdown import acceptance_table
+    from pgstudy.analysis.claims.acceptance import failures
+    from pgstudy.analysis.outputs import read_acceptance
+    from pgstudy.analysis.report.markdown import acceptance_table
 
-    acceptance = make("read_acceptance", study_file)
+    acceptance = with_outputs(read_acceptance, study_file)
     if acceptance is None:
         raise UserError("the study names no published values: the key is 'published'")
     print(acceptance_table(acceptance))
@@ -92,7 +92,13 @@ def report(study_file: StudyFile) -> None:
 @app.command("partial-report")
 def partial_report(study_file: StudyFile) -> None:
     """Make everything from the runs that are there, below partial/."""
-    print(f"partial report: {make('partial', study_file)}")
+    from pgstudy.analysis import steps
+
+    def partial(folder: StudyFolder) -> Path:
+        steps.make_all(folder.at(folder.path / "partial"))
+        return folder.path / "partial/report.html"
+
+    print(f"partial report: {with_outputs(partial, study_file)}")
 
 
 @app.command()
@@ -106,15 +112,14 @@ def document(
 
     Of each `--study` its small files are kept in docs/data/ first.
     """
-    from pgstudy.analysis import documents as writing
-    from pgstudy.analysis.reading import Missing
-    from pgstudy.analysis.study_records import record
+    from pgstudy.analysis.outputs import Missing
+    from pgstudy.analysis.report import documents as writing
+    from pgstudy.analysis.report.study_records import record
 
     if absent := [str(file) for file in documents if not file.is_file()]:
         raise UserError(f"no such document: {', '.join(absent)}")
     try:
-        found = [(opened(file), file.parent) for file in study or []]
-        records = [record(store, plan, folder) for (plan, store), folder in found]
+        records = [record(opened(file)) for file in study or []]
         writing.write(documents, {made.study: made for made in records})
     except (writing.Faulty, Missing) as error:
         raise UserError(str(error)) from None

@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from pgstudy.cli.common import UserError, app
-from pgstudy.experiment.config import ROOT
-from pgstudy.experiment.loading import read_config
+from pgstudy.experiment.config.loading import read_config
+from pgstudy.experiment.system.places import ROOT
 
 
 @app.command()

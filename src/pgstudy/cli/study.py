@@ -14,16 +14,18 @@ from pgstudy.cli.common import (
     StudyFile,
     UserError,
     app,
-    make,
     opened,
+    with_outputs,
 )
-from pgstudy.experiment import mirror, user_code
-from pgstudy.experiment.config import schema
-from pgstudy.experiment.digests import recording
-from pgstudy.experiment.loading import load_study, read_config
-from pgstudy.experiment.runs import Store, write_json
-from pgstudy.experiment.settings import settings_table
-from pgstudy.experiment.study import Block, rivals
+from pgstudy.experiment.config.loading import load_study, read_config
+from pgstudy.experiment.config.messages import schema
+from pgstudy.experiment.config.reference import settings_table
+from pgstudy.experiment.provenance import user_code
+from pgstudy.experiment.store.digests import recording
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.study.cell import Block, rivals
+from pgstudy.experiment.system.files import write_json
+from pgstudy.experiment.tracking import mirror
 
 
 @app.command()
@@ -87,7 +89,9 @@ def choose(
     output: Annotated[Path, typer.Argument(help="chosen.json")],
 ) -> None:
     """Choose a step size for each environment, estimator and N from the tables."""
-    data = make("chosen", study_file)
+    from pgstudy.analysis.choose import chosen
+
+    data = with_outputs(chosen, study_file)
     with recording(output.parent, "choose"):
         write_json(output, data)
 
@@ -103,7 +107,7 @@ def train(
     except (KeyError, TypeError) as error:
         raise UserError(f"that is no block of runs: {error!r}") from None
     if store.missing(wanted):
-        from pgstudy.experiment.training import train_block  # imports torch
+        from pgstudy.experiment.training.block import train_block  # imports torch
 
         failed = train_block(store, wanted)
         if failed:
@@ -124,9 +128,10 @@ def track(
     ] = False,
 ) -> None:
     """Mirror the study's complete runs into MLflow; a second sync uploads nothing."""
-    from pgstudy.experiment import tracking  # imports mlflow
+    from pgstudy.experiment.tracking import upload as tracking  # imports mlflow
 
-    study, store = opened(study_file)
+    folder = opened(study_file)
+    study, store = folder.study, folder.store
     complete = [run for run in store.every_run(study) if run.is_complete()]
     try:
         report = tracking.sync(store.results, study, complete)
@@ -164,7 +169,7 @@ def check_tracking(
     study: Annotated[str, typer.Argument(help="its name")], results: Path = RESULTS
 ) -> None:
     """Say if the study's runs can't go to MLflow now; training needs none of it."""
-    from pgstudy.experiment import tracking  # imports mlflow
+    from pgstudy.experiment.tracking import upload as tracking  # imports mlflow
 
     if trouble := tracking.trouble(results, study):
         print(f"training goes on, but its runs can't be uploaded: {trouble}")
@@ -178,7 +183,7 @@ def progress(
     ] = False,
 ) -> None:
     """Say how far each run that trains now is, and the whole study."""
-    from pgstudy.experiment import live
+    from pgstudy.experiment.training import live
 
     if follow:
         live.follow(results, sys.stderr)
@@ -192,7 +197,7 @@ def ui(
     port: Annotated[int, typer.Option(min=0, max=65535)] = 5000,
 ) -> None:
     """Serve MLflow on loopback until interrupted, and print the link to open."""
-    from pgstudy.experiment import server  # imports mlflow
+    from pgstudy.experiment.tracking import server  # imports mlflow
 
     try:
         server.serve(results, port)

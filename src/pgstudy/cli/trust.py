@@ -10,10 +10,10 @@ import typer
 from filelock import FileLock, Timeout
 
 from pgstudy.cli.common import RESULTS, StudyFile, UserError, app, opened
-from pgstudy.experiment import places
-from pgstudy.experiment.digests import record
-from pgstudy.experiment.files import file_digest
-from pgstudy.experiment.runs import Store
+from pgstudy.experiment.store.digests import record
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.system import places
+from pgstudy.experiment.system.files import file_digest
 
 runs_app = typer.Typer(help="The run store.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
@@ -24,11 +24,11 @@ app.add_typer(capsule_app, name="capsule")
 @app.command()
 def verify(study_file: StudyFile) -> None:
     """Train a sample of runs again and make all files again; compare every bit."""
-    from pgstudy.analysis import reading, verification
+    from pgstudy.analysis import outputs as reading
+    from pgstudy.analysis.reproduce import verification
 
-    study, store = opened(study_file)
     try:
-        found = verification.verify(store, study, study_file.parent)
+        found = verification.verify(opened(study_file))
     except reading.Missing as error:  # of the study that chose the step sizes
         raise UserError(str(error)) from None
     print(f"verified: {found.summary}")
@@ -39,11 +39,10 @@ def verify(study_file: StudyFile) -> None:
 @capsule_app.command("pack")
 def pack_capsule(study_file: StudyFile) -> None:
     """Pack config, code, lock, runs and results into capsule.zip, an RO-Crate."""
-    from pgstudy.analysis.capsule import CantBePacked, pack
+    from pgstudy.analysis.reproduce.capsule import CantBePacked, pack
 
-    study, store = opened(study_file)
     try:
-        made = pack(store, study, study_file.parent)
+        made = pack(opened(study_file))
     except CantBePacked as error:
         raise UserError(f"no capsule was packed: {error}") from None
     record(made.parent, "capsule", {made.name: file_digest(made)})
@@ -53,8 +52,8 @@ def pack_capsule(study_file: StudyFile) -> None:
 @capsule_app.command("check")
 def check_capsule(file: Annotated[Path, typer.Argument(help="capsule.zip")]) -> None:
     """Verify every checksum of a capsule and derive its tables once more."""
-    from pgstudy.analysis.capsule_check import check
-    from pgstudy.analysis.unpacking import DamagedCapsule
+    from pgstudy.analysis.reproduce.capsule_check import check
+    from pgstudy.analysis.reproduce.unpacking import DamagedCapsule
 
     try:
         print(check(file))
@@ -65,10 +64,10 @@ def check_capsule(file: Annotated[Path, typer.Argument(help="capsule.zip")]) -> 
 @app.command()
 def doctor(study_file: StudyFile) -> None:
     """Compare this machine with what a study's runs were made on."""
-    from pgstudy.experiment.doctor import differences
+    from pgstudy.experiment.store.doctor import differences
 
-    study, store = opened(study_file)
-    runs = store.every_run(study)
+    folder = opened(study_file)
+    study, runs = folder.study, folder.store.every_run(folder.study)
     complete = sum(run.is_complete() for run in runs)
     print(f"{study.name}: {complete} of {len(runs)} runs are here, current and sound")
     for line in differences(runs) or ["they were made on a machine like this one"]:

@@ -13,12 +13,15 @@ from pathlib import Path
 
 import filelock
 
-from pgstudy.experiment import digests, mirror, places
-from pgstudy.experiment.files import remove_leftovers
-from pgstudy.experiment.runs import Run, Store
-from pgstudy.experiment.staleness import reasons
-from pgstudy.experiment.study import Block, Study
-from pgstudy.experiment.tuning import restricted
+from pgstudy.experiment.store import digests
+from pgstudy.experiment.store.runs import Run, Store
+from pgstudy.experiment.store.staleness import reasons
+from pgstudy.experiment.study.cell import Block
+from pgstudy.experiment.study.study import Study
+from pgstudy.experiment.study.tuning import restricted
+from pgstudy.experiment.system import places
+from pgstudy.experiment.system.files import remove_leftovers
+from pgstudy.experiment.tracking import mirror
 
 CHOSEN = "chosen.json"
 Studies = Mapping[str, Study]

@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pgstudy.experiment import config as configs
-from pgstudy.experiment import places, yaml_files
-from pgstudy.experiment.config import ConfigError
-from pgstudy.experiment.loading import load_study
-from pgstudy.experiment.provenance import environment_identity
-from pgstudy.experiment.runs import RECORD, Store
-from pgstudy.experiment.study import Study, folder_name
-from pgstudy.experiment.tuning import tuning_study
+from pgstudy.experiment.config import messages as configs
+from pgstudy.experiment.config import yaml_files
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.provenance.identity import environment_identity
+from pgstudy.experiment.store.runs import RECORD, Store
+from pgstudy.experiment.study.cell import folder_name
+from pgstudy.experiment.study.study import Study
+from pgstudy.experiment.study.tuning import tuning_study
+from pgstudy.experiment.system import places
+from pgstudy.experiment.system.errors import ConfigError
 
 STUDY_FILE = "study.json"
 

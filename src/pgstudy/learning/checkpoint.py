@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from pgstudy.learning import global_generators
+from pgstudy.learning.environments import global_generators
 
 if TYPE_CHECKING:
     from pgstudy.learning.reinforce import Trainer

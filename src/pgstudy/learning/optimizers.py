@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import torch
 
-from pgstudy.learning.spaces import Floats
+from pgstudy.learning.environments.spaces import Floats
 from pgstudy.learning.specification import OptimizerSpecification
 
 AdamState = tuple[Floats, Floats, int]

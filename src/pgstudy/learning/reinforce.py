@@ -10,14 +10,18 @@ from typing import Literal
 import numpy as np
 import torch
 
-from pgstudy.learning.baselines import LearnedValue, StepWeights
 from pgstudy.learning.checkpoint import Snapshot, restore
-from pgstudy.learning.estimators import Array
-from pgstudy.learning.global_generators import seeded
-from pgstudy.learning.gradients import gradient, gradient_and_entropy, one_thread
-from pgstudy.learning.lanes import Lanes, make_lanes
+from pgstudy.learning.environments.global_generators import seeded
+from pgstudy.learning.environments.parallel import Lanes, make_lanes
+from pgstudy.learning.estimators.baselines import LearnedValue, StepWeights
+from pgstudy.learning.estimators.gradients import (
+    gradient,
+    gradient_and_entropy,
+    one_thread,
+)
+from pgstudy.learning.estimators.weights import Array
 from pgstudy.learning.optimizers import make_optimizer
-from pgstudy.learning.policies import PolicyOverflow, make_policy, saved
+from pgstudy.learning.policies.distributions import PolicyOverflow, make_policy, saved
 from pgstudy.learning.results import Column, History, Status, Training
 from pgstudy.learning.rollout import Batch, Sampler
 from pgstudy.learning.specification import RunSpecification

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pgstudy.learning.lanes import Lanes
-from pgstudy.learning.policies import Policy, PolicyOverflow
-from pgstudy.learning.resolution import coarse_features
-from pgstudy.learning.spaces import Actions, EnvironmentFault, Floats, Rows
+from pgstudy.learning.environments.parallel import Lanes
+from pgstudy.learning.environments.spaces import Actions, EnvironmentFault, Floats, Rows
+from pgstudy.learning.policies.distributions import Policy, PolicyOverflow
+from pgstudy.learning.policies.resolution import coarse_features
 
 NOISE_CHUNK = 4096
 

@@ -1,0 +1,1 @@
+"""Tables and gradients -> claims with verdicts."""

@@ -1,0 +1,1 @@
+"""Names of files, numbers as text, and CSV: what every step shares."""

@@ -1,0 +1,91 @@
+"""What each figure shows, for the report and for those who can't see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from pgstudy.analysis.common.names import FEW_RUNS, LARGEST_MATRIX, figure_names
+from pgstudy.experiment.study.cell import rivals
+from pgstudy.experiment.study.study import Study
+
+INTERVAL = f"from {FEW_RUNS} seeds on the 95 % t interval over seeds"
+TEXTS = {
+    "learning_curves": "{e}: mean return of the training batches against {unit}, one "
+    f"panel per estimator; single seeds are faint, the band is {INTERVAL}",
+    "step_sizes": "{e}: return over the last tenth of training against the step "
+    f"size: mean, and {INTERVAL}",
+    "tuning": "{e}: above, mean return over the whole training against the step "
+    "size, mean over the tuning seeds, the chosen one ringed; below, the chosen step "
+    "size against N, beside a linear and a square-root rule through the smallest N",
+    "equal_updates": "{e}: the same at equal updates, where N trajectories cost N "
+    "times the steps. This picture always flatters a large N",
+    "gradients": "{e}: estimates of the gradient from N fresh trajectories, at "
+    "policies of the start, the middle and the end of training: trace of the "
+    "covariance (dashed: 1/N), gradient noise scale, mean cosine to the gradient; "
+    "95 % intervals over batches",
+    "final_return": "Return over the last tenth of training against N: every seed "
+    f"(dots), mean, and {INTERVAL}",
+    "wall_clock": "Return over the last tenth of training against the mean seconds "
+    "that a run took on this study's machine",
+    "profiles": "Performance profiles: share of runs above each score, over all "
+    "environments with a threshold; 95 % exact intervals, each for one score",
+    "improvement": "Probability that a run of the row's cell ends above one of the "
+    "column's (estimator, N); a run that did not finish loses",
+}
+SECTIONS = {
+    "curves": ("learning_curves", "step_sizes", "tuning", "equal_updates"),
+    "aggregates": ("final_return", "profiles", "improvement", "wall_clock"),
+    "gradients": ("gradients",),
+}
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A figure's name without ending, its section of the report, and what it shows."""
+
+    name: str
+    section: str
+    text: str
+
+
+def captions(study: Study) -> list[Caption]:
+    """One for each of `figure_names`."""
+    return [_caption(study, name) for name in figure_names(study)]
+
+
+def _caption(study: Study, name: str) -> Caption:
+    kind, _, place = name.partition("-")
+    environment, unit = unquote(place), ""
+    if environment:
+        unit = study.unit(environment).replace("env_", "environment ")
+    text = TEXTS[kind].format(e=environment, unit=unit)
+    if study.sweeps_step_sizes and kind != "step_sizes":
+        text += "; of several step sizes at one N, the best one"
+    if kind == "improvement":
+        text += _left_out(study)
+    if kind == "gradients":
+        text += _at_runs_of_their_own(study, environment)
+    section = next(s for s, kinds in SECTIONS.items() if kind in kinds)
+    return Caption(name, section, text)
+
+
+def _at_runs_of_their_own(study: Study, environment: str) -> str:
+    """Which estimators are not measured at the same policies as the others."""
+    cells = study.cells_of(environment)
+    own = [c.estimator for c in cells if c.specification.estimator.remembers]
+    if not own or len(own) == len(cells):
+        return ""
+    names = " and ".join(dict.fromkeys(own))
+    return f"; {names} at the policies of a run of its own, not those of the others"
+
+
+def _left_out(study: Study) -> str:
+    """How many cells a matrix is without, if it is."""
+    counts = {e: len(rivals(study.cells_of(e))) for e in study.environments}
+    return "".join(
+        f"; {environment}: the first {LARGEST_MATRIX} cells in the order of the config "
+        f"are shown, {count - LARGEST_MATRIX} of {count} are left out"
+        for environment, count in counts.items()
+        if count > LARGEST_MATRIX
+    )

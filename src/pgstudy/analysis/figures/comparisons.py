@@ -1,0 +1,140 @@
+"""Figures of cells beside cells: equal updates, time, profiles, pairs."""
+
+from __future__ import annotations
+
+from pgstudy.analysis.figures import style  # before matplotlib: it sets the backend
+
+import numpy as np  # isort: skip
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+
+from pgstudy.analysis.common.names import LARGEST_MATRIX
+from pgstudy.analysis.figures import layout
+from pgstudy.analysis.figures.panels import FINAL, Drawn, errors, finish, mean_and_band
+from pgstudy.analysis.statistics.basics import Array
+from pgstudy.analysis.tables.aggregates import Aggregates
+from pgstudy.analysis.tables.build import Tables, at_best_step_sizes, rows_of
+from pgstudy.experiment.study.cell import Cell
+from pgstudy.experiment.study.study import Study
+
+SQUARE = 0.27  # inches, a cell of a matrix
+LETTER = 0.06  # inches, of its labels
+
+
+def equal_updates(study: Study, tables: Tables, environment: str) -> Drawn:
+    """Return against the number of updates: the picture that flatters a large N."""
+    figure, (axes_list,) = layout.panels(len(study.estimators))
+    best = at_best_step_sizes(study, tables)
+    rows = []
+    for axes, estimator in zip(axes_list, study.estimators, strict=True):
+        layout.panel_title(axes, estimator)
+        axes.set_xlabel("updates")
+        for cell in best.cells_of(environment, estimator):
+            curve = rows_of(tables.updates, cell)
+            mean_and_band(axes, curve, "update", style.looks(study).of(cell))
+            rows.append(curve)
+    layout.share_y(axes_list, "return of the training batches")
+    title = f"{environment}, equal updates: N times the trajectories, so it flatters"
+    finish(figure, study, f"{title} a large N")
+    return figure, pd.concat(rows)
+
+
+def wall_clock(study: Study, tables: Tables) -> Drawn:
+    """Final return against the training time of a run."""
+    figure, (axes_list,) = layout.panels(len(study.environments))
+    best, rows = at_best_step_sizes(study, tables), []
+    for axes, environment in zip(axes_list, study.environments, strict=True):
+        layout.panel_title(axes, environment)
+        axes.set_xlabel("seconds of training per run")
+        for cell in best.cells_of(environment):
+            row = rows_of(tables.summary, cell)
+            index = study.estimators.index(cell.estimator)
+            axes.errorbar(
+                row["mean_seconds"], row["final_return"], yerr=errors(row), capsize=2,
+                color=style.looks(study).of(cell), lw=1, ls="", ms=5,
+                marker=style.marker(index),
+            )  # fmt: skip
+            rows.append(row)
+    for axes in layout.leftmost(axes_list):
+        axes.set_ylabel(FINAL)
+    finish(figure, study, "Time a run took, and where it ended", markers=True)
+    return figure, pd.concat(rows)
+
+
+def profiles(study: Study, aggregates: Aggregates) -> Drawn:
+    """Share of runs above each score, over all environments with a threshold."""
+    figure, (axes_list,) = layout.panels(len(study.estimators))
+    colours = style.looks(study).colours
+    table = aggregates.profiles
+    for axes, estimator in zip(axes_list, study.estimators, strict=True):
+        layout.panel_title(axes, estimator)
+        axes.set(xlabel="score", ylim=(-0.02, 1.02))
+        rows = table[table["estimator"] == estimator]
+        for n, curve in rows.groupby("n"):
+            colour = (
+                "0.3" if style.looks(study).by_step_size else colours[float(str(n))]
+            )
+            axes.plot(curve["score"], curve["share"], color=colour, lw=1.2)
+            axes.fill_between(
+                curve["score"], curve["low"], curve["high"], color=colour, alpha=0.15,
+                lw=0,
+            )  # fmt: skip
+        axes.axvline(1, color="0.6", lw=0.7, ls="--")
+    layout.share_y(axes_list, "share of runs above the score")
+    title = "Performance profiles (score 0: untrained, 1: threshold)"
+    finish(figure, study, title, legend=not style.looks(study).by_step_size)
+    return figure, table
+
+
+def improvement(study: Study, tables: Tables, aggregates: Aggregates) -> Drawn:
+    """P(the row's cell ends above the column's): a matrix per environment.
+
+    Of more than LARGEST_MATRIX cells the first ones; the panel's title says so.
+    """
+    best = at_best_step_sizes(study, tables)
+    cells = [best.cells_of(e) for e in study.environments]
+    labels = [
+        [f"{c.estimator}, {c.n}" for c in here[:LARGEST_MATRIX]] for here in cells
+    ]
+    side = max(SQUARE * len(some) for some in labels)
+    side += LETTER * max(len(label) for some in labels for label in some)
+    size = max(layout.PANEL[0], side)
+    figure, (axes_list,) = layout.panels(len(cells), (size, size))
+    for axes, environment, here, texts in zip(
+        axes_list, study.environments, cells, labels, strict=True
+    ):
+        pairs = aggregates.pairs[aggregates.pairs["environment"] == environment]
+        _draw_matrix(axes, _matrix(here[:LARGEST_MATRIX], pairs), texts)
+        left_out = len(here) - len(texts)
+        note = f" (the first {len(texts)} cells; {left_out} of {len(here)} left out)"
+        layout.panel_title(axes, environment + (note if left_out else ""))
+    layout.title(figure, "Probability that the row's run ends above the column's")
+    return figure, aggregates.pairs
+
+
+def _draw_matrix(axes: Axes, values: Array, labels: list[str]) -> None:
+    axes.imshow(values, vmin=0, vmax=1, cmap="PuOr")
+    for (row, column), value in np.ndenumerate(values):
+        dark = abs(value - 0.5) > 0.3
+        text = "" if np.isnan(value) else f"{value:.2f}"
+        axes.text(
+            column, row, text, ha="center", va="center", fontsize=6,
+            color="white" if dark else "black",
+        )  # fmt: skip
+    axes.set_xticks(range(len(labels)), labels, rotation=90)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.tick_params(length=0)
+    sns.despine(ax=axes, left=True, bottom=True)
+
+
+def _matrix(cells: list[Cell], pairs: pd.DataFrame) -> Array:
+    place = {(cell.estimator, cell.n): i for i, cell in enumerate(cells)}
+    values = np.full((len(cells), len(cells)), np.nan)
+    for pair in pairs.to_dict("records"):
+        one = place.get((pair["one_estimator"], pair["one_n"]))
+        two = place.get((pair["two_estimator"], pair["two_n"]))
+        if one is not None and two is not None:
+            values[two, one] = pair["improvement"]
+            values[one, two] = 1 - pair["improvement"]
+    return values

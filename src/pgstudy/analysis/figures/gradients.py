@@ -1,0 +1,76 @@
+"""Figures of the gradient measurements: variance, noise scale, direction, against N."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pgstudy.analysis.figures import style  # before pyplot: it sets the backend
+
+import matplotlib.pyplot as plt  # isort: skip
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from pgstudy.analysis.common.names import FRACTIONS
+from pgstudy.analysis.figures import layout
+from pgstudy.analysis.figures.panels import Drawn
+from pgstudy.experiment.study.study import Study
+
+ROWS = {
+    "variance": "variance of the estimate",
+    "noise_scale": "gradient noise scale",
+    "cosine": "cosine to the gradient",
+}
+SIZE = 7.0, 5.2  # inches
+MANY = 6  # estimators; the figure is larger with more of them
+APART = 0.3  # in log N, from the first to the last estimator
+LAW: Any = {"color": "0.6", "lw": 0.8, "ls": "--"}  # the line of 1/N
+
+
+def draw(study: Study, measured: pd.DataFrame, environment: str) -> Drawn:
+    """A row per quantity, a column per fraction of training, a marker per estimator."""
+    scale = 1.5 if len(study.estimators) > MANY else 1.0
+    figure, axes = plt.subplots(
+        len(ROWS), len(FRACTIONS), figsize=(SIZE[0] * scale, SIZE[1] * scale),
+        sharex=True, sharey="row", layout="constrained",
+    )  # fmt: skip
+    here = measured["environment"] == environment
+    table = measured[here & measured["n"].notna()]
+    for row, (name, label) in zip(axes, ROWS.items(), strict=True):
+        for panel, at in zip(row, FRACTIONS, strict=True):
+            _panel(panel, study, table[table["at"] == at], name)
+        row[0].set_ylabel(label)
+    for panel, at in zip(axes[0], FRACTIONS, strict=True):
+        panel.set_title(f"{at} of training")
+    for panel in axes[-1]:
+        panel.set_xlabel("N, trajectories per estimate")
+        panel.set_xticks(study.sample_counts, map(str, study.sample_counts))
+        panel.minorticks_off()
+    layout.title(figure, f"{environment}: estimates of the gradient")
+    law = Line2D([], [], label="1/N", **LAW)
+    layout.legend(figure, [*style.estimator_handles(study), law])
+    sns.despine(figure)
+    return figure, table
+
+
+def _panel(axes: Axes, study: Study, table: pd.DataFrame, name: str) -> None:
+    axes.set_xscale("log")
+    if name != "cosine":
+        axes.set_yscale("log")
+    if table.empty:
+        return
+    for index, estimator in enumerate(study.estimators):
+        rows = table[table["estimator"] == estimator]
+        mean = rows[name].to_numpy(float)
+        apart = [mean - rows[f"{name}_low"], rows[f"{name}_high"] - mean]
+        place = (index - (len(study.estimators) - 1) / 2) / len(study.estimators)
+        axes.errorbar(
+            rows["n"] * np.exp(APART * place), mean, yerr=np.maximum(apart, 0),
+            capsize=2, ms=4, **style.estimator_look(index) | {"lw": 1},
+        )  # fmt: skip
+    if name == "variance":
+        first = table.sort_values("n").iloc[0]
+        ns = np.array(study.sample_counts, float)
+        axes.plot(ns, first["variance"] * first["n"] / ns, **LAW)

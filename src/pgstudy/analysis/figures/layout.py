@@ -1,0 +1,112 @@
+"""Where things stand in a figure: panels in rows, titles and legends that fit."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from typing import Literal
+
+from pgstudy.analysis.figures import style  # before matplotlib: it sets the backend
+
+import matplotlib.pyplot as plt  # isort: skip
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+PANEL = 3.2, 2.5  # inches, width and height of one panel
+WIDTH = 9.7  # inches that a row of panels may take, if it has more than one
+NARROWEST = 4.5  # inches, so that a title and a legend have some room
+LETTERS = 13  # of a title, that fit into an inch
+LINE = 0.17  # inches, height of a title's line
+MOST_COLUMNS = 8  # of a legend
+Place = Literal["outside lower center", "outside upper center"]
+BELOW: Place = "outside lower center"
+ABOVE: Place = "outside upper center"
+
+
+def panels(
+    count: int, size: tuple[float, float] = PANEL, stacked: int = 1
+) -> tuple[Figure, list[list[Axes]]]:
+    """That many panels in rows that are no wider than WIDTH.
+
+    Returns a list of axes for each of the `stacked` rows of axes that a panel has.
+    """
+    columns = max(1, min(count, int(WIDTH // size[0])))
+    rows = math.ceil(count / columns)
+    figure, axes = plt.subplots(
+        rows * stacked,
+        columns,
+        figsize=(max(columns * size[0], NARROWEST), rows * stacked * size[1]),
+        squeeze=False,
+        layout="constrained",
+    )
+    layers = [list(axes[layer::stacked].flat) for layer in range(stacked)]
+    for layer in layers:
+        for unused in layer[count:]:
+            unused.set_axis_off()
+    return figure, [layer[:count] for layer in layers]
+
+
+def leftmost(axes_list: Sequence[Axes]) -> list[Axes]:
+    """The panels that begin a row."""
+    places = [(axes, axes.get_subplotspec()) for axes in axes_list]
+    return [axes for axes, place in places if place and place.is_first_col()]
+
+
+def share_y(axes_list: Sequence[Axes], label: str) -> None:
+    """One scale for all panels, its numbers and label at the left."""
+    for axes in axes_list:
+        axes.sharey(axes_list[0])
+        axes.tick_params(labelleft=False)
+    axes_list[0].autoscale_view(scalex=False)  # what all of them hold, not the first
+    for axes in leftmost(axes_list):
+        axes.tick_params(labelleft=True)
+        axes.set_ylabel(label)
+
+
+def share_x(axes_list: Sequence[Axes]) -> None:
+    """One scale for all panels."""
+    for axes in axes_list:
+        axes.sharex(axes_list[0])
+    axes_list[0].autoscale_view(scaley=False)
+
+
+def panel_title(axes: Axes, text: str) -> None:
+    """A panel's title, in as many lines as its width asks for."""
+    figure = axes.figure
+    inches = axes.get_position().width * figure.bbox.width / figure.dpi
+    axes.set_title(textwrap.fill(text, max(8, int(inches * LETTERS))))
+
+
+def title(figure: Figure, text: str) -> None:
+    """The figure's title, in as many lines as it takes; the figure grows by them."""
+    lines = textwrap.wrap(text, int(figure.get_figwidth() * LETTERS))
+    figure.suptitle("\n".join(lines), fontsize=style.TITLE)
+    grow(figure, 0, LINE * (len(lines) + 1))
+
+
+def legend(
+    figure: Figure, handles: Sequence[Artist], heading: str = "", place: Place = BELOW
+) -> None:
+    """A legend below or above all panels, as wide as fits.
+
+    The figure grows by its height, and to its width if one column is wider still.
+    """
+    for columns in range(min(len(handles), MOST_COLUMNS), 0, -1):
+        made = figure.legend(
+            handles=handles, title=heading or None, loc=place,
+            ncols=columns, frameon=False,
+        )  # fmt: skip
+        box = made.get_window_extent()
+        beyond = box.width / figure.dpi - figure.get_figwidth()
+        if beyond <= 0 or columns == 1:
+            break
+        made.remove()
+    grow(figure, max(0.0, beyond), box.height / figure.dpi)
+
+
+def grow(figure: Figure, width: float, height: float) -> None:
+    """Make a figure larger; in inches."""
+    before = figure.get_size_inches()
+    figure.set_size_inches(before[0] + width, before[1] + height)

@@ -1,0 +1,119 @@
+"""How figures look and are saved: byte-stable, TrueType fonts, without a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pgstudy.analysis.common.csv_files import csv_writer
+from pgstudy.analysis.common.names import ENDINGS
+from pgstudy.analysis.figures import own_defaults
+from pgstudy.experiment.study.cell import Cell, step_size_text
+from pgstudy.experiment.study.study import Study
+from pgstudy.experiment.system.files import write_atomically
+
+with own_defaults.read_at_import():
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+DPI = 200
+TITLE = 9  # points, a figure's title
+MARKERS = "osD^vPX*<>pdH1234+x"  # numbers follow
+LINES = ("-", "--", "-.", ":")
+HUES = 10  # of the palette for estimators; the line style changes with each round
+STYLE = {
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "pgstudy",
+    "font.family": "DejaVu Sans",
+    "axes.titlesize": 9,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.title_fontsize": 7,
+}
+Colour = tuple[float, float, float]
+
+
+def use() -> None:
+    """Set the style for all figures that follow, from matplotlib's own defaults."""
+    mpl.rcdefaults()
+    sns.set_theme(style="ticks", rc=STYLE)
+
+
+def save(figure: Figure, path: Path, data: pd.DataFrame | None = None) -> None:
+    """Write the figure beside `path`, one file per ending, and close it.
+
+    `data`, what it shows, is written as CSV beside it.
+    """
+    if data is not None:
+        write_atomically(path.with_name(f"{path.name}.csv"), csv_writer(data))
+    for ending in ENDINGS:
+        write_atomically(
+            path.with_name(f"{path.name}.{ending}"),
+            lambda p, e=ending: figure.savefig(p, format=e, dpi=DPI),  # type: ignore[misc]
+        )
+    plt.close(figure)
+
+
+@dataclass(frozen=True)
+class Looks:
+    """One colour per N, light to dark, the same in every figure of the study.
+
+    Where a study compares step sizes at a single N, they have the colours.
+    """
+
+    by_step_size: bool
+    colours: Mapping[float, Colour]
+
+    def of(self, cell: Cell) -> Colour:
+        """The colour of a cell."""
+        return self.colours[cell.alpha if self.by_step_size else cell.n]
+
+    @property
+    def title(self) -> str:
+        """What the colours stand for."""
+        return "step size" if self.by_step_size else "N, trajectories per update"
+
+    def handles(self) -> list[Line2D]:
+        """A legend's entry for each colour."""
+        text = step_size_text if self.by_step_size else str
+        return [
+            Line2D([], [], color=colour, lw=2, label=text(key))
+            for key, colour in self.colours.items()
+        ]
+
+
+def looks(study: Study) -> Looks:
+    """How the cells of a study are drawn."""
+    by_step_size = study.sweeps_step_sizes and len(study.sample_counts) == 1
+    keys: Sequence[float] = study.step_sizes if by_step_size else study.sample_counts
+    palette = sns.color_palette("plasma_r", len(keys) + 1)[1:]  # no pale yellow
+    return Looks(by_step_size, dict(zip(keys, palette, strict=True)))
+
+
+def marker(index: int) -> str:
+    """The marker of an estimator, by its place in the study; no two are alike."""
+    return MARKERS[index] if index < len(MARKERS) else f"${index + 1}$"
+
+
+def estimator_look(index: int) -> dict[str, Any]:
+    """Colour, line and marker of an estimator where colours do not stand for N."""
+    colour = sns.color_palette("colorblind", HUES)[index % HUES]
+    line = LINES[index // HUES % len(LINES)]
+    return {"color": colour, "ls": line, "marker": marker(index)}
+
+
+def estimator_handles(study: Study, **look: Any) -> list[Line2D]:
+    """A legend's entry for each estimator; `look` replaces parts of its look."""
+    return [
+        Line2D([], [], **(estimator_look(i) | {"ms": 5, "lw": 1} | look), label=name)
+        for i, name in enumerate(study.estimators)
+    ]

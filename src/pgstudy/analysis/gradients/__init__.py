@@ -1,0 +1,1 @@
+"""Saved policies -> measurements of their gradient estimates."""

@@ -1,0 +1,162 @@
+"""What a gradient estimate from N trajectories is worth, measured at saved policies.
+
+At the start, the middle and the end of one run per environment, fresh batches of N
+trajectories give the estimate's variance, bias, direction and signal, for each
+estimator and N. An estimator whose baseline remembers is measured at a run of its
+own, with the baseline that the run had there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import safetensors.numpy
+
+from pgstudy.analysis.common.names import FRACTIONS, GRADIENT_COLUMNS
+from pgstudy.analysis.gradients import exact
+from pgstudy.analysis.gradients.bias import across, along
+from pgstudy.analysis.gradients.samples import REFERENCE_N, Effort, Probe
+from pgstudy.analysis.statistics.variances import (
+    Noise,
+    Reference,
+    columns,
+    log_log_slope,
+)
+from pgstudy.experiment.store.runs import MILESTONES, POLICY, Run, Store
+from pgstudy.experiment.study.cell import reason_to_leave_out
+from pgstudy.experiment.study.study import Study
+from pgstudy.learning.estimators.gradients import one_thread
+from pgstudy.learning.results import Column
+from pgstudy.learning.specification import EstimatorSpecification
+
+Estimators = Mapping[str, EstimatorSpecification]
+
+
+@one_thread()  # with more, the last digits of sums would depend on their number
+def measure(store: Store, study: Study, environment: str) -> pd.DataFrame:
+    """A row per fraction, estimator and N, then `slope` rows (N empty) for each
+    fraction and estimator. Estimators whose run did not finish have none.
+    """
+    rows: list[dict[str, Any]] = []
+    for owner, names in groups(study, environment).items():
+        run = policy_run(store, study, environment, owner)
+        if run is not None:
+            rows += _at_run(study, run, names)
+    return pd.DataFrame(rows, columns=GRADIENT_COLUMNS)
+
+
+def groups(study: Study, environment: str) -> dict[str, list[str]]:
+    """Which estimators are measured at the policies of which estimator's run.
+
+    One that remembers at its own, all others at the first one's.
+    """
+    estimators = _estimators(study, environment)
+    first = next(iter(estimators))
+    found: dict[str, list[str]] = {first: []}
+    for name, how in estimators.items():
+        found.setdefault(name if how.remembers else first, []).append(name)
+    return {owner: names for owner, names in found.items() if names}
+
+
+def policy_run(
+    store: Store, study: Study, environment: str, estimator: str | None = None
+) -> Run | None:
+    """The run whose policies are measured: of the estimator (or the study's first one)
+    at its largest N, the first seed that finished.
+    """
+    name = estimator or study.cells_of(environment)[0].estimator
+    cell = max(study.cells_of(environment, name), key=lambda c: c.n)
+    runs = [store.run(cell, seed) for seed in study.seeds]
+    return next((run for run in runs if run.status() == "finished"), None)
+
+
+def policies(run: Run) -> dict[str, dict[str, Column]]:
+    """A run's policies by fraction of its training, as arrays by name, and what its
+    baseline then remembered (`baseline.*`).
+    """
+    kept = safetensors.numpy.load_file(run.folder / MILESTONES)
+    found = {
+        at: {k.split("/")[1]: v for k, v in kept.items() if k.split("/")[0] == at}
+        for at in FRACTIONS
+    }
+    found["end"] |= safetensors.numpy.load_file(run.folder / POLICY)
+    return {at: arrays for at, arrays in found.items() if arrays}
+
+
+def _estimators(study: Study, environment: str) -> dict[str, EstimatorSpecification]:
+    cells = study.cells_of(environment)
+    return {c.estimator: c.specification.estimator for c in cells}
+
+
+def _at_run(study: Study, run: Run, names: list[str]) -> Iterator[dict[str, Any]]:
+    """The rows of some estimators; the first one without memory is sampled beside."""
+    environment, every = run.cell.environment, _estimators(study, run.cell.environment)
+    first = next(iter(every))
+    beside = [] if every[first].remembers or first in names else [first]
+    estimators = {name: every[name] for name in [*beside, *names]}
+    effort = Effort(**(study.gradients or {}))
+    owner = "" if run.cell.estimator == first else f" {run.cell.estimator}"
+    for at, arrays in policies(run).items():
+        stream = f"{environment} {at}{owner}"
+        specification = run.cell.specification
+        probe = Probe(specification, arrays, estimators, effort, stream)
+        reference = _reference(probe, run)
+        place = {
+            "environment": environment, "at": at, "policy": run.name,
+            "reference": reference.kind, "gradient_norm": reference.norm,
+        }  # fmt: skip
+        for row in _rows(probe, reference, study.sample_counts, estimators):
+            if row["estimator"] in names:
+                yield place | row
+
+
+def _reference(probe: Probe, run: Run) -> Reference:
+    """Exact where the environment hands out its model, else from many trajectories."""
+    where = run.cell.specification.environment
+    known = exact.policy_gradient(probe.policy, probe.layout, where)
+    if known is not None:
+        return Reference(known, "exact")
+    sampled = probe.reference()
+    return Reference.sampled(sampled, f"{len(sampled) * REFERENCE_N:,} trajectories")
+
+
+def _rows(
+    probe: Probe, reference: Reference, counts: tuple[int, ...], estimators: Estimators
+) -> Iterator[dict[str, Any]]:
+    noises: dict[str, dict[int, Noise]] = {name: {} for name in estimators}
+    first = next(iter(estimators))
+    for n in counts:
+        names = [
+            k for k, h in estimators.items() if not reason_to_leave_out(vars(h), n)
+        ]
+        samples = probe.samples(n, names)
+        for name, estimates in samples.estimates.items():
+            noise = noises[name][n] = Noise(estimates, reference)
+            yield {
+                "estimator": name, "n": n, **noise.row(n, samples.env_steps),
+                **_bias(estimates, reference), **_against(noise, noises[first].get(n)),
+            }  # fmt: skip
+    for name, found in noises.items():
+        ns = np.array(list(found), float)
+        slope = log_log_slope(ns, [noise.variance for noise in found.values()])
+        yield {"estimator": name, **columns("slope", slope)}
+
+
+def _bias(estimates: Any, reference: Reference) -> dict[str, float]:
+    beside = across(estimates, reference)
+    return {
+        **columns("along", along(estimates, reference)),
+        "across": beside.share,
+        "across_by_chance": beside.by_chance,
+        "across_df": beside.df,
+    }
+
+
+def _against(noise: Noise, first: Noise | None) -> dict[str, float]:
+    """The variance over that of the first estimator, on the same batches."""
+    if first is None or first is noise:
+        return {}
+    return columns("variance_ratio", noise.over(first))

@@ -1,0 +1,148 @@
+"""Estimates of grad J at a policy that is held still, by the code that trains."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pgstudy.analysis.statistics.basics import Array
+from pgstudy.learning.environments.global_generators import seeded
+from pgstudy.learning.environments.parallel import make_lanes
+from pgstudy.learning.estimators.baselines import LearnedValue, StepWeights
+from pgstudy.learning.estimators.gradients import gradient
+from pgstudy.learning.policies.distributions import load, make_policy
+from pgstudy.learning.results import Column
+from pgstudy.learning.rollout import Batch, Sampler
+from pgstudy.learning.specification import EstimatorSpecification, RunSpecification
+
+LANES = 64  # stepped at once, and split into batches of N trajectories
+FEWEST = 8  # batches, whatever they cost
+REFERENCE_N = 8  # trajectories per estimate of the reference
+REFERENCE = EstimatorSpecification("to-go", baseline="leave-one-out")  # unbiased
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is sampled for each N at each policy: batches, or fewer if they would
+    take more environment steps than this.
+    """
+
+    batches: int
+    env_steps: int
+
+
+@dataclass(frozen=True)
+class Samples:
+    """B estimates of grad J from N trajectories each, by estimator: [B, P]; and the
+    mean number of environment steps that one takes.
+    """
+
+    estimates: Mapping[str, Array]
+    env_steps: float
+
+
+class Probe:
+    """One policy held still, and the estimators that are compared there.
+
+    arrays: the policy's, and with them what a baseline remembered (`baseline.*`) when
+    the run had this policy. Each batch meets that baseline, as the run's next one did:
+    what it would have learned is forgotten, so batches are independent.
+    """
+
+    def __init__(
+        self,
+        specification: RunSpecification,
+        arrays: Mapping[str, Column],
+        estimators: Mapping[str, EstimatorSpecification],
+        effort: Effort,
+        name: str,
+    ) -> None:
+        self._specification, self._effort = specification, effort
+        digest = hashlib.sha256(name.encode()).digest()
+        self._streams = np.random.SeedSequence(np.frombuffer(digest, "<u4").tolist())
+        lanes = make_lanes(specification.environment, [0])
+        self.layout, generator = lanes.layout, np.random.default_rng(0)
+        lanes.close()
+        self.policy = make_policy(self.layout, specification.policy, generator)
+        load(self.policy, arrays)
+        self._arrays, self._estimators = arrays, estimators
+
+    def _step_weights(self, how: EstimatorSpecification) -> StepWeights:
+        value = None
+        if how.value is not None:
+            generator = np.random.default_rng(self._streams.spawn(1)[0])
+            inputs, normaliser = self.layout.inputs, self.policy.normaliser
+            value = LearnedValue(how.value, inputs, normaliser, generator)
+        weights = StepWeights(how, value)
+        if how.remembers:
+            weights.load(self._arrays)
+        return weights
+
+    def reference(self) -> Array:
+        """Estimates from REFERENCE_N trajectories each, of little variance: [G, P]."""
+        batches, weights = self._batches(REFERENCE_N), StepWeights(REFERENCE)
+        return np.array([self._gradient(REFERENCE, weights, b) for b in batches])
+
+    def samples(self, n: int, names: Sequence[str]) -> Samples:
+        """Estimates from fresh batches of N trajectories, the same for each name."""
+        found: dict[str, list[Array]] = {name: [] for name in names}
+        every = {name: self._step_weights(self._estimators[name]) for name in names}
+        steps = []
+        for batch in self._batches(n):
+            steps.append(len(batch.inputs))
+            for name, weights in every.items():
+                how = self._estimators[name]
+                if how.remembers:
+                    weights.load(self._arrays)
+                found[name].append(self._gradient(how, weights, batch))
+        return Samples(
+            {k: np.array(v) for k, v in found.items()}, sum(steps) / len(steps)
+        )
+
+    def _gradient(
+        self, how: EstimatorSpecification, weights: StepWeights, batch: Batch
+    ) -> Array:
+        found = gradient(self.policy, how, batch, weights(batch))
+        return found.numpy().astype(np.float64)
+
+    def _batches(self, n: int) -> Iterator[Batch]:
+        """Batches of N trajectories, until the effort is spent."""
+        count = max(n, LANES // n * n)
+        environments, actions = self._streams.spawn(2)
+        (global_generators,) = actions.spawn(1)
+        seeds = environments.generate_state(count, np.uint64) >> np.uint64(1)
+        specification = self._specification.environment
+        generator, cap = np.random.default_rng(actions), specification.max_episode_steps
+        made = steps = 0
+        with seeded(global_generators):
+            lanes = make_lanes(specification, seeds.tolist())
+            sampler = Sampler(lanes, self.policy, generator, cap)
+            try:
+                while made < FEWEST or steps < self._effort.env_steps:
+                    for batch in split(sampler.sample(), n):
+                        if made == self._effort.batches:
+                            return
+                        made, steps = made + 1, steps + len(batch.inputs)
+                        yield batch
+            finally:
+                sampler.close()
+
+
+def split(batch: Batch, n: int) -> Iterator[Batch]:
+    """A batch of k N trajectories as k batches of N, which are independent."""
+    lane = np.nonzero(batch.mask)[1]
+    for first in range(0, batch.mask.shape[1], n):
+        part, rows = slice(first, first + n), (lane >= first) & (lane < first + n)
+        lengths = batch.lengths[part]
+        steps = slice(0, lengths.max())
+        yield Batch(
+            batch.inputs[rows],
+            batch.actions[rows],
+            batch.rewards[steps, part],
+            batch.mask[steps, part],
+            lengths,
+            batch.terminated[part],
+        )

@@ -1,0 +1,152 @@
+"""What earlier steps wrote below results/<study>/, read again.
+
+Nothing is read that is not what its step wrote; see `experiment.digests`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pgstudy.analysis.common.csv_files import read_csv
+from pgstudy.analysis.common.names import (
+    ACCEPTANCE,
+    CLAIMS,
+    GRADIENT_COLUMNS,
+    VERIFICATION,
+    VERIFIED_RUNS,
+    gradients_file,
+)
+from pgstudy.analysis.tables.aggregates import Aggregates
+from pgstudy.analysis.tables.build import Tables
+from pgstudy.experiment.store.digests import changed
+from pgstudy.experiment.store.study_folder import StudyFolder
+from pgstudy.experiment.system.files import file_digest
+
+# Of its columns: texts may look like numbers or be empty, numbers may be missing.
+TEXT = ("item", "id", "kind", "cell", "quantity", "why", "verdict", "reason")
+COUNTS = ("runs", "finished", "stuck")
+NUMBERS = ("value", "below", "tolerance", "ours", "low", "high", *COUNTS)
+LABELS = (
+    "environment", "at", "policy", "estimator", "claim", "quantity", "figure", "note",
+)  # fmt: skip
+LABEL_TYPES = dict.fromkeys(LABELS, str)
+
+
+class Missing(RuntimeError):
+    """What a step needs is not there, or not what was written.
+
+    The message names the command that makes it.
+    """
+
+
+def read_tables(folder: StudyFolder) -> Tables:
+    """The tables that are there. Errors: Missing."""
+    for name in Tables.NAMES:
+        need(folder.path, f"tables/{name}.csv", "tables")
+    return Tables.read(folder.path / "tables")
+
+
+def read_tuning(folder: StudyFolder) -> Tables | None:
+    """The tables of the study that chose this one's step sizes. Errors: Missing."""
+    return None if folder.tuning is None else read_tables(folder.tuning)
+
+
+def read_aggregates(folder: StudyFolder) -> Aggregates:
+    """What `tables` wrote of cells beside cells. Errors: Missing."""
+    for name in Aggregates.NAMES:
+        need(folder.path, f"tables/{name}.csv", "tables")
+    return Aggregates.read(folder.path / "tables")
+
+
+def read_films(folder: StudyFolder) -> list[dict[str, Any]]:
+    """The entries of films.json, each with its `data`; none if no film was made.
+
+    Errors: Missing.
+    """
+    place = folder.path
+    entries: list[dict[str, Any]] = read_json(place, "films/films.json", [], "films")
+    names = [entry["file"] for entry in entries if entry.get("file")]
+    for name in names:
+        need(place, f"films/{name}", "films")
+    films = {name: (place / "films" / name).read_bytes() for name in names}
+    return [
+        entry | {"data": films[entry["file"]]} if entry.get("file") else entry
+        for entry in entries
+    ]
+
+
+def read_json(folder: Path, name: str, otherwise: Any, command: str) -> Any:
+    """What a JSON file holds, or something else where there is none.
+
+    Errors: Missing, naming the command that makes the file, where it is damaged.
+    """
+    if not (folder / name).is_file():
+        return otherwise
+    need(folder, name, command)
+    try:
+        return json.loads((folder / name).read_text("utf-8"))
+    except ValueError:
+        raise Missing(_changed(folder / name, command)) from None
+
+
+def read_gradients(folder: StudyFolder) -> pd.DataFrame:
+    """The measurements of all environments; no rows where the study has none.
+
+    Errors: Missing.
+    """
+    if folder.study.gradients is None:
+        return pd.DataFrame(columns=GRADIENT_COLUMNS)
+    files = [gradients_file(folder.path, name) for name in folder.study.environments]
+    for file in files:
+        need(folder.path, str(file.relative_to(folder.path)), "gradients")
+    table: pd.DataFrame = pd.concat(read_csv(file, LABEL_TYPES) for file in files)
+    return table
+
+
+def read_acceptance(folder: StudyFolder) -> pd.DataFrame | None:
+    """What `comparison` wrote; None if nothing published is named. Errors: Missing."""
+    if not folder.study.published:
+        return None
+    need(folder.path, ACCEPTANCE, "compare")
+    table: pd.DataFrame = pd.read_csv(
+        folder.path / ACCEPTANCE,
+        keep_default_na=False,
+        na_values={name: [""] for name in NUMBERS},
+        dtype=dict.fromkeys(TEXT, str),
+    )
+    return table
+
+
+def need(folder: Path, name: str, command: str) -> None:
+    """Errors: Missing, naming the command that makes the file."""
+    if not (folder / name).exists():
+        raise Missing(f"{folder / name} is missing; run `pgstudy {command}` first")
+    if changed(folder, name):
+        raise Missing(_changed(folder / name, command))
+
+
+def _changed(file: Path, command: str) -> str:
+    return (
+        f"{file} is not what `pgstudy {command}` wrote; call that again, or snakemake, "
+        "which makes it and all that follows from it again"
+    )
+
+
+def read_claims(folder: StudyFolder) -> pd.DataFrame:
+    """The claims and their verdicts. Errors: Missing."""
+    need(folder.path, CLAIMS, "claims")
+    return read_csv(folder.path / CLAIMS, LABEL_TYPES)
+
+
+def read_verification(folder: StudyFolder) -> str | None:
+    """What the last verification found, if it was of the runs that are there now."""
+    try:
+        data = json.loads((folder.path / VERIFICATION).read_text(encoding="utf-8"))
+        current = data["of"] == file_digest(folder.path / VERIFIED_RUNS)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return str(data["summary"]) if current else None

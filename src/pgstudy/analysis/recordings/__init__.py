@@ -1,0 +1,1 @@
+"""Saved policies -> recordings of episodes."""

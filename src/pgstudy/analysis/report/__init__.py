@@ -1,0 +1,1 @@
+"""Everything -> the report, the paper set, and blocks of documents."""

@@ -1,0 +1,183 @@
+"""report.html: one file, inline pictures, no network; and report.md for a README."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+import yaml
+
+from pgstudy.analysis.claims.verdicts import FAMILY
+from pgstudy.analysis.common.numbers import decimals, duration, number, p_value, steps
+from pgstudy.analysis.figures.captions import captions
+from pgstudy.analysis.report.checklists import answers
+from pgstudy.analysis.report.markdown import markdown_report
+from pgstudy.analysis.statistics import coverage
+from pgstudy.analysis.tables import aggregates as beside
+from pgstudy.analysis.tables import thresholds
+from pgstudy.analysis.tables.aggregates import Aggregates
+from pgstudy.analysis.tables.build import Tables, best
+from pgstudy.analysis.tables.rows import STATES
+from pgstudy.experiment.store.makings import Fact
+from pgstudy.experiment.study.cell import step_size_text
+from pgstudy.experiment.study.study import Study
+from pgstudy.experiment.system.addresses import without_credentials
+from pgstudy.experiment.system.files import write_atomically
+
+TEMPLATES = Path(__file__).parent / "templates"
+LOCAL = "http://127.0.0.1:5000"  # where `make ui` serves
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What the report shows, as far as there is something.
+
+    films: the entries of films.json, with `data`, the bytes, where there is a film.
+    edges: chosen step sizes at an end of their grid, see `tuning.at_edge`.
+    notes: what people should know of runs, see `makings.notes`.
+    tracked: what `pgstudy track` wrote.
+    """
+
+    tables: Tables
+    aggregates: Aggregates
+    gradients: pd.DataFrame
+    claims: pd.DataFrame
+    acceptance: pd.DataFrame | None = None
+    verified: str | None = None
+    edges: Mapping[str, str] = field(default_factory=dict)
+    made: Sequence[Fact] = ()
+    notes: Sequence[str] = ()
+    films: Sequence[Mapping[str, Any]] = ()
+    tracked: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write(study: Study, contents: Contents, folder: Path) -> None:
+    """Render both reports. Everything that comes from a config is escaped."""
+    html = _environment().get_template("report.html.j2").render(
+        study=study, **_values(study, contents), pictures=_pictures(study, folder),
+        published=_published(study, folder / "paper"),
+    )  # fmt: skip
+    text = markdown_report(
+        study, contents.tables, contents.claims, contents.edges, contents.notes
+    )
+    for name, page in ("report.html", html), ("report.md", text):
+        write_atomically(folder / name, lambda p, t=page: p.write_text(t, "utf-8"))  # type: ignore[misc]
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = number
+    environment.filters["p_value"] = p_value
+    environment.filters["steps"] = steps
+    environment.filters["duration"] = duration
+    environment.filters["step_size"] = step_size_text
+    environment.globals["decimals"] = decimals
+    return environment
+
+
+def _values(study: Study, contents: Contents) -> dict[str, Any]:
+    """Everything of the template but the study and the pictures."""
+    tables, acceptance = contents.tables, contents.acceptance
+    verdicts = contents.claims["verdict"]
+    measured = contents.gradients
+    return {
+        "counts": {s: int((tables.runs["status"] == s).sum()) for s in STATES},
+        "verdicts": verdicts.value_counts().to_dict(),
+        "claims": _records(contents.claims),
+        "summary": _records(tables.summary),
+        "runs": _records(tables.runs),
+        "unfinished": _records(tables.runs[tables.runs["status"] != "finished"]),
+        "scores": _records(contents.aggregates.scores),
+        "pairs": _records(_neighbours(contents.aggregates.pairs)),
+        "adequacy": _records(contents.aggregates.adequacy),
+        "gradients": _records(measured[measured["n"].notna()]),
+        "slopes": _records(measured[measured["slope"].notna()]),
+        "denominator": beside.DENOMINATOR,
+        "score_rule": beside.SCORE,
+        "unscored": beside.unscored(study, tables),
+        "edges": contents.edges,
+        "family": FAMILY,
+        "threshold_rule": thresholds.RULE,
+        "coverage": coverage.tables(study.gradients is not None),
+        "acceptance": [] if acceptance is None else _records(acceptance),
+        "learned": _learned(tables.summary),
+        "commits": sorted(tables.runs["commit"].dropna().unique()),
+        "config": yaml.safe_dump(dict(study.config), sort_keys=False),
+        "made": contents.made,
+        "notes": contents.notes,
+        "films": [_film(entry) for entry in contents.films],
+        "verified": contents.verified,
+        "ended": tables.runs["ended"].dropna().max(),
+        "checks": answers(study, tables.runs, contents.verified),
+        "links": _links(contents.tracked),
+    }
+
+
+def _neighbours(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Pairs that differ in N alone, or in the estimator alone."""
+    same_n = pairs["one_n"] == pairs["two_n"]
+    return pairs[same_n | (pairs["one_estimator"] == pairs["two_estimator"])]
+
+
+def _links(tracked: Mapping[str, Any]) -> dict[str, str]:
+    """An address in MLflow for each run's key."""
+    uri = without_credentials(str(tracked.get("uri", "")))
+    base = uri.rstrip("/") if uri.startswith("http") else LOCAL
+    place = f"{base}/#/experiments/{tracked.get('experiment_id')}/runs"
+    query = "?workflowType=machine_learning"
+    runs: Mapping[str, str] = tracked.get("runs", {})
+    return {key: f"{place}/{run}{query}" for key, run in runs.items()}
+
+
+def _pictures(study: Study, folder: Path) -> dict[str, list[dict[str, str]]]:
+    """The figures of each section, inline."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for caption in captions(study):
+        file = folder / "figures" / f"{caption.name}.png"
+        picture = {"name": caption.name, "caption": caption.text, "data": _png(file)}
+        found.setdefault(caption.section, []).append(picture)
+    return found
+
+
+def _published(study: Study, folder: Path) -> list[dict[str, Any]]:
+    """Each published item, with its figure as we draw it, if it has one."""
+    return [
+        {"text": item, "data": item.figure and _png(folder / f"{item.slug}.png")}
+        for item in study.published
+    ]
+
+
+def _film(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry with its film as an address; None where there is none."""
+    data = entry.get("data")
+    return {**entry, "data": data and _inline("webp", data)}
+
+
+def _png(path: Path) -> str:
+    return _inline("png", path.read_bytes())
+
+
+def _inline(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _learned(summary: pd.DataFrame) -> list[dict[str, Any]]:
+    """Per environment and estimator: the N and step size with the best final return."""
+    groups = summary.groupby(["environment", "estimator"], sort=False)
+    rows = [best(group).head(1) for _, group in groups]
+    return _records(pd.concat(rows).dropna(subset=["final_return"]))
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]

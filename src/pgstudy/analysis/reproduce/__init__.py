@@ -1,0 +1,1 @@
+"""Made again, or packed to be made again."""

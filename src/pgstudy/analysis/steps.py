@@ -1,0 +1,119 @@
+"""What is made of a study's runs, step by step, and what code each step rests on.
+
+A step reads the run store or what earlier steps wrote, and records what it writes
+(`experiment.store.digests`). The workflow's rules make them one by one, `make_all`
+makes all of them: a partial report, or what `snakemake verify` compares.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pgstudy.experiment.provenance.identity import code_digest
+from pgstudy.experiment.store.digests import recording
+from pgstudy.experiment.store.study_folder import StudyFolder
+from pgstudy.experiment.study.cell import folder_name
+
+OTHERS = ("choose", "track")  # what they make is no product of the analysis
+RUNS = tuple(f"experiment/{p}" for p in ("system", "provenance", "study", "store"))
+
+
+@dataclass(frozen=True)
+class Step:
+    """`entry`: the function that makes it, as module:name below pgstudy.
+
+    `packages`: folders and modules below src/pgstudy that are its own. `reads`: the
+    steps whose output it reads. tests/test_architecture.py holds that it imports
+    nothing but these, what runs rest on (`RUNS`), and learning/.
+    """
+
+    entry: str
+    packages: tuple[str, ...]
+    reads: tuple[str, ...] = ()
+
+
+def _analysis(*names: str) -> tuple[str, ...]:
+    return tuple(f"analysis/{name}" for name in names)
+
+
+# The order is one in which they can be made.
+STEPS = {
+    "tables": Step(
+        "analysis.tables.step:tables", _analysis("common", "statistics", "tables")
+    ),
+    "choose": Step(
+        "analysis.choose:chosen",
+        _analysis("outputs.py", "choose.py"),
+        reads=("tables",),
+    ),
+    "track": Step(
+        "experiment.tracking.upload:sync",
+        ("experiment/tracking", "experiment/training"),
+    ),
+    "gradients": Step(
+        "analysis.gradients.step:gradients",
+        _analysis("common", "statistics", "gradients"),
+    ),
+    "comparison": Step(
+        "analysis.claims.comparison:comparison",
+        _analysis("common", "statistics", "gradients", "claims"),
+    ),
+    "claims": Step(
+        "analysis.claims.step:claims",
+        _analysis("outputs.py", "claims"),
+        reads=("tables", "gradients"),
+    ),
+    "figures": Step(
+        "analysis.figures.step:figures",
+        _analysis("outputs.py", "figures"),
+        reads=("tables", "gradients"),
+    ),
+    "paper": Step(
+        "analysis.report.paper:paper",
+        _analysis("outputs.py", "figures", "report"),
+        reads=("tables", "comparison"),
+    ),
+    "films": Step(
+        "analysis.recordings.step:films",
+        _analysis("outputs.py", "recordings"),
+        reads=("tables",),
+    ),
+    "report": Step(
+        "analysis.report.step:report",
+        _analysis("outputs.py", "report"),
+        reads=("tables", "gradients", "comparison", "claims", "figures", "films"),
+    ),
+}
+
+
+def packages(step: str) -> set[str]:
+    """All that a step is made again after an edit of, below src/pgstudy.
+
+    Its packages, and those of the steps that it reads from, since their code may read
+    again what it wrote. An edit in learning/ gives runs other keys.
+    """
+    mine = STEPS[step]
+    return {*RUNS, *mine.packages}.union(*(packages(name) for name in mine.reads))
+
+
+def digest(step: str) -> str:
+    """SHA-256 of all that code: a parameter of the step's rule."""
+    return code_digest(*packages(step))
+
+
+def make(step: str, folder: StudyFolder, *part: str) -> None:
+    """Make a step, of the whole study or a part, and record what was written."""
+    module, _, name = STEPS[step].entry.partition(":")
+    function: Callable[..., None]
+    function = getattr(importlib.import_module(f"pgstudy.{module}"), name)
+    with recording(folder.path, "-".join([step, *map(folder_name, part)])):
+        function(folder, *part)
+
+
+def make_all(folder: StudyFolder) -> None:
+    """Make every step of the analysis, from what runs there are."""
+    for step in STEPS:
+        if step not in OTHERS:
+            make(step, folder)

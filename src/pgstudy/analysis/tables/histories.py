@@ -1,0 +1,68 @@
+"""A finished run's returns over its updates, steps or episodes, and on equal bins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pgstudy.analysis.statistics import basics as statistics
+from pgstudy.analysis.statistics.basics import Array
+from pgstudy.experiment.store.runs import UPDATES, Run
+
+FINAL_SHARE = 0.1  # "final" is the last tenth of a run, by the unit of its curves
+
+
+@dataclass(frozen=True)
+class History:
+    """After each of U updates: environment steps, and steps or episodes, spent so far;
+    the mean return of its batch, and the share of it that was truncated. All: [U].
+    """
+
+    env_steps: Array
+    ends: Array
+    returns: Array
+    truncated: Array
+
+    @property
+    def final_return(self) -> float:
+        """Mean return per trajectory over the last tenth."""
+        return self._at_end(self.returns)
+
+    @property
+    def final_truncated_share(self) -> float:
+        """Share of the trajectories in the last tenth that were truncated."""
+        return self._at_end(self.truncated)
+
+    def _at_end(self, values: Array) -> float:
+        span = np.array([(1 - FINAL_SHARE) * self.ends[-1], self.ends[-1]])
+        return float(statistics.binned(self.ends, values, span)[0])
+
+    def by_updates(self, edges: Array) -> Array:
+        """Mean returns between the updates that `edges` name: [bins]."""
+        ends = np.arange(1.0, len(self.returns) + 1)
+        return statistics.binned(ends, self.returns, edges)
+
+    def steps_at(self, updates: Array) -> Array:
+        """Environment steps spent after so many updates, between two by its share."""
+        known = np.arange(len(self.env_steps) + 1.0)
+        steps = np.interp(updates, known, np.concatenate([[0.0], self.env_steps]))
+        return np.asarray(steps)
+
+
+def read(run: Run, unit: str) -> History | None:
+    """A run's history by `env_steps` or `episodes`; None if it is not finished."""
+    if not run.is_complete() or (run.record() or {})["status"] != "finished":
+        return None
+    columns = ["env_steps", "episodes", "mean_return", "truncated_share"]
+    table = pd.read_parquet(run.folder / UPDATES, columns=columns)
+    shown = ("env_steps", unit, "mean_return", "truncated_share")
+    return History(*(table[name].to_numpy(np.float64) for name in shown))
+
+
+def binned(history: History | None, edges: Array) -> Array:
+    """Mean returns on the bins, [bins]; NaN where the run is not, or not there."""
+    if history is None:
+        return np.full(len(edges) - 1, np.nan)
+    return statistics.binned(history.ends, history.returns, edges)

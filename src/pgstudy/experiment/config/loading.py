@@ -1,0 +1,208 @@
+"""From a config to a study: its cells, with every fault at once."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pgstudy.experiment.config import messages as configs
+from pgstudy.experiment.config import yaml_files
+from pgstudy.experiment.config.checks import (
+    general_faults,
+    load_modules,
+    plain_ids,
+    seed_list,
+    tune_seeds,
+    tuning_faults,
+    usable_environment,
+)
+from pgstudy.experiment.config.published_files import load_published
+from pgstudy.experiment.config.settings import fitted, resolve
+from pgstudy.experiment.provenance import user_code
+from pgstudy.experiment.study.cell import Cell, LeftOut, reason_to_leave_out
+from pgstudy.experiment.study.published import Published
+from pgstudy.experiment.study.study import Study
+from pgstudy.experiment.study.tuning import restricted
+from pgstudy.experiment.system.errors import ConfigError
+from pgstudy.experiment.system.files import canonical_json
+from pgstudy.learning.environments import registry as environments
+from pgstudy.learning.environments.spaces import Layout, UnusableEnvironment
+from pgstudy.learning.specification import EnvironmentSpecification
+
+
+def read_config(file: Path) -> Study:
+    """The study that a config file describes. Errors: ConfigError."""
+    data, repeated = yaml_files.read(file)
+    if not isinstance(data, dict):
+        raise ConfigError([f"{file} holds no keys and values"])
+    return load_study(data, repeated)
+
+
+def load_study(
+    raw: Mapping[str, Any],
+    known_faults: Sequence[str] = (),
+    published_contents: Mapping[str, Any] | None = None,
+) -> Study:
+    """The study that a config describes.
+
+    Files of published values are not read where their contents are given, by name.
+    Errors: ConfigError, with all faults, those that its file is known to have first.
+    """
+    config, sound, faults = configs.examine(raw)
+    sound, faults = plain_ids(sound), [*known_faults, *faults]
+    faults += load_modules(sound) + general_faults(sound)
+    cells: list[Cell] = []
+    left_out: list[LeftOut] = []
+    for index, entry in enumerate(sound.get("environments", [])):
+        if entry is None:
+            continue
+        environment, layout, found = usable_environment(sound, index)
+        faults += found
+        if "defaults" in config and "defaults" not in sound:
+            continue  # its settings can't be resolved
+        try:
+            made = list(_environment_cells(sound, entry, environment, layout))
+            cells += [c for c in made if isinstance(c, Cell)]
+            left_out += [c for c in made if isinstance(c, LeftOut)]
+        except ConfigError as error:
+            faults += error.faults
+    faults += _same_runs(cells) + _same_labels(cells)
+    if not faults and not cells and left_out:
+        faults.append(f"no cell is left: {left_out[0].label}: {left_out[0].reason}")
+    published: list[Published] = []
+    if not faults:  # they name cells, and without these there would be noise
+        names = config.get("published", [])
+        published, faults = load_published(names, cells, published_contents or {})
+        faults += tuning_faults(config, cells)
+        faults += user_code.faults(c.specification.environment for c in cells)
+    if faults:
+        raise ConfigError(list(dict.fromkeys(faults)))
+    return assembled(config, cells, left_out, published)
+
+
+def assembled(
+    config: dict[str, Any],
+    cells: Sequence[Cell],
+    left_out: Sequence[LeftOut] = (),
+    published: Sequence[Published] = (),
+) -> Study:
+    """A study of a sound config and the cells that it describes."""
+    seeds = _one_spelling(config)
+    return Study(
+        name=config["study"],
+        seeds=tuple(seeds),
+        seeds_per_job=config.get("seeds_per_job", _default("seeds_per_job")),
+        bins=config.get("bins", _default("bins")),
+        cells=tuple(cells),
+        left_out=tuple(left_out),
+        published=tuple(published),
+        verify=config.get("verify", {}).get("runs", "one-per-cell"),
+        gradients=_filled("gradients", config),
+        tune_seeds=tuple(tune_seeds(config)),
+        config=config,
+    )
+
+
+def _one_spelling(config: dict[str, Any]) -> list[int]:
+    """Write seeds=2 and [1, 0] alike, since they are one study. Returns the seeds."""
+    seeds = seed_list(config["seeds"])
+    config["seeds"] = len(seeds) if seeds == list(range(len(seeds))) else seeds
+    config["sample_counts"].sort()
+    return seeds
+
+
+def _filled(key: str, config: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A table of the config with its defaults; None if it is not there."""
+    if key not in config:
+        return None
+    rules = configs.schema()["properties"][key]["properties"]
+    filled = {k: r["default"] for k, r in rules.items() if "default" in r}
+    return {**filled, **config[key]}
+
+
+def _default(key: str) -> Any:
+    return configs.schema()["properties"][key]["default"]
+
+
+def _same_runs(cells: list[Cell]) -> list[str]:
+    """Two cells with equal specifications would be the same runs, bit for bit."""
+    first: dict[str, Cell] = {}
+    faults = []
+    for cell in cells:
+        other = first.setdefault(canonical_json(cell.specification.to_dict()), cell)
+        if other is not cell:
+            both = f"{other.label} and {cell.label}"
+            faults.append(f"{both} are the same runs; leave one out, or change it")
+    return faults
+
+
+def _same_labels(cells: list[Cell]) -> list[str]:
+    labels = Counter(cell.label for cell in cells)
+    alike = [label for label, count in labels.items() if count > 1]
+    cure = "step sizes that look alike at three digits; round them"
+    return [f"{label}: {cure}" for label in alike]
+
+
+def _environment_cells(
+    config: Mapping[str, Any],
+    entry: Mapping[str, Any],
+    environment: EnvironmentSpecification,
+    layout: Layout | None,
+) -> Iterator[Cell | LeftOut]:
+    name = entry.get("name", entry["id"])
+    faults: list[str] = []
+    for estimator in filter(None, config.get("estimators", [])):
+        pair = entry.get("estimators", {}).get(estimator["name"], {})
+        places = [config.get("defaults", {}), entry, estimator, pair]
+        counts = estimator.get("sample_counts", config.get("sample_counts", []))
+        for n in sorted(set(counts)):
+            reason = reason_to_leave_out(estimator, n)
+            if n not in config.get("sample_counts", [n]):
+                reason = f"{n} is not among the study's sample_counts"
+            if reason:
+                yield LeftOut(name, estimator["name"], n, reason)
+                continue
+            try:
+                for specification in resolve(places, n, environment, estimator):
+                    fit = fitted(specification, layout)
+                    yield Cell(name, estimator["name"], fit, _threshold(entry))
+            except ConfigError as error:
+                where = f"{name}, {estimator['name']}"
+                faults += [f"{where}: {fault}" for fault in error.faults]
+    if faults:
+        raise ConfigError(faults)
+
+
+def _threshold(entry: Mapping[str, Any]) -> float | None:
+    try:
+        registered = environments.facts(entry["id"]).reward_threshold
+    except UnusableEnvironment:  # reported elsewhere
+        registered = None
+    threshold: float | None = entry.get("threshold", registered)
+    return threshold
+
+
+class NotAStudyFile(ValueError):
+    """A file that `pgstudy plan` did not write; the message says so."""
+
+
+def read_study(file: Path) -> Study:
+    """The study that results/<study>/study.json describes.
+
+    Errors: NotAStudyFile; ConfigError, if it was made by another version.
+    """
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+        study = load_study(data["config"], (), data["published"])
+        chosen = data.get("chosen")
+        return study if chosen is None else restricted(study, chosen)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise NotAStudyFile(
+            f"{file} is not a study file ({error}); snakemake writes it to "
+            "results/<study>/study.json"
+        ) from None

@@ -1,0 +1,197 @@
+"""One cell's settings, from the places of a config to a run's specification.
+
+The settings are looked up in this order, the later one wins, key by key: the schema's
+defaults, `defaults`, the environment, the estimator, and the environment's
+`estimators.<name>`. A table of learning rates, or a rule, is then read at N; a list of
+them makes a cell of each. A budget (`env_steps`, `updates` or `episodes`) replaces one
+from an earlier place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, get_args
+
+from pgstudy.experiment.config import messages as configs
+from pgstudy.experiment.system.errors import ConfigError
+from pgstudy.learning.environments.spaces import Finite, Layout
+from pgstudy.learning.specification import (
+    Budget,
+    BudgetUnit,
+    EnvironmentSpecification,
+    EstimatorSpecification,
+    OptimizerSpecification,
+    PolicySpecification,
+    RunSpecification,
+    ValueSpecification,
+)
+
+BUDGETS = get_args(BudgetUnit)
+NESTED = ("policy", "value", "optimizer")
+SETTINGS = (*BUDGETS, *NESTED, "evaluation_episodes", "stop_when_truncated")
+Settings = Mapping[str, Any]
+
+
+def estimator_defaults() -> dict[str, Any]:
+    """The default of each key that an estimator has of its own."""
+    entry = configs.schema()["properties"]["estimators"]["items"]["properties"]
+    return {key: rule["default"] for key, rule in entry.items() if "default" in rule}
+
+
+def resolve(
+    places: list[Settings],
+    n: int,
+    environment: EnvironmentSpecification,
+    estimator: Settings,
+) -> list[RunSpecification]:
+    """One specification per step size. Errors: ConfigError, with all faults."""
+    settings = _merge(places)
+    budgets = [unit for unit in BUDGETS if unit in settings]
+    faults = []
+    learned = estimator.get("baseline") == "learned"
+    if learned and "learning_rate" not in settings["value"]:
+        faults.append("the baseline learned needs value.learning_rate")
+    if len(budgets) != 1:
+        given = f"{' and '.join(budgets)} are" if budgets else "none is"
+        faults.append(
+            f"set exactly one budget (env_steps, updates or episodes); {given} set"
+        )
+    optimizer = settings["optimizer"]
+    try:
+        rates = _learning_rates(optimizer.get("learning_rate"), n)
+    except ConfigError as error:
+        faults += error.faults
+    if faults:
+        raise ConfigError(faults)
+    name, schedule = optimizer["name"], optimizer["schedule"]
+    return [
+        RunSpecification(
+            environment=environment,
+            n=n,
+            estimator=_estimator(estimator, settings),
+            policy=PolicySpecification(**_typed(settings["policy"])),
+            optimizer=OptimizerSpecification(name, rate, schedule),
+            budget=Budget(budgets[0], settings[budgets[0]]),
+            evaluation_episodes=settings["evaluation_episodes"],
+            stop_when_truncated=settings["stop_when_truncated"],
+        )
+        for rate in rates
+    ]
+
+
+def fitted(specification: RunSpecification, layout: Layout | None) -> RunSpecification:
+    """The same, without settings that do nothing in this environment.
+
+    Two cells that differ in nothing that acts are so one run. `layout` is None where
+    the environment can't be used anyway. Errors: ConfigError.
+    """
+    policy = specification.policy
+    if layout is not None and layout.one_hot and policy.normalise_observations:
+        cause = "its observations are integers, shown one-hot"
+        raise ConfigError([f"policy.normalise_observations can't be used: {cause}"])
+    if layout is not None and policy.initial_probabilities is not None:
+        _require_probabilities(policy.initial_probabilities, layout)
+    if not policy.hidden:
+        policy = replace(policy, activation="tanh", init="default")
+    if layout is not None and isinstance(layout.actions, Finite):
+        policy = replace(policy, log_std=0.0)
+    return replace(specification, policy=policy)
+
+
+def _require_probabilities(given: tuple[float, ...], layout: Layout) -> None:
+    if not isinstance(layout.actions, Finite):
+        cause = "there are some for discrete actions only"
+    elif len(given) != layout.actions.size:
+        cause = f"there are {len(given)}, and {layout.actions.size} actions"
+    elif abs(sum(given) - 1) > 1e-9:
+        cause = f"their sum is {sum(given):g}, not 1"
+    else:
+        return
+    raise ConfigError([f"policy.initial_probabilities can't be used: {cause}"])
+
+
+def _merge(places: list[Settings]) -> dict[str, Any]:
+    settings = _settings_defaults()
+    for place in places:
+        if any(unit in place for unit in BUDGETS):
+            settings = {k: v for k, v in settings.items() if k not in BUDGETS}
+        for key in SETTINGS:
+            if key in place:
+                old, new = settings.get(key), place[key]
+                settings[key] = old | new if isinstance(old, dict) else new
+    return settings
+
+
+def _settings_defaults() -> dict[str, Any]:
+    """Every default of the schema's settings, nested as in a config."""
+    defaults: dict[str, Any] = {}
+    for key, rule in configs.schema()["$defs"]["settings"]["properties"].items():
+        if "default" in rule:
+            defaults[key] = rule["default"]
+        elif "properties" in rule:
+            inner = rule["properties"].items()
+            defaults[key] = {k: r["default"] for k, r in inner if "default" in r}
+    return defaults
+
+
+def _learning_rates(rate: Any, n: int) -> list[float]:
+    if rate is None:
+        raise ConfigError(["optimizer.learning_rate is not set"])
+    if isinstance(rate, list):
+        if twice := [f"{one:g}" for i, one in enumerate(rate) if one in rate[:i]]:
+            fault = f"optimizer.learning_rate: {twice[0]} is listed more than once"
+            raise ConfigError([fault])
+        return [float(one) for one in rate]
+    if not isinstance(rate, dict):
+        return [float(rate)]
+    if set(rate) == {"base", "power"}:
+        found: float = rate["base"] * n ** rate["power"]
+        if not 0 < found < 1e38:
+            raise ConfigError([f"optimizer.learning_rate is {found:g} at N = {n}"])
+        return [found]
+    if "base" in rate or "power" in rate:
+        cure = "give base and power, or a number for each N"
+        raise ConfigError([f"optimizer.learning_rate is no rule and no table; {cure}"])
+    if str(n) not in rate:
+        raise ConfigError([f"optimizer.learning_rate has no entry for N = {n}"])
+    return _learning_rates(rate[str(n)], n)
+
+
+def estimator_faults(estimator: Settings) -> list[str]:
+    """Keys of an estimator that do not go together, in whatever environment."""
+    how = estimator_defaults() | dict(estimator)
+    faults = []
+    if how["baseline"] == "constant" and "constant" not in how:
+        faults.append("the baseline constant needs the key 'constant'")
+    if how["baseline"] != "constant" and "constant" in how:
+        faults.append("'constant' belongs to the baseline constant")
+    if how["baseline"] != "learned" and "value" in how:
+        faults.append("'value' belongs to the baseline learned")
+    no_factor = how["gamma"] == 1 or how["credit"] == "total"
+    if how["discounting"] == "biased" and no_factor:
+        cause = "needs credit to-go and a gamma below 1: there is no gamma^t to drop"
+        faults.append(f"'discounting: biased' {cause}")
+    return faults
+
+
+def _estimator(estimator: Settings, settings: Settings) -> EstimatorSpecification:
+    how = estimator_defaults() | dict(estimator)
+    learned = how["baseline"] == "learned"
+    constant = how.get("constant")
+    return EstimatorSpecification(
+        credit=how["credit"],
+        gamma=float(how["gamma"]),
+        discounting=how["discounting"],
+        baseline=how["baseline"],
+        constant=None if constant is None else float(constant),
+        value=ValueSpecification(**_typed(settings["value"])) if learned else None,
+        normalise=how["normalise"],
+        entropy=float(how["entropy"]),
+    )
+
+
+def _typed(settings: Settings) -> dict[str, Any]:
+    """Lists as tuples and numbers as floats, so that equal settings are equal."""
+    kinds: dict[type, Any] = {list: tuple, int: float}
+    return {k: kinds.get(type(v), lambda same: same)(v) for k, v in settings.items()}

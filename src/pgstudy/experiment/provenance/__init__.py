@@ -1,0 +1,1 @@
+"""What made a run: its code, versions and machine."""

@@ -1,0 +1,124 @@
+"""What made a run: code, versions, machine."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pgstudy.experiment.provenance import git, user_code
+from pgstudy.experiment.system.places import PACKAGE
+from pgstudy.learning.environments import registry as environments
+from pgstudy.learning.specification import EnvironmentSpecification
+
+NUMERIC_LIBRARIES = ("gymnasium", "numpy", "torch")
+PACKAGES = (
+    "snakemake",
+    "mlflow",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "seaborn",
+    "matplotlib",
+)
+
+
+def _is_code(path: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(PACKAGE).parts)
+    return path.suffix in (".py", ".j2") and path.is_file() and not hidden
+
+
+def code_digest(*places: str) -> str:
+    """SHA-256 over package files, given as files or folders below src/pgstudy.
+
+    Only code and templates count, not what an editor leaves beside them.
+    """
+    files = [
+        file
+        for place in places
+        for file in (PACKAGE / place, *(PACKAGE / place).rglob("*"))
+        if _is_code(file)
+    ]
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(f"{file.relative_to(PACKAGE)} {file.stat().st_size} ".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def numeric_identity() -> dict[str, str]:
+    """The learning code and numeric libraries, by version: part of every key."""
+    versions = {name: metadata.version(name) for name in NUMERIC_LIBRARIES}
+    return {"learning": code_digest("learning"), **versions}
+
+
+@functools.cache
+def _packages_identity(packages: tuple[str, ...]) -> dict[str, str | None]:
+    if not packages:
+        return {}  # the next line takes .2 s
+    found = metadata.packages_distributions()
+    names = {p: found.get(p, [p])[0] for p in packages}
+    return {p: _version(name) for p, name in names.items()}
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def environment_identity(specification: EnvironmentSpecification) -> dict[str, Any]:
+    """What makes an environment's numbers beyond Gymnasium: versions, user's code.
+
+    Errors: ConfigError.
+    """
+    code = user_code.of(specification)
+    packages = environments.packages(specification)
+    identity = {} if code is None else {"code": code.digest}
+    return identity | _packages_identity(tuple(packages))
+
+
+def _lock_digest() -> str | None:
+    """SHA-256 of the lock file that the environment was made from, if it is here."""
+    file = PACKAGE.parents[1] / "requirements.lock"
+    return (
+        hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file.is_file() else None
+    )
+
+
+def utc(seconds: float) -> str:
+    """Seconds since 1970 as ISO 8601."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    models = [line.partition(":")[2] for line in lines if line.startswith("model name")]
+    return models[0].strip() if models else platform.processor()
+
+
+@functools.cache
+def describe() -> dict[str, Any]:
+    """Everything about this process that may explain a difference between two runs."""
+    return {
+        "git": git.state(),
+        "lock": _lock_digest(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": _cpu_model(),
+        "cpu_capability": os.environ.get("ATEN_CPU_CAPABILITY"),
+        "command": [Path(argument).name for argument in sys.argv[:2]],
+        "packages": {name: _version(name) for name in PACKAGES},
+        **numeric_identity(),
+    }

@@ -1,0 +1,103 @@
+"""A program: make an environment, step it once, and tell what its code is made of.
+
+It runs in a process of its own (see `user_code`), so that nothing else was imported
+there, and a module that prints, raises, leaves or hangs does no harm.
+
+stdin: a request as JSON, with `path`, where modules are looked for, `specification`, an
+environment's, and `tops`, the packages that register and make it.
+argv[1]: the file for the answer, see `code_files.Answer`. There is none if the process
+ended before the environment was made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+
+class Opened:
+    """Every path that this process opens once `at_work`, as the interpreter tells."""
+
+    def __init__(self) -> None:
+        self.read: set[str] = set()
+        self.written: set[str] = set()
+        self.at_work = False
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event != "open" or not self.at_work:
+            return
+        path, mode, flags = arguments
+        if isinstance(path, str | bytes):
+            if mode is None:
+                writes = bool(flags & (os.O_WRONLY | os.O_RDWR))
+            else:
+                writes = any(letter in mode for letter in "wax+")
+            place = os.path.abspath(os.fsdecode(path))
+            (self.written if writes else self.read).add(place)
+
+
+def modules(known: set[str], tops: set[str]) -> list[tuple[str, str, list[str]]]:
+    """Modules that came since, and those of some packages: name, file, folders."""
+    found = []
+    for name, module in list(sys.modules.items()):
+        if name in known and name.partition(".")[0] not in tops:
+            continue
+        facts = getattr(module, "__dict__", {})
+        file, folders = facts.get("__file__") or "", facts.get("__path__") or []
+        if name != "__main__" and (file or folders):
+            found.append((name, str(file), [str(folder) for folder in folders]))
+    return found
+
+
+def main(request: dict[str, Any], answer: Path) -> None:
+    """Write the answer once the environment is made, and again when it was stepped.
+
+    What it does wrong at its first step is no fault here: a run of it will say so.
+    """
+    from pgstudy.learning.environments import registry as environments
+    from pgstudy.learning.specification import EnvironmentSpecification
+
+    specification = EnvironmentSpecification(**request["specification"])
+    known, opened = set(sys.modules), Opened()
+    opened.at_work = True
+    made: list[Any] = []
+
+    def tell(fault: str = "") -> None:
+        opened.at_work = False
+        told = {
+            "modules": modules(known, set(request["tops"])),
+            "read": sorted(opened.read),
+            "written": sorted(opened.written),
+            "fault": fault,
+        }
+        answer.write_text(json.dumps(told), encoding="utf-8")
+        opened.at_work = True
+
+    try:
+        if specification.module is not None:
+            environments.load_module(specification.module)
+        made.append(environments.make(specification))
+        if specification.vectorize is True:
+            made.append(environments.make_vector(specification, 1))
+    except BaseException as error:  # a user's code may raise anything, SystemExit too
+        tell(str(error) or type(error).__name__)
+        return
+    tell()
+    for environment in made:
+        environment.reset(seed=0)
+        environment.action_space.seed(0)
+        environment.step(environment.action_space.sample())
+    tell()
+
+
+if __name__ == "__main__":
+    asked = json.load(sys.stdin)
+    sys.path[:] = asked["path"]
+    try:
+        main(asked, Path(sys.argv[1]))
+    finally:
+        os._exit(0)  # whatever threads it has left behind

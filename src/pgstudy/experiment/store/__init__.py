@@ -1,0 +1,1 @@
+"""The run store, and what there differs from what would be made now."""

@@ -1,0 +1,160 @@
+"""The run store: one folder a run, completed atomically; manifests name blocks of runs.
+
+A run is complete when its `run.json`, written last, has a status of `COMPLETE`, and it
+and the files that it names are what was written: their SHA-256 says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from pgstudy.experiment.study.cell import Block, Cell, step_size_text
+from pgstudy.experiment.study.study import Study
+from pgstudy.experiment.system import places
+from pgstudy.experiment.system.files import (
+    canonical_json,
+    file_digest,
+    free_place,
+    json_text,
+    write_json,
+)
+
+UPDATES, EPISODES = "updates.parquet", "episodes.parquet"
+POLICY, MILESTONES = "policy.safetensors", "milestones.safetensors"
+FILES = (UPDATES, EPISODES, POLICY, MILESTONES)
+RECORD, SELF = "run.json", "sha256"
+COMPLETE = ("finished", "diverged", "stuck")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's folder, as the store knows it."""
+
+    cell: Cell
+    seed: int
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """How people call the run."""
+        cell = self.cell
+        step = f"alpha={step_size_text(cell.alpha)}"
+        return f"{cell.environment} {cell.estimator} N={cell.n} {step} seed={self.seed}"
+
+    def record(self) -> dict[str, Any] | None:
+        """What `run.json` says; None if it is not there or not what was written."""
+        try:
+            data = json.loads((self.folder / RECORD).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        sound = isinstance(data, dict) and data.get(SELF) == _digest_of(data)
+        return data if sound else None
+
+    def write_record(self, data: Mapping[str, Any]) -> None:
+        """Write `run.json` with its own digest. Errors: ValueError, OSError."""
+        write_json(self.folder / RECORD, {**data, SELF: _digest_of(data)})
+
+    def damaged(self) -> str:
+        """Which file of the run is not what was written; empty if none is.
+
+        A run that was cut short has no `run.json` yet, and is not damaged.
+        """
+        if not (self.folder / RECORD).is_file():
+            return ""
+        record = self.record()
+        if record is None:
+            return RECORD
+        return ", ".join(self._changed(record))
+
+    def _changed(self, record: Mapping[str, Any]) -> list[str]:
+        """The files that are not what a sound record says."""
+        return [
+            name
+            for name, digest in record.get("files", {}).items()
+            if file_digest(self.folder / name) != digest
+        ]
+
+    def status(self) -> str:
+        """How the run ended, `failed`, or `missing` where its numbers are not there."""
+        record = self.record() or {}
+        if record.get("status") == "failed" or self.is_complete():
+            return str(record["status"])
+        return "missing"
+
+    def is_complete(self) -> bool:
+        """Whether all of the run's numbers are there, up to whatever end."""
+        record = self.record() or {}
+        return record.get("status") in COMPLETE and not self._changed(record)
+
+
+@dataclass(frozen=True)
+class Store:
+    """`runs/` and `manifests/` below one results folder."""
+
+    results: Path
+
+    def run(self, cell: Cell, seed: int) -> Run:
+        """The run of a cell with a seed, made or not."""
+        return Run(cell, seed, self.results / places.RUNS / cell.run_folder(seed))
+
+    def manifest(self, block: Block) -> Path:
+        """The manifest of a block, written or not."""
+        return self.results / places.MANIFESTS / f"{block.manifest}.json"
+
+    def runs(self, block: Block) -> list[Run]:
+        """The runs of a block, made or not."""
+        return [self.run(block.cell, seed) for seed in block.seeds]
+
+    def every_run(self, study: Study) -> list[Run]:
+        """The runs of a study, made or not, cell by cell."""
+        return [self.run(cell, seed) for cell in study.cells for seed in study.seeds]
+
+    def missing(self, block: Block) -> list[Run]:
+        """The runs of a block that still have to be trained."""
+        return [run for run in self.runs(block) if not run.is_complete()]
+
+    def lock(self, run: Run) -> filelock.FileLock:
+        """Held by the process that trains the run; let go of when that dies."""
+        return filelock.FileLock(self.results / places.LOCKS / run.cell.key(run.seed))
+
+    def set_aside(self, run: Run) -> Path:
+        """Move what is there of a run out of the way. Returns where it is then."""
+        aside = self.results / places.SET_ASIDE
+        return run.folder.rename(free_place(aside, run.folder.name))
+
+    def has_manifest(self, block: Block) -> bool:
+        """Whether the manifest is there, and is what `settle` writes."""
+        try:
+            return self.manifest(block).read_text("utf-8") == json_text(
+                _manifest(block)
+            )
+        except (OSError, ValueError):
+            return False
+
+    def settle(self, block: Block) -> list[Run]:
+        """Write the manifest if all the block's runs are complete and it is not there.
+
+        Returns the runs that are not. Nothing is ever removed: a manifest that is not
+        true is for the call that makes it again.
+        """
+        missing = self.missing(block)
+        if not missing and not self.has_manifest(block):
+            write_json(self.manifest(block), _manifest(block))
+        return missing
+
+
+def _manifest(block: Block) -> dict[str, list[str]]:
+    return {"runs": [str(block.cell.run_folder(seed)) for seed in block.seeds]}
+
+
+def _digest_of(record: Mapping[str, Any]) -> str:
+    """SHA-256 of a record without the digest that it carries of itself."""
+    rest = {key: value for key, value in record.items() if key != SELF}
+    return hashlib.sha256(canonical_json(rest).encode()).hexdigest()

@@ -1,0 +1,33 @@
+"""A study, the store of its runs, and the folder of what is made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.study.study import Study
+from pgstudy.experiment.study.tuning import tuning_study
+
+STUDY_FILE = "study.json"
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """results/<study>/, or a folder elsewhere that the same is made in again."""
+
+    store: Store
+    study: Study
+    path: Path
+
+    @property
+    def tuning(self) -> StudyFolder | None:
+        """The folder of the study that chose this one's learning rates, if one did."""
+        if not self.study.tune_seeds:
+            return None
+        study = tuning_study(self.study)
+        return StudyFolder(self.store, study, self.store.results / study.name)
+
+    def at(self, path: Path) -> StudyFolder:
+        """The same study and runs; what is made of them goes elsewhere."""
+        return replace(self, path=path)

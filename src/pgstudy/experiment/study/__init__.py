@@ -1,0 +1,1 @@
+"""A study: cells, blocks of runs, what tunes it, what was published."""

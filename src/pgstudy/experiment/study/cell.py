@@ -1,0 +1,157 @@
+"""Cells (environment, estimator, N, learning rate) and the blocks of their runs."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from pgstudy.experiment.provenance.identity import (
+    environment_identity,
+    numeric_identity,
+)
+from pgstudy.experiment.system.files import canonical_json
+from pgstudy.learning.specification import RunSpecification
+
+
+def folder_name(label: str) -> str:
+    """A label as one path component, reversibly: a slash becomes %2F."""
+    return quote(label, safe="")
+
+
+def step_size_text(alpha: float) -> str:
+    """A step size as people write it: 2^-12, or a decimal number."""
+    mantissa, exponent = math.frexp(alpha)
+    return f"2^{exponent - 1}" if mantissa == 0.5 and alpha < 0.05 else f"{alpha:.3g}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One environment, estimator, N and step size, as the specification of its runs."""
+
+    environment: str
+    estimator: str
+    specification: RunSpecification
+    threshold: float | None
+
+    @property
+    def n(self) -> int:
+        """Trajectories per update."""
+        return self.specification.n
+
+    @property
+    def alpha(self) -> float:
+        """The step size."""
+        return self.specification.optimizer.learning_rate
+
+    @property
+    def short_label(self) -> str:
+        """How people call the cell where its environment is clear."""
+        step = step_size_text(self.alpha)
+        return f"{self.estimator}, N = {self.n}, step size {step}"
+
+    @property
+    def label(self) -> str:
+        """How people call the cell."""
+        return f"{self.environment}, {self.short_label}"
+
+    @property
+    def folder(self) -> PurePosixPath:
+        """Where the cell's runs lie below the run store."""
+        return PurePosixPath(
+            folder_name(self.environment), folder_name(self.estimator), f"N{self.n}"
+        )
+
+    def key(self, seed: int) -> str:
+        """Identity of a run: a hash of all that decides its bits."""
+        learning = numeric_identity() | environment_identity(
+            self.specification.environment
+        )
+        identity = [self.specification.to_dict(), seed, learning]
+        return hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:12]
+
+    def run_folder(self, seed: int) -> PurePosixPath:
+        """A run's folder below the run store."""
+        return self.folder / f"seed{seed}-{self.key(seed)}"
+
+
+def rivals(cells: Iterable[Cell]) -> list[list[Cell]]:
+    """Groups of cells that differ in the step size alone."""
+    found: dict[tuple[str, str, int], list[Cell]] = {}
+    for cell in cells:
+        found.setdefault((cell.environment, cell.estimator, cell.n), []).append(cell)
+    return list(found.values())
+
+
+@dataclass(frozen=True)
+class Block:
+    """Seeds of one cell that one job trains."""
+
+    cell: Cell
+    seeds: tuple[int, ...]
+
+    @property
+    def manifest(self) -> str:
+        """The manifest's path below the manifest folder, without its ending.
+
+        It is named after the keys of the block's runs, so a manifest that is there is
+        never one of other settings.
+        """
+        keys = canonical_json([self.cell.key(seed) for seed in self.seeds])
+        digest = hashlib.sha256(keys.encode()).hexdigest()[:12]
+        return str(self.cell.folder / f"seeds{self.seeds[0]}-{digest}")
+
+    def to_json(self) -> str:
+        """All that a training process needs, as canonical JSON."""
+        return canonical_json(
+            {
+                "environment": self.cell.environment,
+                "estimator": self.cell.estimator,
+                "specification": self.cell.specification.to_dict(),
+                "seeds": self.seeds,
+            }
+        )
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Block:
+        """The inverse of `to_json`, but for the cell's threshold."""
+        specification = RunSpecification.from_dict(data["specification"])
+        cell = Cell(data["environment"], data["estimator"], specification, None)
+        return cls(cell, tuple(data["seeds"]))
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A cell that the config names and that can't exist, with the reason."""
+
+    environment: str
+    estimator: str
+    n: int
+    reason: str
+
+    @property
+    def label(self) -> str:
+        """How people call the cell."""
+        return f"{self.environment}, {self.estimator}, N = {self.n}"
+
+
+def reason_to_leave_out(estimator: Mapping[str, Any], n: int) -> str:
+    """Why an estimator can't exist at N; empty if it can."""
+    baseline = estimator.get("baseline", "none")
+    if n > 1:
+        return ""
+    if baseline == "leave-one-out":
+        return "leave-one-out is undefined at N = 1 (running-mean exists)"
+    if baseline == "per-step-mean":
+        return "per-step-mean has no other trajectory at N = 1 (running-mean exists)"
+    if baseline == "batch-mean":
+        return "batch-mean at N = 1 is the return itself, and the gradient always 0"
+    if estimator.get("normalise", False):
+        return (
+            "normalise needs the spread over trajectories, and at N = 1 there is none"
+        )
+    return ""

@@ -1,0 +1,71 @@
+"""A study: what one config file describes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pgstudy.experiment.study.cell import Block, Cell, LeftOut, rivals
+from pgstudy.experiment.study.published import Published
+
+
+@dataclass(frozen=True)
+class Study:
+    """What one config file describes."""
+
+    name: str
+    seeds: tuple[int, ...]
+    seeds_per_job: int
+    bins: int
+    cells: tuple[Cell, ...]
+    left_out: tuple[LeftOut, ...]
+    published: tuple[Published, ...]
+    verify: Literal["one-per-cell", "all"]
+    gradients: Mapping[str, int] | None
+    tune_seeds: tuple[int, ...]
+    config: Mapping[str, Any]
+
+    def blocks(self) -> Iterator[Block]:
+        """Every block of the study, cell by cell."""
+        for cell in self.cells:
+            for start in range(0, len(self.seeds), self.seeds_per_job):
+                yield Block(cell, self.seeds[start : start + self.seeds_per_job])
+
+    def cells_of(self, environment: str, estimator: str | None = None) -> list[Cell]:
+        """The cells of an environment (and estimator), in the order of the config."""
+        here = [c for c in self.cells if c.environment == environment]
+        return [c for c in here if estimator in (None, c.estimator)]
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """Names of the environments, in the order of the config."""
+        return tuple(dict.fromkeys(cell.environment for cell in self.cells))
+
+    @property
+    def estimators(self) -> tuple[str, ...]:
+        """Names of the estimators, in the order of the config."""
+        return tuple(dict.fromkeys(cell.estimator for cell in self.cells))
+
+    @property
+    def sample_counts(self) -> tuple[int, ...]:
+        """Every N that some cell has, in rising order."""
+        return tuple(sorted({cell.n for cell in self.cells}))
+
+    @property
+    def step_sizes(self) -> tuple[float, ...]:
+        """Every step size that some cell has, in rising order."""
+        return tuple(sorted({cell.alpha for cell in self.cells}))
+
+    @property
+    def sweeps_step_sizes(self) -> bool:
+        """Whether several step sizes of one environment, estimator and N are shown."""
+        if self.tune_seeds:
+            return False  # one of them is chosen
+        return len(rivals(self.cells)) < len(self.cells)
+
+    def unit(self, environment: str) -> Literal["env_steps", "episodes"]:
+        """What an environment's curves run over: episodes if all its budgets do."""
+        budgets = [c.specification.budget for c in self.cells_of(environment)]
+        episodes = all(budget.unit == "episodes" for budget in budgets)
+        return "episodes" if episodes else "env_steps"

@@ -1,0 +1,46 @@
+"""Step sizes that are chosen on seeds of their own, before the runs that are reported.
+
+The tuning is a study too: all listed step sizes on the seeds of `tune`. What it chooses
+is written down and leaves one step size for each environment, estimator and N.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pgstudy.experiment.study.cell import Cell
+from pgstudy.experiment.study.study import Study
+
+ENDING = "-tuning"
+RULE = (
+    "the step size with the highest mean learning curve (its area) on the tuning "
+    "seeds; one at which fewer runs finished never wins; of equals the smaller"
+)
+
+
+def tuning_study(study: Study) -> Study:
+    """The study that chooses, with a folder of its own below results/."""
+    left_out = {"tune", "gradients", "published", "verify"}
+    config = {k: v for k, v in study.config.items() if k not in left_out}
+    name = study.name + ENDING
+    return replace(
+        study,
+        name=name,
+        seeds=study.tune_seeds,
+        tune_seeds=(),
+        gradients=None,
+        published=(),
+        config=config | {"study": name, "seeds": list(study.tune_seeds)},
+    )
+
+
+def place(cell: Cell) -> str:
+    """What one step size is chosen for."""
+    return f"{cell.environment}, {cell.estimator}, N = {cell.n}"
+
+
+def restricted(study: Study, chosen: Mapping[str, float]) -> Study:
+    """The study with the chosen step sizes alone."""
+    kept = tuple(c for c in study.cells if chosen.get(place(c)) == c.alpha)
+    return replace(study, cells=kept)

@@ -1,0 +1,1 @@
+"""What is used of the operating system: files, logs, addresses, processes."""

@@ -1,0 +1,23 @@
+"""Every name that something of ours writes directly below results/.
+
+A study's folder lies there too, so that no study may be called so.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[2]
+ROOT = PACKAGE.parents[1]  # the folder of the project
+
+RUNS, MANIFESTS, LOCKS, SET_ASIDE = "runs", "manifests", "locks", "set-aside"
+LOGS, PROGRESS = "logs", "progress"
+CALL_LOCK, MLFLOW_LOCK = ".call.lock", ".mlflow.lock"
+MLFLOW, ARTIFACTS = "mlflow.db", "mlartifacts"
+README, PAPER = "README.md", "paper.pdf"
+
+TAKEN = (
+    RUNS, MANIFESTS, LOCKS, SET_ASIDE, LOGS, PROGRESS, CALL_LOCK, MLFLOW_LOCK,
+    MLFLOW, *(f"{MLFLOW}-{ending}" for ending in ("journal", "wal", "shm")),
+    ARTIFACTS, README, PAPER,
+)  # fmt: skip

@@ -1,0 +1,111 @@
+"""A run as MLflow has it: tags, params and metrics."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from pgstudy.experiment.provenance import git
+from pgstudy.experiment.store.runs import UPDATES, Run
+from pgstudy.experiment.study.study import Study
+from pgstudy.experiment.training.progress import Progress
+
+# Set before mlflow is imported: against a dead server, or a dead database, its defaults
+# block for minutes.
+BOUNDS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "PGCONNECT_TIMEOUT": "10",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+}
+for _name, _value in BOUNDS.items():
+    os.environ.setdefault(_name, _value)
+
+from mlflow.entities import Metric  # noqa: E402
+from mlflow.store.db import utils  # noqa: E402
+
+utils.MAX_RETRY_COUNT = 3  # there is no variable for a database; its 10 take 100 s
+POINTS_PER_METRIC = 250  # a point costs 0.1 ms; the files have them all
+
+
+def tags(study: Study, run: Run, record: dict[str, Any]) -> dict[str, str]:
+    """What an entry is found by."""
+    made = record["made_by"]["git"]
+    known = made["commit"] is not None
+    return {
+        "study": study.name,
+        "environment": run.cell.environment,
+        "estimator": run.cell.estimator,
+        "n": str(run.cell.n),
+        "seed": str(run.seed),
+        "key": run.cell.key(run.seed),
+        "content_hash": record["digest"],
+        "git_commit": made["commit"] if known else git.UNKNOWN,
+        "git_dirty": str(made["dirty"]).lower() if known else git.UNKNOWN,
+        "status": record["status"],
+        **({"reason": record["reason"]} if record["reason"] else {}),
+    }
+
+
+def live_tags(study: str, job: Progress) -> dict[str, str]:
+    """What the entry of a run that still trains is found by."""
+    names = ("environment", "estimator", "n", "seed", "key")
+    known = {name: str(getattr(job, name)) for name in names}
+    return known | {"study": study, "live": "true"}
+
+
+def live_metrics(job: Progress, last: float) -> list[Metric]:
+    """The points of a run that still trains, after so many environment steps."""
+    now = int(time.time() * 1000)
+    return [
+        Metric(name, value, now, update)
+        for update, env_steps, mean_return in job.curve
+        for name, value in (("env_steps", env_steps), ("mean_return", mean_return))
+        if env_steps > last and math.isfinite(value)
+    ]
+
+
+def params(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """The specification, flat: optimizer.learning_rate and so on."""
+    for key, value in data.items():
+        if isinstance(value, dict):
+            yield from params(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", str(value)[:6000]
+
+
+def thinned(table: pd.DataFrame) -> pd.DataFrame:
+    """At most POINTS_PER_METRIC rows, evenly spread, first and last included."""
+    if len(table) <= POINTS_PER_METRIC:
+        return table
+    last = len(table) - 1
+    rows = [round(i * last / (POINTS_PER_METRIC - 1)) for i in range(POINTS_PER_METRIC)]
+    return table.iloc[rows]
+
+
+def metrics(run: Run, record: dict[str, Any], start: int, end: int) -> Iterator[Metric]:
+    """The updates table, finite values only; `episodes` is N x update and left out.
+
+    A column that is the same throughout is its first and its last point.
+    """
+    table = thinned(pd.read_parquet(run.folder / UPDATES))
+    total = record["updates"]
+    for name in table.columns.drop(["update", "episodes"]):
+        rows = table
+        if table[name].nunique() <= 1:
+            rows = pd.concat([table.head(1), table.tail(1)]).drop_duplicates()
+        for update, value in zip(rows["update"], rows[name], strict=True):
+            if math.isfinite(value):
+                when = start + int((end - start) * update / total)
+                yield Metric(name, float(value), when, int(update))
+    for stage, returns in record["evaluation"].items():
+        if returns:
+            mean = sum(returns) / len(returns)
+            yield Metric(f"{stage}_evaluation_return", mean, end, total)

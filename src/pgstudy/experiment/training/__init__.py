@@ -1,0 +1,1 @@
+"""Blocks of runs trained, and followed while they train."""

@@ -1,0 +1,239 @@
+"""How far runs are: a small file for each that trains, and the plan of the call.
+
+These files are for people who watch. No result depends on them, and a disk that takes
+none of them is no reason to stop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import filelock
+import numpy as np
+
+from pgstudy.experiment.store.runs import Run, Store
+from pgstudy.experiment.system import places
+from pgstudy.experiment.system.files import write_json
+
+if TYPE_CHECKING:
+    from pgstudy.learning.reinforce import Trainer
+    from pgstudy.learning.results import History
+
+FOLDER, PLAN = places.PROGRESS, "plan.json"
+SECONDS = 2.0  # between two writes of a run
+FRESH = 15.0  # a file older than this needs its run's lock to be believed
+POINTS = 250
+
+Row = tuple[int, int, float]  # update, env_steps, mean_return
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is. `before` was spent when this process took the run up.
+
+    `pid` is the process that trains it, `moved` when its last update ended that is
+    known of; both times are seconds since 1970.
+    """
+
+    name: str
+    environment: str
+    estimator: str
+    n: int
+    seed: int
+    key: str
+    unit: str
+    amount: int
+    before: int
+    spent: int
+    env_steps: int
+    started: float
+    curve: list[Row]
+    pid: int
+    moved: float
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run that a call is to train; `folder` is below the results folder."""
+
+    key: str
+    name: str
+    folder: str
+    unit: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a snakemake call is to train. `pid` and `birth` say which process it is."""
+
+    study: str
+    started: float
+    pid: int
+    birth: str
+    runs: list[Planned]
+
+    def is_at_work(self) -> bool:
+        """Whether the call still runs; its lock is not touched to know it."""
+        return self.birth != "" and birth(self.pid) == self.birth
+
+
+class Curve:
+    """Each k-th update of a history; k doubles when there would be too many."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.env_steps = 0
+        self._seen, self._stride = 0, 1
+
+    def extend(self, history: History) -> None:
+        """Take in what is new; the cost is that of the new updates."""
+        seen, total = self._seen, len(history.lengths)
+        if total == seen:
+            return
+        lengths = np.array(history.lengths[seen:])
+        steps = self.env_steps + lengths.reshape(total - seen, -1).sum(1).cumsum()
+        while total // self._stride > POINTS:
+            self._stride *= 2
+        self.rows = [row for row in self.rows if row[0] % self._stride == 0]
+        first = seen + self._stride - seen % self._stride
+        for update in range(first, total + 1, self._stride):
+            mean = float(history.returns[update - 1].mean())
+            self.rows.append((update, int(steps[update - seen - 1]), mean))
+        self._seen, self.env_steps = total, int(steps[-1])
+
+
+class Reporter:
+    """Called after each update; says every few seconds how far the run is.
+
+    Its file is there from entering to leaving, unless the process is killed.
+    """
+
+    def __init__(self, store: Store, run: Run, before: int) -> None:
+        self._run, self._before = run, before
+        key = run.cell.key(run.seed)
+        # absolute: an environment may change the working folder
+        self._path = (store.results / FOLDER / f"{key}.json").absolute()
+        self._temporary = self._path.with_name(f".{key}")
+        self._started = time.time()
+        self._curve = Curve()
+        self._due = 0.0
+
+    def __enter__(self) -> Self:
+        self._write(self._before)
+        return self
+
+    def restart(self) -> None:
+        """Another process, forked from the one that entered, trains the run."""
+        self._write(self._before)
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._temporary.unlink(missing_ok=True)
+            self._path.unlink(missing_ok=True)
+
+    def __call__(self, trainer: Trainer) -> None:
+        """Write if it is time; nothing of the trainer is changed."""
+        if time.monotonic() < self._due:
+            return
+        self._curve.extend(trainer.history)
+        self._write(trainer.spent[self._run.cell.specification.budget.unit])
+
+    def _write(self, spent: int) -> None:
+        cell, budget = self._run.cell, self._run.cell.specification.budget
+        state = Progress(
+            name=self._run.name,
+            environment=cell.environment,
+            estimator=cell.estimator,
+            n=cell.n,
+            seed=self._run.seed,
+            key=self._path.stem,
+            unit=budget.unit,
+            amount=budget.amount,
+            before=self._before,
+            spent=spent,
+            env_steps=self._curve.env_steps,
+            started=self._started,
+            curve=self._curve.rows,
+            pid=os.getpid(),
+            moved=time.time(),
+        )
+        with contextlib.suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # not synced to the disk: after a power cut nobody asks for it
+            self._temporary.write_text(json.dumps(vars(state)), "utf-8")
+            self._temporary.replace(self._path)
+        self._due = time.monotonic() + SECONDS
+
+
+def running(results: Path) -> list[Progress]:
+    """The runs that some process trains now; files of killed ones are removed."""
+    files = sorted((results / FOLDER).glob("[!.]*.json"))
+    found = [_read(f, results) for f in files if f.name != PLAN]
+    return [state for state in found if state is not None]
+
+
+def _read(path: Path, results: Path) -> Progress | None:
+    try:
+        fresh = time.time() - path.stat().st_mtime < FRESH
+        if not fresh and not _is_held(path, results / places.LOCKS / path.stem):
+            return None
+        return Progress(**json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):  # it ended, or is not what we write
+        return None
+
+
+def _is_held(path: Path, lock: Path) -> bool:
+    """Whether a process trains the run; one update may take longer than `FRESH`."""
+    try:
+        with filelock.FileLock(lock, blocking=False):
+            path.unlink(missing_ok=True)
+        return False
+    except filelock.Timeout:
+        return True
+
+
+def write_plan(store: Store, study: str, runs: Iterable[Run]) -> None:
+    """Say what the snakemake call in this process is to train. Errors: OSError."""
+    planned = [
+        Planned(
+            run.cell.key(run.seed),
+            run.name,
+            folder=str(run.folder.relative_to(store.results)),
+            unit=run.cell.specification.budget.unit,
+            amount=run.cell.specification.budget.amount,
+        )
+        for run in runs
+    ]
+    plan = Plan(study, time.time(), os.getpid(), birth(os.getpid()), planned)
+    write_json(store.results / FOLDER / PLAN, asdict(plan))
+
+
+def read_plan(results: Path) -> Plan | None:
+    """The plan of the call that is at work; None if none is."""
+    try:
+        data = json.loads((results / FOLDER / PLAN).read_text("utf-8"))
+        plan = Plan(**data | {"runs": [Planned(**run) for run in data["runs"]]})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return plan if plan.is_at_work() else None
+
+
+def birth(pid: int) -> str:
+    """When a process began, as the kernel counts; empty if it is no more.
+
+    Its number alone may be another's by now, or be kept for whoever waits for it.
+    """
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("utf-8")
+    except OSError:
+        return ""
+    state, *rest = text.rpartition(")")[2].split()
+    return "" if state in "ZX" else rest[18]

@@ -1,0 +1,1 @@
+"""Environments, and how N of them are stepped at once."""

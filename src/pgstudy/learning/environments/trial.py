@@ -1,0 +1,88 @@
+"""One reset and one step: what an environment of the wrong form does in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from pgstudy.learning.environments.spaces import (
+    Continuous,
+    EnvironmentFault,
+    Finite,
+    Layout,
+    UnusableEnvironment,
+    as_number,
+)
+
+STEP = ("observation", "reward", "terminated", "truncated", "info")
+CURE = "write it for Gymnasium's interface, reset(*, seed=None, options=None)"
+CURE += f" -> observation, info and step(action) -> {', '.join(STEP)}"
+
+
+def try_out(environment: Any, layout: Layout) -> None:
+    """Reset an environment, or a vector environment of one, and take a step.
+
+    Errors: UnusableEnvironment, for what it raises and what no training can use.
+    """
+    shape, reset = environment.observation_space.shape, environment.reset
+    observation, _ = _called("reset", 2, lambda: reset(seed=0))
+    _require_fit(observation, shape, "reset", layout)
+    action = _first_action(environment, layout.actions)
+    observation, reward, *ends, _ = _called("step", 5, lambda: environment.step(action))
+    _require_fit(observation, shape, "step", layout)
+    try:
+        if not np.isfinite(as_number(reward)):
+            raise UnusableEnvironment(f"its step gives the reward {reward}")
+        for name, end in zip(STEP[2:4], ends, strict=True):
+            if np.size(end) != 1:
+                raise UnusableEnvironment(f"its step gives {end!r} for {name}")
+    except EnvironmentFault as fault:
+        raise UnusableEnvironment(str(fault)) from None
+
+
+def _first_action(environment: Any, actions: Finite | Continuous) -> Any:
+    discrete = isinstance(actions, Finite)
+    first = np.zeros(1, np.int64) if discrete else np.zeros((1, actions.size))
+    if isinstance(environment, gymnasium.vector.VectorEnv):
+        return actions.outward(first)
+    return actions.each(first)[0]
+
+
+def _called(name: str, count: int, call: Callable[[], Any]) -> tuple[Any, ...]:
+    """What reset or step gives: `count` values."""
+    try:
+        found = call()
+    except (Exception, SystemExit) as error:  # an environment may raise anything
+        reason = f"its {name} raised {type(error).__name__}: {error}"
+        if isinstance(error, TypeError) and "argument" in str(error):
+            reason += f"; {CURE}"
+        raise UnusableEnvironment(reason) from None
+    if not isinstance(found, tuple) or len(found) != count:
+        given = f"{len(found)} values" if isinstance(found, tuple) else "one value"
+        raise UnusableEnvironment(
+            f"its {name} gives {given} and must give {count}; {CURE}"
+        )
+    return found
+
+
+def _require_fit(
+    observation: Any, shape: tuple[int, ...] | None, name: str, layout: Layout
+) -> None:
+    """Errors: UnusableEnvironment if it is no finite observation of its space."""
+    try:
+        array = np.asarray(observation, np.float64)
+    except (TypeError, ValueError):
+        found = type(observation).__name__
+        raise UnusableEnvironment(f"its {name} gives a {found} to observe") from None
+    if array.shape != shape:
+        wrong = f"an observation of shape {array.shape}, and its space says {shape}"
+        raise UnusableEnvironment(f"its {name} gives {wrong}")
+    if not np.isfinite(array).all():
+        raise UnusableEnvironment(f"its {name} gives a non-finite observation")
+    try:
+        layout.write(array.item() if layout.one_hot else array, np.empty(layout.inputs))
+    except EnvironmentFault as fault:
+        raise UnusableEnvironment(str(fault)) from None

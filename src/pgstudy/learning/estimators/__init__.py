@@ -1,0 +1,1 @@
+"""Estimators of grad J: weights, baselines, and the gradient itself."""

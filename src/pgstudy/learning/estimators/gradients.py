@@ -1,0 +1,67 @@
+"""One batch and its weights -> the estimate of grad J, by autograd."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import numpy as np
+import threadpoolctl
+import torch
+
+from pgstudy.learning.estimators.weights import Array, entropy_bonus, surrogate
+from pgstudy.learning.policies.distributions import Policy
+from pgstudy.learning.policies.networks import chunks
+from pgstudy.learning.rollout import Batch
+from pgstudy.learning.specification import EstimatorSpecification
+
+THREADS = 1  # more would change the bits, and eight jobs at once would crawl
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Numbers as in training: every library on THREADS threads."""
+    torch.set_num_threads(THREADS)
+    with threadpoolctl.threadpool_limits(THREADS):
+        yield
+
+
+def gradient(
+    policy: Policy, how: EstimatorSpecification, batch: Batch, weights: Array
+) -> torch.Tensor:
+    """The estimate of grad J from one batch and its weights [M]: [P].
+
+    Valid until the next call.
+    """
+    return gradient_and_entropy(policy, how, batch, weights)[0]
+
+
+def gradient_and_entropy(
+    policy: Policy, how: EstimatorSpecification, batch: Batch, weights: Array
+) -> tuple[torch.Tensor, float]:
+    """The same, and the mean entropy of the policy over the batch's states, in nats."""
+    sums: list[float] = []
+    objectives = _objectives(policy, how, batch, weights, sums)
+    return policy.parameters.gradient(objectives), sum(sums) / len(weights)
+
+
+def _objectives(
+    policy: Policy,
+    how: EstimatorSpecification,
+    batch: Batch,
+    weights: Array,
+    entropy_sums: list[float],
+) -> Iterator[torch.Tensor]:
+    """The surrogate, in chunks that add up to it, and each one's summed entropy."""
+    n = len(batch.lengths)
+    for rows in chunks(len(weights)):
+        outputs = policy.network.torch_outputs(torch.from_numpy(batch.inputs[rows]))
+        entropy_sums.append(policy.entropy_sum(outputs.detach().numpy()))
+        actions = torch.from_numpy(batch.actions[rows])
+        log_probs = policy.log_probs(outputs, actions)
+        part = torch.from_numpy(weights[rows].astype(np.float32))
+        objective = surrogate(log_probs, part, n)
+        if how.entropy:
+            entropies = policy.entropy(outputs)
+            objective = objective + entropy_bonus(entropies, how.entropy, n)
+        yield objective

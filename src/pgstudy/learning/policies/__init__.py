@@ -1,0 +1,1 @@
+"""Policies: distributions over actions, networks, standardised inputs."""

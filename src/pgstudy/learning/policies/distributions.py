@@ -1,0 +1,195 @@
+"""Policies pi_theta(a | s): a softmax over actions, or a diagonal Gaussian.
+
+`act` is for the rollout (numpy, noise drawn ahead); `log_probs` and `entropy` are for
+the gradient (torch). Both read the same parameters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pgstudy.learning.environments.spaces import (
+    Actions,
+    Continuous,
+    Floats,
+    Layout,
+    Rows,
+)
+from pgstudy.learning.policies.networks import Network, Parameters, initial_layers
+from pgstudy.learning.policies.normaliser import Normaliser
+from pgstudy.learning.specification import PolicySpecification
+
+
+class PolicyOverflow(ArithmeticError):
+    """The policy's outputs are not finite numbers."""
+
+
+class Policy(Protocol):
+    """What training needs of a policy."""
+
+    parameters: Parameters
+    network: Network
+    normaliser: Normaliser | None
+    noise_width: int
+
+    def draw(self, generator: np.random.Generator, count: int) -> Floats:
+        """Noise that `act` turns into actions: [count, noise_width]."""
+
+    def act(self, inputs: Rows, noise: Floats) -> Actions:
+        """Actions drawn from pi(. | s). Both arguments: [K, ...]."""
+
+    def log_probs(self, outputs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+        """log pi(a | s) from the network's outputs [M, ...], differentiable: [M]."""
+
+    def entropy(self, outputs: torch.Tensor) -> torch.Tensor:
+        """H(pi(. | s)) in nats, differentiable: [M]."""
+
+    def entropy_sum(self, outputs: Floats) -> float:
+        """The sum of these over the states, by numpy, which takes half the time."""
+
+
+class Categorical:
+    """pi(a | s) = softmax(network(s))_a. Actions: [K], from 0."""
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        network: Network,
+        normaliser: Normaliser | None,
+        actions: int,
+    ) -> None:
+        self.parameters = parameters
+        self.network = network
+        self.normaliser = normaliser
+        self.noise_width = actions
+
+    def draw(self, generator: np.random.Generator, count: int) -> Floats:
+        """Standard Gumbel noise: argmax(logits + noise) is a draw from the softmax."""
+        shape = (count, self.noise_width)
+        noise = generator.standard_exponential(shape, dtype=np.float32)
+        with np.errstate(divide="ignore"):  # log 0 -> noise +inf: that action wins
+            np.log(noise, noise)
+        return np.negative(noise, noise)
+
+    def act(self, inputs: Rows, noise: Floats) -> Actions:
+        """See `Policy.act`."""
+        logits = self.network.numpy_outputs(inputs)
+        np.add(logits, noise, logits)
+        actions: Actions = logits.argmax(1)
+        return actions
+
+    def log_probs(self, outputs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+        """See `Policy.log_probs`."""
+        return -torch.nn.functional.cross_entropy(outputs, actions, reduction="none")
+
+    def entropy(self, outputs: torch.Tensor) -> torch.Tensor:
+        """See `Policy.entropy`."""
+        log_probs = torch.log_softmax(outputs, dim=1)
+        return -(log_probs.exp() * log_probs).sum(1)
+
+    def entropy_sum(self, outputs: Floats) -> float:
+        """See `Policy.entropy_sum`: log sum exp l - sum p l."""
+        logits = outputs.T.copy()  # [actions, M]: numpy adds up rows ten times as fast
+        logits -= np.maximum.reduce(logits)
+        weights = np.exp(logits)
+        totals = np.add.reduce(weights)
+        weights /= totals
+        return float(np.add.reduce(np.log(totals)) - np.vdot(weights, logits))
+
+
+class DiagonalGaussian:
+    """pi(a | s) = N(a; network(s), diag(exp(log_std))^2). Actions: [K, k].
+
+    The actions are the draws themselves; clipping them to the environment's bounds is
+    the environment's side, so their log-probability is that of the draw.
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        network: Network,
+        normaliser: Normaliser | None,
+    ) -> None:
+        self.parameters = parameters
+        self.network = network
+        self.normaliser = normaliser
+        self._log_std = parameters.tensors["log_std"]
+        self._log_std_array = parameters.arrays["log_std"]
+        self.noise_width = self._log_std_array.shape[1]
+
+    def draw(self, generator: np.random.Generator, count: int) -> Floats:
+        """Standard normal noise."""
+        return generator.standard_normal((count, self.noise_width), dtype=np.float32)
+
+    def act(self, inputs: Rows, noise: Floats) -> Actions:
+        """See `Policy.act`. Errors: PolicyOverflow."""
+        means = self.network.numpy_outputs(inputs)
+        actions: Actions = means + np.exp(self._log_std_array) * noise
+        if not np.isfinite(actions).all():  # no environment could take them
+            raise PolicyOverflow
+        return actions
+
+    def log_probs(self, outputs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+        """Summed over the dimensions of the action; see `Policy.log_probs`."""
+        standardised = (actions - outputs) * torch.exp(-self._log_std)
+        densities = -0.5 * (standardised.square() + math.log(2 * math.pi))
+        return (densities - self._log_std).sum(1)
+
+    def entropy(self, outputs: torch.Tensor) -> torch.Tensor:
+        """See `Policy.entropy`; it does not depend on the state."""
+        one = (self._log_std + 0.5 * math.log(2 * math.pi * math.e)).sum()
+        return one.expand(len(outputs))
+
+    def entropy_sum(self, outputs: Floats) -> float:
+        """See `Policy.entropy_sum`."""
+        one = self._log_std_array + 0.5 * math.log(2 * math.pi * math.e)
+        return float(one.sum()) * len(outputs)
+
+
+def make_policy(
+    layout: Layout, specification: PolicySpecification, generator: np.random.Generator
+) -> Categorical | DiagonalGaussian:
+    """The untrained policy. One on one-hot inputs without hidden layers is a table."""
+    sizes = (layout.inputs, *specification.hidden, layout.actions.size)
+    bias = bool(specification.hidden) or not layout.one_hot
+    values = initial_layers(sizes, bias, specification.init, generator)
+    if specification.initial_probabilities is not None:
+        start = np.log(specification.initial_probabilities)
+        values[list(values)[-1]][:] = start - start.mean()  # the bias, or the table
+    continuous = isinstance(layout.actions, Continuous)
+    if continuous:
+        shape = (1, layout.actions.size)
+        values["log_std"] = np.full(shape, specification.log_std, np.float32)
+    parameters = Parameters(values)
+    normaliser = None
+    if specification.normalise_observations:
+        normaliser = Normaliser(layout.inputs)
+    network = Network(parameters, specification.activation, normaliser)
+    if continuous:
+        return DiagonalGaussian(parameters, network, normaliser)
+    return Categorical(parameters, network, normaliser, layout.actions.size)
+
+
+def saved(policy: Policy) -> dict[str, torch.Tensor]:
+    """Everything that makes the policy what it is, by name; copies."""
+    state = dict(policy.parameters.tensors)
+    if policy.normaliser is not None:
+        state |= policy.normaliser.saved()
+    return {name: value.detach().clone() for name, value in state.items()}
+
+
+def load(policy: Policy, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """The inverse of `saved`, for a policy of the same specification.
+
+    Errors: KeyError, ValueError if the arrays are another policy's.
+    """
+    for name, values in policy.parameters.arrays.items():
+        values[:] = arrays[name]
+    if policy.normaliser is not None:
+        policy.normaliser.load(arrays)

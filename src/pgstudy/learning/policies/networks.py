@@ -1,0 +1,157 @@
+"""Linear layers and small networks, on one memory that torch and numpy share.
+
+torch differentiates; rollouts read the same numbers through numpy, which is several
+times faster for one small layer at a time.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pgstudy.learning.environments.spaces import Floats, Rows
+from pgstudy.learning.policies.normaliser import Normaliser
+from pgstudy.learning.specification import Activation, Init
+
+GRADIENT_ROWS = 2048  # differentiated at once: fits the cache, bounds the memory
+OUTPUT_SCALE = 0.01  # near-equal outputs before the first update
+
+
+class Parameters:
+    """Named float32 parameters, laid out one after the other in `flat`: [P].
+
+    `arrays` (numpy) and `tensors` (torch leaves) are views of it; update in place.
+    """
+
+    def __init__(self, values: Mapping[str, Floats]) -> None:
+        self.flat: Floats = np.concatenate([v.ravel() for v in values.values()])
+        self._gradient = torch.zeros(len(self.flat))
+        self.arrays: dict[str, Floats] = {}
+        self.tensors: dict[str, torch.Tensor] = {}
+        start = 0
+        for name, value in values.items():
+            part = slice(start, start + value.size)
+            self.arrays[name] = self.flat[part].reshape(value.shape)
+            tensor = torch.from_numpy(self.arrays[name]).requires_grad_()
+            tensor.grad = self._gradient[part].view(value.shape)
+            self.tensors[name] = tensor
+            start += value.size
+
+    def state(self) -> Floats:
+        """See `checkpoint`."""
+        return self.flat
+
+    def restore(self, saved: Floats) -> None:
+        """See `checkpoint`."""
+        self.flat[:] = saved
+
+    def gradient(self, objectives: Iterable[torch.Tensor]) -> torch.Tensor:
+        """d (sum of objectives) / d flat: [P], valid until the next call.
+
+        Each objective's graph is let go before the next one is asked for.
+        """
+        self._gradient.zero_()
+        for objective in objectives:
+            objective.backward()  # type: ignore[no-untyped-call]
+        return self._gradient
+
+
+def chunks(rows: int) -> Iterator[slice]:
+    """All rows, at most GRADIENT_ROWS at a time."""
+    for start in range(0, rows, GRADIENT_ROWS):
+        yield slice(start, start + GRADIENT_ROWS)
+
+
+def initial_layers(
+    sizes: Sequence[int], bias: bool, init: Init, generator: np.random.Generator
+) -> dict[str, Floats]:
+    """`layer0.weight` [inputs, outputs], `layer0.bias` [1, outputs], ...
+
+    default: weights and biases uniform in +-1/sqrt(fan-in). orthogonal: orthogonal
+    weights (Saxe et al. 2014), biases 0. The last layer is scaled by 0.01 in both;
+    a linear map starts at 0.
+    """
+    layers: dict[str, Floats] = {}
+    last = len(sizes) - 2
+    for i, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
+        scale = 0.0 if last == 0 else OUTPUT_SCALE if i == last else 1.0
+        if init == "default":
+            bound = fan_in**-0.5
+            weight = generator.uniform(-bound, bound, (fan_in, fan_out))
+            offset = generator.uniform(-bound, bound, (1, fan_out))
+        else:
+            weight = _orthogonal(fan_in, fan_out, generator)
+            offset = np.zeros((1, fan_out))
+        layers[f"layer{i}.weight"] = (scale * weight).astype(np.float32)
+        if bias:
+            layers[f"layer{i}.bias"] = (scale * offset).astype(np.float32)
+    return layers
+
+
+def _orthogonal(
+    rows: int, columns: int, generator: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    tall = generator.standard_normal((max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(tall)
+    q = q * np.sign(np.diag(r))  # uniform over the orthogonal matrices
+    return q if rows >= columns else q.T
+
+
+class Network:
+    """Layers with an activation between them, over `parameters`' layer0, layer1, ...
+
+    With a normaliser, inputs are float64 and standardised first; float32 without.
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        activation: Activation,
+        normaliser: Normaliser | None = None,
+    ) -> None:
+        weights = [name for name in parameters.arrays if name.endswith(".weight")]
+        pairs = [(name, name.replace("weight", "bias")) for name in weights]
+        arrays, tensors = parameters.arrays, parameters.tensors
+        self._arrays = [(arrays[w], arrays.get(b)) for w, b in pairs]
+        self._tensors = [(tensors[w], tensors.get(b)) for w, b in pairs]
+        self._numpy_activation = np.tanh if activation == "tanh" else _relu
+        self._torch_activation = torch.tanh if activation == "tanh" else torch.relu
+        self.normaliser = normaliser
+
+    def torch_outputs(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Differentiable. [M, inputs] -> [M, outputs]."""
+        hidden = self.normaliser.torch_outputs(inputs) if self.normaliser else inputs
+        *inner, (weight, bias) = self._tensors
+        for inner_weight, inner_bias in inner:
+            hidden = self._torch_activation(_affine(hidden, inner_weight, inner_bias))
+        return _affine(hidden, weight, bias)
+
+    def numpy_outputs(self, inputs: Rows) -> Floats:
+        """The same, for the rollout. [K, inputs] -> [K, outputs], a new array."""
+        hidden = self.normaliser.numpy_outputs(inputs) if self.normaliser else inputs
+        last = self._arrays[-1]
+        for pair in self._arrays:
+            weight, bias = pair
+            hidden = _dot(hidden, weight)  # half the overhead of @ for one row
+            if bias is not None:
+                _add(hidden, bias, hidden)
+            if pair is not last:
+                self._numpy_activation(hidden, hidden)
+        return hidden
+
+
+_dot, _add = np.dot, np.add
+
+
+def _affine(
+    inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+) -> torch.Tensor:
+    return inputs @ weight if bias is None else torch.addmm(bias, inputs, weight)
+
+
+def _relu(inputs: Floats, out: Floats) -> None:
+    np.maximum(inputs, 0, out=out)
