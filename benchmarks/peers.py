@@ -76,7 +76,10 @@ def main():
     print("| what | measured |\n|---|---|")
     for name, peer in peers.items():
         ratios = [speed(ours) / speed(peer) for _ in range(4)][1:]  # the first warms up
-        print(f"| against {name}, {N} lanes | {np.median(ratios):.1f} times |")
+        print(
+            f"| against {name}, {N} parallel environments "
+            f"| {np.median(ratios):.1f} times |"
+        )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import torch
 from benchmarks.baselines import textbook
 from benchmarks.pipeline import config, run_measured
 from pgstudy.experiment.config.loading import load_study
-from pgstudy.learning.environments import registry as environments
+from pgstudy.learning.environments.making import make
 from pgstudy.learning.reinforce import Trainer, train
 from pgstudy.learning.specification import (
     Budget,
@@ -32,7 +32,7 @@ from pgstudy.learning.specification import (
 
 CARTPOLE = EnvironmentSpecification("CartPole-v1", {}, 500)
 ACROBOT = EnvironmentSpecification("Acrobot-v1", {}, 500)
-STILL = 1e-12  # a step size that leaves the policy as it is
+STILL = 1e-12  # a learning rate that leaves the policy as it is
 RATES = {1: 1e-5, 4: 1e-4, 16: 3e-4, 64: 1e-3}  # those of config/config.yaml
 
 
@@ -61,7 +61,7 @@ def median(repeats, ours, theirs):
 
 
 def environment_alone(steps=60_000, made=None):
-    env = made or environments.make(CARTPOLE)
+    env = made or make(CARTPOLE)
     env.reset(seed=0)
     for action in np.random.default_rng(0).integers(2, size=steps).tolist():
         _, _, terminated, truncated, _ = env.step(action)

@@ -21,7 +21,7 @@ from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import POLICY, Store
 from pgstudy.experiment.training import block as training
 from pgstudy.learning.environments import registry as environments
-from pgstudy.learning.environments.parallel import make_lanes
+from pgstudy.learning.environments.parallel.factory import make_parallel
 from pgstudy.learning.policies.distributions import load, make_policy
 from pgstudy.learning.reinforce import Trainer
 
@@ -151,7 +151,7 @@ def test_the_same_bytes_twice(made, written, tmp_path):
 
 @pytest.mark.parametrize("label", LABELS[:3])
 def test_the_return_is_that_of_the_filmed_episode(made, written, label):
-    """Replayed without this package's lanes, sampler and pictures."""
+    """Replayed without this package's environments, sampler and pictures."""
     entry = [e for e in entries(written) if e["environment"] == label][1]
     run = run_of(made, label, entry["seed"])
     where = run.cell.specification.environment
@@ -178,12 +178,12 @@ def test_the_return_is_that_of_the_filmed_episode(made, written, label):
 
 def loaded(run):
     specification = run.cell.specification
-    lanes = make_lanes(specification.environment, [0])
-    lanes.close()
+    environments = make_parallel(specification.environment, [0])
+    environments.close()
     generator = np.random.default_rng(1)
-    policy = make_policy(lanes.layout, specification.policy, generator)
+    policy = make_policy(environments.layout, specification.policy, generator)
     load(policy, safetensors.numpy.load_file(run.folder / POLICY))
-    return policy, lanes.layout
+    return policy, environments.layout
 
 
 @pytest.mark.parametrize("label", LABELS[:3])

@@ -253,7 +253,7 @@ def test_estimates_are_means_of_gradients_per_trajectory():
     (batch, *_) = made._batches(4)
     weights = StepWeights(TOTAL)(batch)
     found = made._gradient(TOTAL, StepWeights(TOTAL), batch)
-    lane = np.nonzero(batch.mask)[1]
+    trajectory = np.nonzero(batch.mask)[1]
     shapes = {k: v.shape for k, v in made.policy.parameters.arrays.items()}
 
     def objective(flat, inputs, actions, weight):
@@ -269,9 +269,9 @@ def test_estimates_are_means_of_gradients_per_trajectory():
     gradients = [
         torch.func.grad(objective)(
             torch.from_numpy(made.policy.parameters.flat.copy()),
-            torch.from_numpy(batch.inputs[lane == i]),
-            torch.from_numpy(batch.actions[lane == i]),
-            torch.from_numpy(weights[lane == i].astype(np.float32)),
+            torch.from_numpy(batch.inputs[trajectory == i]),
+            torch.from_numpy(batch.actions[trajectory == i]),
+            torch.from_numpy(weights[trajectory == i].astype(np.float32)),
         ).numpy()
         for i in range(4)
     ]

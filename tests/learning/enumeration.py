@@ -59,9 +59,9 @@ def as_batch(trajectories, inputs=1):
     longest = max(len(t.actions) for t in trajectories)
     mask = np.zeros((longest, len(trajectories)), bool)
     rewards = np.zeros(mask.shape)
-    for lane, t in enumerate(trajectories):
-        mask[: len(t.actions), lane] = True
-        rewards[: len(t.actions), lane] = t.rewards
+    for i, t in enumerate(trajectories):
+        mask[: len(t.actions), i] = True
+        rewards[: len(t.actions), i] = t.rewards
     actions = [
         t.actions[step]
         for step in range(longest)

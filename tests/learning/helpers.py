@@ -6,7 +6,8 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from pgstudy.learning.environments.parallel import make_lanes
+from pgstudy.learning.environments.parallel.factory import make_parallel
+from pgstudy.learning.estimators.gradients import gradient
 from pgstudy.learning.policies.distributions import make_policy
 from pgstudy.learning.rollout import Sampler
 from pgstudy.learning.specification import (
@@ -41,12 +42,17 @@ def sampler(environment_id="CartPole-v1", n=4, cap=500, seeds=None, policy=None,
     """A sampler with an untrained policy, at hand as `sampler.policy`."""
     vectorize = how.pop("vectorize", False)
     environment = EnvironmentSpecification(environment_id, how, cap, vectorize)
-    lanes = make_lanes(environment, seeds or list(range(n)))
+    made = make_parallel(environment, seeds or list(range(n)))
     rng = np.random.default_rng(0)
-    pi = make_policy(lanes.layout, policy or PolicySpecification(), rng)
-    made = Sampler(lanes, pi, np.random.default_rng(0), cap)
-    made.policy = pi
-    return made
+    pi = make_policy(made.layout, policy or PolicySpecification(), rng)
+    return Sampler(made, pi, np.random.default_rng(0), cap)
+
+
+def estimate(trainer, batch, weights=None):
+    """A copy of the trainer's estimate of grad J from a batch: [P]."""
+    weights = trainer.weights(batch) if weights is None else weights
+    how = trainer.specification.estimator
+    return gradient(trainer.policy, how, batch, weights).clone()
 
 
 class Broken(gymnasium.Env):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pgstudy.learning.estimators.baselines import LearnedValue, StepWeights
+from pgstudy.learning.estimators.baselines import StepWeights
+from pgstudy.learning.estimators.learned_value import LearnedValue
 from pgstudy.learning.policies.normaliser import Normaliser
 from pgstudy.learning.specification import ValueSpecification
 from tests.learning.enumeration import Trajectory, as_batch, specification
@@ -62,10 +63,10 @@ def test_per_step_goes_through_one_trajectory_after_the_other():
     """Not through the batch's order, which is by time."""
     value, w, expected = learned("step"), 0.0, {}
     batch = trajectories()
-    for lane, t in enumerate(batch):
+    for i, t in enumerate(batch):
         for step in range(len(t.rewards)):
             delta = sum(t.rewards[step:]) - w
-            expected[step, lane] = delta
+            expected[step, i] = delta
             w += 0.25 * delta
     how = specification(credit="to-go", baseline="learned")
     found = StepWeights(how, value)(as_batch(batch))

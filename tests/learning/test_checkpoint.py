@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from pgstudy.experiment.store.checkpoints import Saved, decode, encode
-from pgstudy.learning.checkpoint import snapshot
 from pgstudy.learning.reinforce import train
 from pgstudy.learning.specification import (
     Budget,
@@ -26,7 +25,7 @@ CASES = {
     "normalised observations": {"policy": NORMALISED},
     "running mean": {"estimator": EstimatorSpecification(baseline="running-mean")},
     "learned": {"estimator": EstimatorSpecification(baseline="learned", value=VALUE)},
-    "one lane": {"n": 1},
+    "one environment": {"n": 1},
     "corridor": {"environment": corridor(), "policy": PolicySpecification()},
     "native vector": {
         "environment": EnvironmentSpecification("CartPole-v1", {}, 500, True)
@@ -43,7 +42,7 @@ def resumed_at(how, after):
 
     def keep(trainer):
         if trainer.spent["updates"] == after:
-            kept.append(encode(Saved(snapshot(trainer), 1.0)))
+            kept.append(encode(Saved(trainer.state(), 1.0)))
 
     whole = train(how, 3, after_update=keep)
     return whole, train(how, 3, saved=decode(kept[0]).snapshot)
@@ -86,19 +85,19 @@ def test_what_an_environment_of_ones_own_keeps_is_unknown():
     """And envpool hands out no generators: such a run starts again."""
     kept = []
     how = specification(environment=EnvironmentSpecification("test/Broken-v0", {}, 60))
-    train(how, 0, after_update=lambda trainer: kept.append(snapshot(trainer)))
+    train(how, 0, after_update=lambda trainer: kept.append(trainer.state()))
     assert kept == [None] * 5
     pytest.importorskip("envpool", reason="needs `make extras`")
     pool = EnvironmentSpecification("CartPole-v1", {}, 60, "envpool")
-    train(replace(how, environment=pool), 0, None, lambda t: kept.append(snapshot(t)))
+    train(replace(how, environment=pool), 0, None, lambda t: kept.append(t.state()))
     assert kept == [None] * 10
 
 
 def test_a_snapshot_does_not_change_with_the_training():
     """It is a copy: what is written later is what was then."""
     kept = []
-    train(specification(), 0, after_update=lambda t: kept.append(snapshot(t)))
+    train(specification(), 0, after_update=lambda t: kept.append(t.state()))
     texts = {one["parameters"].tobytes() for one in kept}
     assert len(texts) == 5
-    assert [one["spent"]["updates"] for one in kept] == [1, 2, 3, 4, 5]
+    assert [one["history"]["spent"]["updates"] for one in kept] == [1, 2, 3, 4, 5]
     assert [len(one["history"]["returns"]) for one in kept] == [1, 2, 3, 4, 5]

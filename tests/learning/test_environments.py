@@ -8,14 +8,14 @@ import pytest
 
 from pgstudy.learning.environments import registry as environments
 from pgstudy.learning.environments.corridor import ShortCorridor
+from pgstudy.learning.environments.making import make
 from pgstudy.learning.environments.spaces import UnusableEnvironment
+from pgstudy.learning.environments.trial import check
 from pgstudy.learning.specification import EnvironmentSpecification
 
 
-def check(environment_id, vectorize=False, **kwargs):
-    return environments.check(
-        EnvironmentSpecification(environment_id, kwargs, 100, vectorize)
-    )
+def checked(environment_id, vectorize=False, **kwargs):
+    return check(EnvironmentSpecification(environment_id, kwargs, 100, vectorize))
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def check(environment_id, vectorize=False, **kwargs):
 def test_an_unusable_environment_says_why(environment_id, reason):
     """Before any job starts, with the space that is in the way."""
     with pytest.raises(UnusableEnvironment, match=reason):
-        check(environment_id)
+        checked(environment_id)
 
 
 class Spaces(gymnasium.Env):
@@ -60,7 +60,7 @@ gymnasium.register(
 def test_wrong_keyword_arguments_are_refused():
     """The constructor's own complaint is passed on."""
     with pytest.raises(UnusableEnvironment, match="colour"):
-        check("CartPole-v1", colour="red")
+        checked("CartPole-v1", colour="red")
 
 
 @pytest.mark.parametrize(
@@ -76,19 +76,19 @@ def test_a_vector_environment_that_is_not_there_is_refused(
     """Rather than stepping a list in its place."""
     pytest.importorskip("envpool", reason="pip install -r requirements-extras.lock")
     with pytest.raises(UnusableEnvironment, match=reason):
-        check(environment_id, vectorize)
+        checked(environment_id, vectorize)
 
 
 def test_observations_of_any_box_are_flattened():
     """And integers shown one-hot."""
-    assert check("test/Picture-v0").inputs == 6
-    assert check("FrozenLake-v1").inputs == 16
-    assert check("FrozenLake-v1").one_hot
+    assert checked("test/Picture-v0").inputs == 6
+    assert checked("FrozenLake-v1").inputs == 16
+    assert checked("FrozenLake-v1").one_hot
 
 
 def test_an_environment_is_bare():
     """No time limit or checker of Gymnasium's: the rollout counts the steps."""
-    env = environments.make(EnvironmentSpecification("CartPole-v1", {}, 500))
+    env = make(EnvironmentSpecification("CartPole-v1", {}, 500))
     assert env is env.unwrapped
     assert gymnasium.spec("CartPole-v1").max_episode_steps == 500
 

@@ -339,7 +339,7 @@ def test_no_baseline_depends_on_the_action_that_it_weighs():
     changed = batch.rewards.copy()
     changed[batch.mask[:, 1], 1] += 100.0
     other = type(batch)(**vars(batch) | {"rewards": changed})
-    lane = np.broadcast_to(np.arange(4), batch.mask.shape)[batch.mask]
+    trajectory = np.broadcast_to(np.arange(4), batch.mask.shape)[batch.mask]
     for baseline, moves in (
         ("none", False),
         ("leave-one-out", False),
@@ -349,7 +349,7 @@ def test_no_baseline_depends_on_the_action_that_it_weighs():
     ):
         how, plain = specification(baseline=baseline), specification()
         mine = [
-            (StepWeights(plain)(b) - StepWeights(how)(b))[lane == 1]
+            (StepWeights(plain)(b) - StepWeights(how)(b))[trajectory == 1]
             for b in (batch, other)
         ]
         assert (abs(mine[0] - mine[1]).max() > 1e-9) == moves

@@ -18,7 +18,7 @@ from pgstudy.learning.specification import (
     EstimatorSpecification,
     PolicySpecification,
 )
-from tests.learning.helpers import specification
+from tests.learning.helpers import estimate, specification
 
 CAP = 100
 
@@ -95,7 +95,7 @@ def test_sampled_estimates_agree_with_the_exact_gradient(sampled, how):
     trainer, batches = sampled
     weights = StepWeights(EstimatorSpecification(**how))
     estimates = np.array(
-        [trainer.gradient(b, weights(b)).numpy().copy() for b in batches]
+        [estimate(trainer, b, weights(b)).numpy() for b in batches]
     ).reshape(len(batches), 16, 4)
     expected = exact_gradient(torch.zeros(16, 4, dtype=torch.float64)).numpy()
     error = estimates.std(0, ddof=1) / len(batches) ** 0.5

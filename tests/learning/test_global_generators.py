@@ -14,11 +14,11 @@ from pgstudy.experiment.store.checkpoints import Saved, decode, encode
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.study.cell import Block, Cell
 from pgstudy.experiment.training.block import train_block
-from pgstudy.learning.checkpoint import snapshot
 from pgstudy.learning.environments import registry as environments
 from pgstudy.learning.environments.global_generators import states
 from pgstudy.learning.reinforce import Trainer, train
 from pgstudy.learning.specification import Budget, EnvironmentSpecification
+from pgstudy.learning.streams import EpisodeStreams
 from tests.learning.helpers import specification
 
 DRAWS = {
@@ -103,7 +103,7 @@ def test_a_resumed_run_draws_what_it_would_have_drawn(after):
 
     def keep(trainer):
         if trainer.spent["updates"] == after:
-            kept.append(encode(Saved(snapshot(trainer), 1.0)))
+            kept.append(encode(Saved(trainer.state(), 1.0)))
 
     whole = train(run(*ALL), 3, after_update=keep)
     disturb()
@@ -112,15 +112,19 @@ def test_a_resumed_run_draws_what_it_would_have_drawn(after):
     assert resumed.global_generators == ALL
 
 
+def episode_streams(seed):
+    return EpisodeStreams(*np.random.SeedSequence(seed).spawn(3))
+
+
 def test_evaluations_have_draws_of_their_own():
     """How many there are changes nothing in the training that follows."""
     trainer = Trainer(run(*ALL), 3)
     before = encode(Saved(states(), 0))
-    one, other = (trainer._evaluate(np.random.SeedSequence(s)) for s in (5, 6))
+    one, other = (trainer._evaluate(episode_streams(s)) for s in (5, 6))
     assert encode(Saved(states(), 0)) == before
     assert (one != other).all()
     disturb()
-    assert (trainer._evaluate(np.random.SeedSequence(5)) == one).all()
+    assert (trainer._evaluate(episode_streams(5)) == one).all()
 
 
 def records(tmp_path, name, seeds):

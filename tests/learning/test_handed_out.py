@@ -81,7 +81,7 @@ def test_a_later_observation_of_another_shape_is_refused():
 
 
 class VectorPayer(gymnasium.vector.VectorEnv):
-    """The same, N at once; lane i ends after 3 + i steps. Ends are 0 and 1."""
+    """The same, N at once; number i ends after 3 + i steps. Ends are 0 and 1."""
 
     metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
 
@@ -120,9 +120,9 @@ gymnasium.register("test/PayerVector-v0", Payer, vector_entry_point=VectorPayer)
 @pytest.mark.parametrize("way", ["one array", "column"])
 def test_that_holds_for_vector_environments(way):
     """Rewards, observations and ends are arrays of the environment's own."""
-    lanes = sampler("test/PayerVector-v0", n=3, vectorize=True, way=way)
+    made = sampler("test/PayerVector-v0", n=3, vectorize=True, way=way)
     for _ in range(2):
-        batch = lanes.sample()
+        batch = made.sample()
         assert batch.returns.tolist() == [6, 10, 15]
         assert batch.lengths.tolist() == [3, 4, 5]
         shown = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4]

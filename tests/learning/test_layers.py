@@ -6,9 +6,9 @@ import pytest
 from gymnasium import spaces, wrappers
 from gymnasium.envs.registration import WrapperSpec
 
-from pgstudy.learning.checkpoint import snapshot
-from pgstudy.learning.environments import registry as environments
 from pgstudy.learning.environments.layers import FORGETFUL
+from pgstudy.learning.environments.making import make
+from pgstudy.learning.environments.trial import check
 from pgstudy.learning.reinforce import train
 from pgstudy.learning.specification import EnvironmentSpecification, PolicySpecification
 from tests.learning.helpers import sampler, specification
@@ -92,7 +92,7 @@ def run(name, **changes):
 
 def snapshots(name):
     kept = []
-    train(run(name), 0, None, lambda trainer: kept.append(snapshot(trainer)))
+    train(run(name), 0, None, lambda trainer: kept.append(trainer.state()))
     return kept
 
 
@@ -177,8 +177,8 @@ gymnasium.register("layers/Asking-v0", PENDULUM, max_episode_steps=200,
 def test_a_wrapper_may_ask_for_the_step_limit():
     """It is the study's; no wrapper of Gymnasium's counts the steps beside us."""
     asked = EnvironmentSpecification("layers/Asking-v0", {}, 8)
-    assert environments.check(asked).inputs == 1
-    made = environments.make(asked)
+    assert check(asked).inputs == 1
+    made = make(asked)
     assert (made.spec.max_episode_steps, made.limit) == (8, 8)
     assert not isinstance(made.env, wrappers.TimeLimit)
     batch = sampler("layers/Asking-v0", n=1, cap=8, policy=PolicySpecification())
@@ -186,5 +186,5 @@ def test_a_wrapper_may_ask_for_the_step_limit():
     assert batch.lengths.tolist() == [8]
     assert batch.inputs[:, 0].tolist() == [1 - i / 8 for i in range(8)]
     time = EnvironmentSpecification("layers/time-v0", {}, 8)
-    assert environments.make(time).observation_space.high[-1] == 8
+    assert make(time).observation_space.high[-1] == 8
     assert gymnasium.spec("layers/Asking-v0").max_episode_steps == 200

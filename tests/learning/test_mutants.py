@@ -9,7 +9,6 @@ import torch
 
 from pgstudy.learning import rollout
 from pgstudy.learning.estimators import baselines, gradients
-from pgstudy.learning.estimators import weights as estimators
 from pgstudy.learning.policies import distributions as policies
 from tests.learning import test_estimators as on_estimators
 from tests.learning import test_gradient as on_gradient
@@ -61,36 +60,36 @@ def dropped_last_reward(patch):
 
 
 def gamma_power_too_high(patch):
-    right = estimators.discounts
-    patch.setattr(estimators, "discounts", lambda t, gamma: gamma * right(t, gamma))
+    right = baselines.discounts
+    patch.setattr(baselines, "discounts", lambda t, gamma: gamma * right(t, gamma))
 
 
 def gamma_power_dropped(patch):
-    right = estimators.discounts
-    patch.setattr(estimators, "discounts", lambda t, gamma: right(t, 1.0))
+    right = baselines.discounts
+    patch.setattr(baselines, "discounts", lambda t, gamma: right(t, 1.0))
 
 
 def own_return_in_the_baseline(patch):
-    patch.setattr(estimators, "leave_one_out", estimators.batch_mean)
+    patch.setattr(baselines, "leave_one_out", baselines.batch_mean)
 
 
 def mean_within_the_episode(patch):
     def over_time(credit):
         return credit.mean(0, keepdims=True)
 
-    patch.setattr(estimators, "leave_one_out", over_time)
+    patch.setattr(baselines, "leave_one_out", over_time)
 
 
 def rewards_of_the_past_too(patch):
     patch.setattr(
-        estimators,
+        baselines,
         "reward_to_go",
         lambda rewards, gamma: np.broadcast_to(rewards.sum(0), rewards.shape),
     )
 
 
 def present_batch_in_the_running_mean(patch):
-    def with_it(self, credit):
+    def with_it(self, credit, batch):
         return credit.mean(1, keepdims=True)
 
     patch.setattr(baselines.RunningMean, "__call__", with_it)
@@ -104,8 +103,8 @@ def entropy_downhill(patch):
 def last_step_of_the_cap_lost(patch):
     right = rollout.Sampler.__init__
 
-    def shorter(self, lanes, policy, generator, max_episode_steps):
-        right(self, lanes, policy, generator, max_episode_steps - 1)
+    def shorter(self, environments, policy, generator, max_episode_steps):
+        right(self, environments, policy, generator, max_episode_steps - 1)
 
     patch.setattr(rollout.Sampler, "__init__", shorter)
 

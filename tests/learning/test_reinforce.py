@@ -117,7 +117,7 @@ def test_a_run_out_of_hand_stops_and_says_why(environment, policy, rate, reason)
 
 
 def test_a_learned_baseline_out_of_hand_is_named():
-    """The policy's step size is not to blame."""
+    """The policy's learning rate is not to blame."""
     value = ValueSpecification(1e30)
     how = EstimatorSpecification(baseline="learned", value=value)
     result = train(specification(estimator=how), 0)
@@ -149,7 +149,7 @@ def test_a_stuck_run_is_not_a_diverged_one():
 
 
 @pytest.mark.parametrize("vectorize", [False, True, "envpool"])
-def test_every_kind_of_lanes_gives_repeatable_runs(vectorize):
+def test_every_kind_of_parallel_environments_gives_repeatable_runs(vectorize):
     """And is part of what a run is."""
     if vectorize == "envpool":
         pytest.importorskip("envpool", reason="pip install -r requirements-extras.lock")
@@ -179,7 +179,7 @@ def test_the_specification_survives_json():
 
 
 def test_no_two_runs_of_a_study_share_a_first_observation():
-    """Seeds, N and kinds of lanes: all streams are their own (case 14)."""
+    """Seeds, N, list or vector: all streams are their own (case 14)."""
     starts = set()
     for n, seed, vectorize in itertools.product((1, 4), range(20), (False, True)):
         environment = EnvironmentSpecification("CartPole-v1", {}, 500, vectorize)
@@ -198,8 +198,8 @@ def test_no_evaluation_leaves_training_as_it_is():
 
 def test_cells_with_the_same_seed_have_streams_of_their_own():
     """Two N, one seed: other first observations, other weights."""
-    one = Streams(specification(n=1), 0).environments.generate_state(2)
-    four = Streams(specification(n=4), 0).environments.generate_state(2)
+    one = Streams(specification(n=1), 0).training.environments.generate_state(2)
+    four = Streams(specification(n=4), 0).training.environments.generate_state(2)
     assert not set(one) & set(four)
 
 

@@ -1,26 +1,26 @@
-"""Sampling: N lanes, each to its own end, whatever steps them."""
+"""Sampling: N environments, each to its own end, whatever steps them."""
 
 import gymnasium
 import numpy as np
 import pytest
 
-from pgstudy.learning.environments.parallel import EnvironmentFault
+from pgstudy.learning.environments.spaces import EnvironmentFault
 from pgstudy.learning.policies.distributions import PolicyOverflow
 from pgstudy.learning.rollout import NOISE_CHUNK, NoiseStream
 from pgstudy.learning.specification import PolicySpecification
 from tests.learning.helpers import sampler
 
-LANES = [False, True, "envpool"]
+KINDS = [False, True, "envpool"]
 
 
-@pytest.fixture(params=LANES, ids=["list", "vector", "envpool"])
+@pytest.fixture(params=KINDS, ids=["list", "vector", "envpool"])
 def vectorize(request):
     if request.param == "envpool":
         pytest.importorskip("envpool", reason="pip install -r requirements-extras.lock")
     return request.param
 
 
-def lanes_of(batch):
+def trajectory_of(batch):
     """Which trajectory each step is of: [M]."""
     every = np.broadcast_to(np.arange(batch.mask.shape[1]), batch.mask.shape)
     return every[batch.mask]
@@ -28,29 +28,29 @@ def lanes_of(batch):
 
 def test_cartpole_pays_one_per_step_and_nothing_is_lost(vectorize):
     """Returns, lengths and stored steps agree, batch after batch (case 21)."""
-    lanes = sampler(n=8, vectorize=vectorize)
+    made = sampler(n=8, vectorize=vectorize)
     for _ in range(5):
-        batch = lanes.sample()
+        batch = made.sample()
         assert (batch.rewards[batch.mask] == 1).all()
         assert (batch.rewards[~batch.mask] == 0).all()
         assert batch.returns.tolist() == batch.lengths.tolist()
         assert len(batch.actions) == len(batch.inputs) == batch.lengths.sum()
-        counts = np.bincount(lanes_of(batch), minlength=8)
+        counts = np.bincount(trajectory_of(batch), minlength=8)
         assert counts.tolist() == batch.lengths.tolist()
         assert batch.terminated.all()
         first = batch.inputs[:8]
-        assert (abs(first) <= 0.05).all()  # a fresh start in every lane
+        assert (abs(first) <= 0.05).all()  # a fresh start in every one
         assert len(np.unique(first, axis=0)) == 8
 
 
-def test_each_lane_follows_the_physics(vectorize):
+def test_each_trajectory_follows_the_physics(vectorize):
     """Stored actions from the stored first state give the stored rows and the end."""
-    lanes = sampler(n=6, vectorize=vectorize)
-    lanes.sample()
-    batch = lanes.sample()
+    made = sampler(n=6, vectorize=vectorize)
+    made.sample()
+    batch = made.sample()
     env = gymnasium.make("CartPole-v1").unwrapped
-    for lane in range(6):
-        mine = lanes_of(batch) == lane
+    for i in range(6):
+        mine = trajectory_of(batch) == i
         env.reset(seed=0)
         env.state = batch.inputs[mine][0].astype(float)
         for row, action in zip(batch.inputs[mine], batch.actions[mine], strict=True):
@@ -62,10 +62,10 @@ def test_each_lane_follows_the_physics(vectorize):
 def test_the_list_replays_to_the_bit():
     """The recorded actions, given to a seeded environment, give the recorded rows."""
     batch = sampler(n=3, seeds=[5, 6, 7]).sample()
-    for lane, seed in enumerate([5, 6, 7]):
+    for i, seed in enumerate([5, 6, 7]):
         env = gymnasium.make("CartPole-v1")
         observation, _ = env.reset(seed=seed)
-        mine = lanes_of(batch) == lane
+        mine = trajectory_of(batch) == i
         for row, action in zip(batch.inputs[mine], batch.actions[mine], strict=True):
             assert (row == observation).all()
             observation, _, terminated, _, _ = env.step(action)
@@ -85,18 +85,18 @@ def test_an_episode_is_cut_at_the_cap_with_its_last_reward(vectorize):
 
 def test_a_cap_beyond_the_registered_limit_holds(vectorize):
     """CartPole is registered with 500 steps; a study may ask for more."""
-    lanes = sampler(n=2, cap=600, vectorize=vectorize)
+    made = sampler(n=2, cap=600, vectorize=vectorize)
     balance = np.array([[0, 0], [0, 0], [-10, 10], [-3, 3]], np.float32)
-    lanes.policy.parameters.arrays["layer0.weight"][:] = 10 * balance
-    assert max(lanes.sample().lengths.max() for _ in range(5)) == 600
+    made.policy.parameters.arrays["layer0.weight"][:] = 10 * balance
+    assert max(made.sample().lengths.max() for _ in range(5)) == 600
 
 
 def test_episodes_start_differently_and_repeatably(vectorize):
     """Seeded once, at the first reset (case 14)."""
 
     def starts(seed):
-        lanes = sampler(n=1, seeds=[seed], vectorize=vectorize)
-        return [tuple(lanes.sample().inputs[0].tolist()) for _ in range(5)]
+        made = sampler(n=1, seeds=[seed], vectorize=vectorize)
+        return [tuple(made.sample().inputs[0].tolist()) for _ in range(5)]
 
     first = starts(0)
     assert len(set(first)) == 5
@@ -105,10 +105,10 @@ def test_episodes_start_differently_and_repeatably(vectorize):
 
 
 def test_long_episodes_grow_the_buffer():
-    """From two rows per lane to whatever the episodes need; nothing is overwritten."""
-    lanes = sampler("ShortCorridor-v0", n=3, cap=300)
-    lanes.policy.parameters.flat[:] = [3, -3]  # nearly always left
-    batch = lanes.sample()
+    """From two rows each to whatever the episodes need; nothing is overwritten."""
+    made = sampler("ShortCorridor-v0", n=3, cap=300)
+    made.policy.parameters.flat[:] = [3, -3]  # nearly always left
+    batch = made.sample()
     assert batch.lengths.max() == 300
     assert (batch.inputs == 1).all()
     short = sampler("CartPole-v1", n=3, seeds=[1, 2, 3]).sample().inputs
@@ -140,9 +140,9 @@ def test_noise_does_not_depend_on_how_it_is_taken():
 )
 def test_what_is_wrong_with_an_environment_is_said(fault, words, continuous):
     """It ends the run with its own message, not with NaN weights."""
-    lanes = sampler("test/Broken-v0", n=2, fault=fault, continuous=continuous)
+    made = sampler("test/Broken-v0", n=2, fault=fault, continuous=continuous)
     with pytest.raises(EnvironmentFault, match=words):
-        lanes.sample()
+        made.sample()
 
 
 @pytest.mark.parametrize(
@@ -187,19 +187,19 @@ def test_discrete_actions_may_start_anywhere():
 
 def test_a_policy_that_overflows_is_not_the_environments_fault():
     """Unless the observation was not finite to begin with."""
-    lanes = sampler("test/Broken-v0", n=1, continuous=True)
-    lanes.policy.parameters.flat[:] = 3e38
+    made = sampler("test/Broken-v0", n=1, continuous=True)
+    made.policy.parameters.flat[:] = 3e38
     with pytest.raises(PolicyOverflow), np.errstate(all="ignore"):
-        lanes.sample()
+        made.sample()
 
 
-def test_the_three_kinds_of_lanes_see_the_same_environment():
+def test_the_three_kinds_see_the_same_environment():
     """Mean length of a uniform policy's episodes, within four standard errors."""
     pytest.importorskip("envpool", reason="pip install -r requirements-extras.lock")
     means, errors = [], []
-    for kind in LANES:
-        lanes = sampler(n=64, vectorize=kind, seeds=list(range(100, 164)))
-        lengths = np.concatenate([lanes.sample().lengths for _ in range(20)])
+    for kind in KINDS:
+        made = sampler(n=64, vectorize=kind, seeds=list(range(100, 164)))
+        lengths = np.concatenate([made.sample().lengths for _ in range(20)])
         means.append(lengths.mean())
         errors.append(lengths.std() / len(lengths) ** 0.5)
     assert max(means) - min(means) < 4 * max(errors) * 2**0.5

@@ -11,8 +11,8 @@ from gymnasium.vector import AutoresetMode
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.provenance import identity as provenance
 from pgstudy.experiment.system.errors import ConfigError
-from pgstudy.learning.environments import registry as environments
 from pgstudy.learning.environments.spaces import UnusableEnvironment
+from pgstudy.learning.environments.trial import check
 from pgstudy.learning.specification import EnvironmentSpecification
 
 SEEN = np.zeros(2, np.float32)
@@ -73,7 +73,7 @@ WRONG = {
 
 def test_an_environment_of_the_right_form_passes():
     """Actions are the environment's own; nothing is asked of a registered one."""
-    assert environments.check(registered()).inputs == 2
+    assert check(registered()).inputs == 2
 
 
 @pytest.mark.parametrize("wrong", WRONG)
@@ -81,7 +81,7 @@ def test_what_is_wrong_is_said_before_any_job(wrong):
     """By the call that shows it, and what it must give."""
     methods, words = WRONG[wrong]
     with pytest.raises(UnusableEnvironment, match=words):
-        environments.check(registered(**methods))
+        check(registered(**methods))
 
 
 class Vector(gymnasium.vector.VectorEnv):
@@ -119,10 +119,10 @@ gymnasium.register("trial/Vector-v0", Plain, vector_entry_point=Vector)
 def test_a_vector_environment_is_tried_as_one():
     """It is what the run will step; a state outside would wrap around."""
     good = EnvironmentSpecification("trial/Vector-v0", {"states": 2}, 9, True)
-    assert environments.check(good).inputs == 3
+    assert check(good).inputs == 3
     bad = EnvironmentSpecification("trial/Vector-v0", {"states": -1}, 9, True)
     with pytest.raises(UnusableEnvironment, match="gave observation -1"):
-        environments.check(bad)
+        check(bad)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_vector_environment_is_tried_as_one():
 )  # fmt: skip
 def test_gymnasiums_own_pass(name, vectorize):
     """With what their types and shapes happen to be."""
-    environments.check(EnvironmentSpecification(name, {}, 9, vectorize))
+    check(EnvironmentSpecification(name, {}, 9, vectorize))
 
 
 def study(identifier):

@@ -19,11 +19,11 @@ AdamState = tuple[Floats, Floats, int]
 class Ascent(Protocol):
     """One step uphill along an estimate of grad J."""
 
-    def step(self, gradient: torch.Tensor, alpha: float) -> None:
+    def step(self, gradient: torch.Tensor, learning_rate: float) -> None:
         """Move the parameters; gradient: [P], as they are."""
 
     def state(self) -> Any:
-        """What steps have changed, but for the parameters; see `checkpoint`."""
+        """What steps have changed, but for the parameters; see `Trainer.state`."""
 
     def restore(self, saved: Any) -> None:
         """The inverse of `state`."""
@@ -36,15 +36,15 @@ class GradientAscent:
         self._parameters = parameters
 
     @torch.no_grad()
-    def step(self, gradient: torch.Tensor, alpha: float) -> None:
+    def step(self, gradient: torch.Tensor, learning_rate: float) -> None:
         """See `Ascent.step`."""
-        self._parameters.add_(gradient, alpha=alpha)
+        self._parameters.add_(gradient, alpha=learning_rate)
 
     def state(self) -> None:
-        """It has none; see `checkpoint`."""
+        """It has none."""
 
     def restore(self, saved: None) -> None:
-        """See `checkpoint`."""
+        """There is nothing to restore."""
 
 
 class Adam:
@@ -59,24 +59,23 @@ class Adam:
         self._steps = 0
 
     @torch.no_grad()
-    def step(self, gradient: torch.Tensor, alpha: float) -> None:
+    def step(self, gradient: torch.Tensor, learning_rate: float) -> None:
         """See `Ascent.step`."""
         self._steps += 1
         self._first.lerp_(gradient, 1 - self.BETA1)
         self._second.mul_(self.BETA2)
         self._second.addcmul_(gradient, gradient, value=1 - self.BETA2)
         second = self._second / (1 - self.BETA2**self._steps)
-        rate = alpha / (1 - self.BETA1**self._steps)
-        self._parameters.addcdiv_(
-            self._first, second.sqrt_().add_(self.EPSILON), value=rate
-        )
+        scale = second.sqrt_().add_(self.EPSILON)
+        corrected = learning_rate / (1 - self.BETA1**self._steps)
+        self._parameters.addcdiv_(self._first, scale, value=corrected)
 
     def state(self) -> AdamState:
-        """See `checkpoint`."""
+        """See `Ascent.state`."""
         return self._first.numpy(), self._second.numpy(), self._steps
 
     def restore(self, saved: AdamState) -> None:
-        """See `checkpoint`."""
+        """See `Ascent.restore`."""
         first, second, self._steps = saved
         self._first.copy_(torch.from_numpy(first))
         self._second.copy_(torch.from_numpy(second))
@@ -86,8 +85,13 @@ def make_optimizer(
     specification: OptimizerSpecification, parameters: torch.Tensor
 ) -> Ascent:
     """The optimiser that a specification names, for these parameters: [P]."""
-    kinds: dict[str, type[GradientAscent | Adam]] = {
-        "sgd": GradientAscent,
-        "adam": Adam,
-    }
-    return kinds[specification.name](parameters)
+    return (
+        Adam(parameters) if specification.name == "adam" else GradientAscent(parameters)
+    )
+
+
+def scheduled(specification: OptimizerSpecification, progress: float) -> float:
+    """The learning rate when this share of the budget is spent."""
+    if specification.schedule == "linear":
+        return specification.learning_rate * (1 - progress)
+    return specification.learning_rate

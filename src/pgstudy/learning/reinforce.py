@@ -2,56 +2,32 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import torch
 
-from pgstudy.learning.checkpoint import Snapshot, restore
-from pgstudy.learning.environments.global_generators import seeded
-from pgstudy.learning.environments.parallel import Lanes, make_lanes
-from pgstudy.learning.estimators.baselines import LearnedValue, StepWeights
-from pgstudy.learning.estimators.gradients import (
-    gradient,
-    gradient_and_entropy,
-    one_thread,
-)
-from pgstudy.learning.estimators.weights import Array
-from pgstudy.learning.optimizers import make_optimizer
-from pgstudy.learning.policies.distributions import PolicyOverflow, make_policy, saved
+from pgstudy.learning import divergence
+from pgstudy.learning.divergence import Stopped
+from pgstudy.learning.environments import global_generators
+from pgstudy.learning.estimators.baselines import StepWeights
+from pgstudy.learning.estimators.gradients import gradient_and_entropy, one_thread
+from pgstudy.learning.estimators.learned_value import LearnedValue
+from pgstudy.learning.optimizers import make_optimizer, scheduled
+from pgstudy.learning.policies.distributions import make_policy, saved
 from pgstudy.learning.results import Column, History, Status, Training
-from pgstudy.learning.rollout import Batch, Sampler
+from pgstudy.learning.rollout import Batch
+from pgstudy.learning.sampling import make_sampler, sampling
 from pgstudy.learning.specification import RunSpecification
-from pgstudy.learning.streams import Streams
+from pgstudy.learning.streams import EpisodeStreams, Streams
 
-LARGEST = float(np.finfo(np.float32).max)
-HUGE = 1e4  # no sensible step size makes logits like that
+Snapshot = dict[str, Any]
 
 MIDDLE = 0.5  # of the budget: the policy is kept at the start and then
-
-OVERFLOW = "the policy's outputs are not finite numbers"
-SATURATED = "outputs beyond 10,000 give every action probability 1, the gradient is 0"
-
-
-class Stopped(Exception):
-    """The run ends before its budget is spent; the message says why."""
-
-    status: Status
-
-
-class Divergence(Stopped):
-    """An update that can't be used."""
-
-    status = "diverged"
-
-
-class Stuck(Stopped):
-    """An episode was truncated, and the specification says to stop then."""
-
-    status = "stuck"
 
 
 def train(
@@ -62,177 +38,160 @@ def train(
 ) -> Training:
     """Train one policy; the bits depend on the first two arguments alone.
 
-    `saved` is a snapshot of the same training to go on from; `after_update` is called
-    after each update, and may take one (see `checkpoint`). A run whose numbers get out
-    of hand is returned with the status `diverged`, see also `stop_when_truncated`.
+    `saved` is the state of the same training to go on from; `after_update` is called
+    after each update, and may take one (see `Trainer.state`). A run whose numbers get
+    out of hand is returned with the status `diverged`, see also `stop_when_truncated`.
     Errors: UnusableEnvironment, EnvironmentFault.
     """
+    stream = Streams(specification, seed).training.global_generators
     with one_thread(), warnings.catch_warnings():
         # they end the run by name; np.errstate would cost 2 us a step
         warnings.filterwarnings("ignore", ".* encountered in", RuntimeWarning)
-        with seeded(Streams(specification, seed).global_generators) as drawn_from:
+        with global_generators.seeded(stream) as drawn_from:
             trainer = Trainer(specification, seed)
             if saved is not None:
-                restore(trainer, saved)
+                trainer.restore(saved)
             training = trainer.run(after_update)
             return replace(training, global_generators=drawn_from())
 
 
 class Trainer:
-    """One run: its policy, its lanes and its history."""
+    """One run: its policy, its parallel environments and its history."""
 
     def __init__(self, specification: RunSpecification, seed: int) -> None:
         self.specification = specification
         self.streams = Streams(specification, seed)
-        lanes = self._lanes(self.streams.environments, specification.n)
-        weights = np.random.default_rng(self.streams.weights)
-        self.policy = make_policy(lanes.layout, specification.policy, weights)
-        self.sampler = self._sampler(lanes, self.streams.actions)
+        generator = np.random.default_rng(self.streams.weights)
+        self.sampler = make_sampler(
+            specification,
+            self.streams.training,
+            specification.n,
+            lambda layout: make_policy(layout, specification.policy, generator),
+        )
+        self.policy = self.sampler.policy
         flat = torch.from_numpy(self.policy.parameters.flat)
         self.optimizer = make_optimizer(specification.optimizer, flat)
-        self.weights = StepWeights(specification.estimator, self._value(lanes))
-        self.spent = {"env_steps": 0, "updates": 0, "episodes": 0}
+        self.weights = StepWeights(specification.estimator, self._value())
         self.history = History(specification.n)
-        self.evaluation: dict[Literal["untrained", "final"], Column]
-        self.evaluation = {"untrained": np.empty(0), "final": np.empty(0)}
-        self.milestones: dict[str, Column] = {}
-        self.warnings: tuple[str, ...] = ()
+        self.spent = self.history.spent
 
-    def run(self, after_update: Callable[[Trainer], None] | None = None) -> Training:
-        """Train until the budget is spent or the run is stopped."""
-        stopped: Stopped | None = None
-        try:
-            if self.spent["updates"] == 0:
-                self._keep("start")
-                self.evaluation["untrained"] = self._evaluate(self.streams.untrained)
-            while (before := self._progress()) < 1:
-                self.update()
-                if before < MIDDLE <= self._progress():
-                    self._keep("middle")
-                if after_update is not None:
-                    after_update(self)
-            self.evaluation["final"] = self._evaluate(self.streams.final)
-        except Stopped as error:
-            stopped = error
-        finally:
-            self.sampler.close()
-        return Training(
-            status=stopped.status if stopped else "finished",
-            updates=self.history.updates(),
-            episodes=self.history.episodes(),
-            policy=saved(self.policy),
-            milestones=self.milestones | self._baseline("end"),
-            evaluation=self.evaluation,
-            stopped_at=max(1, self.spent["updates"]) if stopped else None,
-            reason=str(stopped) if stopped else None,
-            warnings=self.warnings,
-        )
+    def _value(self) -> LearnedValue | None:
+        value = self.specification.estimator.value
+        if value is None:
+            return None
+        inputs = self.sampler.environments.layout.inputs
+        generator = np.random.default_rng(self.streams.value)
+        return LearnedValue(value, inputs, self.policy.normaliser, generator)
 
-    def _keep(self, milestone: str) -> None:
-        for name, value in saved(self.policy).items():
-            self.milestones[f"{milestone}/{name}"] = value.numpy()
-        self.milestones |= self._baseline(milestone)
+    def update(self) -> None:
+        """Sample N trajectories and take one step. Errors: Stopped.
 
-    def _baseline(self, milestone: str) -> dict[str, Column]:
-        kept = self.weights.saved()
-        return {f"{milestone}/{name}": value for name, value in kept.items()}
+        grad J ~ 1/N sum_i (sum_t grad log pi(a_it | s_it)) (sum_t r_it)
+        theta <- theta + alpha grad J
+        """
+        policy, how = self.policy, self.specification.estimator
+        learning_rate = scheduled(self.specification.optimizer, self._progress())
+        # sample tau_1, ..., tau_N ~ pi_theta
+        batch = divergence.sample(self.sampler)
+        self._record(batch, learning_rate)
+        # weigh: each trajectory's sum_t r_it, or what the estimator takes instead
+        weights = self.weights(batch)
+        # estimate grad J
+        gradient, entropy = gradient_and_entropy(policy, how, batch, weights)
+        norm = float(gradient.norm())
+        self.history.estimated(norm, entropy)
+        learned = how.value is not None
+        divergence.check_gradient(norm, policy, batch, weights, learned)
+        # step: theta <- theta + alpha grad J
+        self.optimizer.step(gradient, learning_rate)
+        divergence.check_parameters(policy)
+        if policy.normaliser is not None:
+            policy.normaliser.update(batch.inputs)
 
     def _progress(self) -> float:
         budget = self.specification.budget
         return self.spent[budget.unit] / budget.amount
 
-    def update(self) -> None:
-        """Sample N trajectories and take one step. Errors: Stopped."""
-        alpha = self.specification.optimizer.learning_rate
-        if self.specification.optimizer.schedule == "linear":
-            alpha *= 1 - self._progress()
-        batch = _sample(self.sampler)
+    def _record(self, batch: Batch, learning_rate: float) -> None:
+        """Count the batch towards the budget. Errors: Stuck."""
         if self.spent["updates"] == 0:
-            self.warnings = self.sampler.coarse
-        if self.specification.stop_when_truncated and not batch.terminated.all():
-            self._record(batch, alpha, norm=np.nan, entropy=np.nan)
-            longest = batch.lengths[~batch.terminated].max()
-            raise Stuck(f"an episode was cut after {longest:,} steps")
-        weights = self.weights(batch)
-        how = self.specification.estimator
-        estimate, entropy = gradient_and_entropy(self.policy, how, batch, weights)
-        norm = float(estimate.norm())
-        self._record(batch, alpha, norm, entropy)
-        if not np.isfinite(norm):
-            raise Divergence(self._why_not_finite(batch, weights))
-        if norm == 0 and weights.any() and self._outputs_beyond(HUGE, batch):
-            raise Divergence(SATURATED)
-        self.optimizer.step(estimate, alpha)
-        if not np.isfinite(self.policy.parameters.flat).all():
-            raise Divergence("the weights are not finite numbers")
-        if self.policy.normaliser is not None:
-            self.policy.normaliser.update(batch.inputs)
+            self.history.warnings = self.sampler.coarse
+        self.history.sampled(batch, learning_rate)
+        if self.specification.stop_when_truncated:
+            divergence.check_ends(batch)
 
-    def gradient(self, batch: Batch, weights: Array) -> torch.Tensor:
-        """The estimate of grad J from one batch and its weights [M]: [P]."""
-        return gradient(self.policy, self.specification.estimator, batch, weights)
+    def run(self, after_update: Callable[[Trainer], None] | None = None) -> Training:
+        """Train until the budget is spent or the run is stopped."""
+        status: Status = "finished"
+        reason = None
+        try:
+            self._train(after_update)
+        except Stopped as stopped:
+            status, reason = stopped.status, str(stopped)
+        finally:
+            self.sampler.close()
+        self.history.keep("end", self.weights.saved())
+        return self.history.training(saved(self.policy), status, reason)
 
-    def _why_not_finite(self, batch: Batch, weights: Array) -> str:
-        if self._outputs_beyond(LARGEST, batch):
-            return OVERFLOW
-        why = "the gradient is not a finite number"
-        if self.specification.estimator.value is not None:
-            why += (
-                f"; with the learned baseline, weights reach {abs(weights).max():.0e}"
+    def _train(self, after_update: Callable[[Trainer], None] | None) -> None:
+        """Update until the budget is spent. Errors: Stopped."""
+        if self.spent["updates"] == 0:
+            self._keep("start")
+            self.history.evaluation["untrained"] = self._evaluate(
+                self.streams.untrained
             )
-        return why
+        while (before := self._progress()) < 1:
+            self.update()
+            if before < MIDDLE <= self._progress():
+                self._keep("middle")
+            if after_update is not None:
+                after_update(self)
+        self.history.evaluation["final"] = self._evaluate(self.streams.final)
 
-    def _outputs_beyond(self, limit: float, batch: Batch) -> bool:
-        outputs = self.policy.network.numpy_outputs(batch.inputs)
-        return not bool((abs(outputs) <= limit).all())
-
-    def _record(self, batch: Batch, alpha: float, norm: float, entropy: float) -> None:
-        self.spent["env_steps"] += len(batch.inputs)
-        self.spent["episodes"] += self.specification.n
-        self.spent["updates"] += 1
-        self.history.learning_rates.append(alpha)
-        self.history.gradient_norms.append(norm)
-        self.history.entropies.append(entropy)
-        self.history.returns.append(batch.returns)
-        self.history.lengths.append(batch.lengths)
-        self.history.terminated.append(batch.terminated)
-
-    def _evaluate(self, stream: np.random.SeedSequence) -> Column:
-        """Returns of fresh episodes with the policy as it is: [E]."""
+    def _evaluate(self, streams: EpisodeStreams) -> Column:
+        """Returns of fresh episodes with the policy as it is: [E]. Errors: Stopped."""
         count = self.specification.evaluation_episodes
         if count == 0:
             return np.empty(0)
-        environments, actions, global_generators = stream.spawn(3)
-        with seeded(global_generators):
-            sampler = self._sampler(self._lanes(environments, count), actions)
-            try:
-                batch = _sample(sampler)
-            finally:
-                sampler.close()
-        if self._outputs_beyond(LARGEST, batch):
-            raise Divergence(OVERFLOW)
+        policy = self.policy
+        with sampling(self.specification, streams, count, lambda _: policy) as sampler:
+            batch = divergence.sample(sampler)
+        divergence.check_outputs(policy, batch)
         return batch.returns
 
-    def _lanes(self, stream: np.random.SeedSequence, count: int) -> Lanes:
-        seeds = stream.generate_state(count, np.uint64) >> np.uint64(1)
-        return make_lanes(self.specification.environment, seeds.tolist())
+    def _keep(self, milestone: str) -> None:
+        policy = {name: value.numpy() for name, value in saved(self.policy).items()}
+        self.history.keep(milestone, policy | self.weights.saved())
 
-    def _sampler(self, lanes: Lanes, stream: np.random.SeedSequence) -> Sampler:
-        generator = np.random.default_rng(stream)
-        cap = self.specification.environment.max_episode_steps
-        return Sampler(lanes, self.policy, generator, cap)
+    def state(self) -> Snapshot | None:
+        """All that updates have changed, as plain Python and numpy data; a copy.
 
-    def _value(self, lanes: Lanes) -> LearnedValue | None:
-        value = self.specification.estimator.value
-        if value is None:
+        What it does not hold is made anew from the specification and the seed. None
+        where the environments' state can't be had: they are between two episodes, so
+        it is that of their generators and of the global ones, which is true of
+        Gymnasium's own environments and of the corridor, and unknown of any other.
+        """
+        parts = {name: part.state() for name, part in self._parts().items()}
+        if parts["sampler"] is None:
             return None
-        generator = np.random.default_rng(self.streams.value)
-        normaliser = self.policy.normaliser
-        return LearnedValue(value, lanes.layout.inputs, normaliser, generator)
+        drawn = global_generators.states()
+        return copy.deepcopy({"global_generators": drawn, **parts})
 
+    def restore(self, saved: Snapshot) -> None:
+        """The inverse of `state`, for a new trainer of the same run."""
+        for name, part in self._parts().items():
+            part.restore(saved[name])
+        global_generators.set_states(saved["global_generators"])
 
-def _sample(sampler: Sampler) -> Batch:
-    try:
-        return sampler.sample()
-    except PolicyOverflow:
-        raise Divergence(OVERFLOW) from None
+    def _parts(self) -> dict[str, Any]:
+        """What has a state of its own."""
+        parts = {
+            "sampler": self.sampler,
+            "parameters": self.policy.parameters,
+            "optimizer": self.optimizer,
+            "weights": self.weights,
+            "history": self.history,
+        }
+        if self.policy.normaliser is not None:
+            parts["normaliser"] = self.policy.normaliser
+        return parts

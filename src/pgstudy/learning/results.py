@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from pgstudy.learning.rollout import Batch
+
 Column = npt.NDArray[Any]
 Status = Literal["finished", "diverged", "stuck"]
 
@@ -61,9 +63,20 @@ class Training:
         return digest.hexdigest()
 
 
+def _nothing_spent() -> dict[str, int]:
+    return {"env_steps": 0, "updates": 0, "episodes": 0}
+
+
+def _not_evaluated() -> dict[Literal["untrained", "final"], Column]:
+    return {"untrained": np.empty(0), "final": np.empty(0)}
+
+
 @dataclass
 class History:
-    """A run's updates so far, N trajectories each; tables are made at the end."""
+    """What a run has left so far, N trajectories an update; see `Training`.
+
+    Tables are made at the end. `spent`: units of a budget.
+    """
 
     n: int
     learning_rates: list[float] = field(default_factory=list)
@@ -72,10 +85,54 @@ class History:
     returns: list[Column] = field(default_factory=list)
     lengths: list[Column] = field(default_factory=list)
     terminated: list[Column] = field(default_factory=list)
+    spent: dict[str, int] = field(default_factory=_nothing_spent)
+    milestones: dict[str, Column] = field(default_factory=dict)
+    evaluation: dict[Literal["untrained", "final"], Column] = field(
+        default_factory=_not_evaluated
+    )
+    warnings: tuple[str, ...] = ()
+
+    def sampled(self, batch: Batch, learning_rate: float) -> None:
+        """Begin a new update's row."""
+        self.spent["env_steps"] += len(batch.inputs)
+        self.spent["updates"] += 1
+        self.spent["episodes"] += self.n
+        self.learning_rates.append(learning_rate)
+        self.gradient_norms.append(np.nan)
+        self.entropies.append(np.nan)
+        self.returns.append(batch.returns)
+        self.lengths.append(batch.lengths)
+        self.terminated.append(batch.terminated)
+
+    def estimated(self, norm: float, entropy: float) -> None:
+        """Complete it: the norm of the gradient, and the policy's mean entropy."""
+        self.gradient_norms[-1] = norm
+        self.entropies[-1] = entropy
+
+    def keep(self, milestone: str, arrays: Mapping[str, Column]) -> None:
+        """Add to a milestone: `start`, `middle` or `end`."""
+        self.milestones |= {f"{milestone}/{k}": v for k, v in arrays.items()}
+
+    def training(
+        self, policy: Mapping[str, torch.Tensor], status: Status, reason: str | None
+    ) -> Training:
+        """The result of a run that ends now, for this reason if it was stopped."""
+        stopped_at = None if status == "finished" else max(1, self.spent["updates"])
+        return Training(
+            status=status,
+            updates=self.updates(),
+            episodes=self.episodes(),
+            policy=policy,
+            milestones=self.milestones,
+            evaluation=self.evaluation,
+            stopped_at=stopped_at,
+            reason=reason,
+            warnings=self.warnings,
+        )
 
     def state(self) -> dict[str, Any]:
-        """See `checkpoint`; a row per update."""
-        return {
+        """See `Trainer.state`; of the tables, a row per update."""
+        return vars(self) | {
             "learning_rates": np.array(self.learning_rates, np.float64),
             "gradient_norms": np.array(self.gradient_norms, np.float64),
             "entropies": np.array(self.entropies, np.float64),
@@ -85,8 +142,13 @@ class History:
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """See `checkpoint`."""
-        vars(self).update({name: list(rows) for name, rows in saved.items()})
+        """The inverse of `state`."""
+        for name, value in saved.items():
+            old = getattr(self, name)
+            if isinstance(old, dict):
+                old.update(value)
+            else:  # JSON has lists for tuples
+                setattr(self, name, value if name == "n" else type(old)(value))
 
     def updates(self) -> dict[str, Column]:
         """See `Training.updates`."""

@@ -1,7 +1,7 @@
-"""Trajectories tau_i ~ p_theta(tau): N lanes, each stepped to its own end.
+"""Trajectories tau_i ~ p_theta(tau): N environments, each stepped to its own end.
 
 The step loop touches numpy only. Taking the first N episodes to finish would favour
-short ones, so a batch is always N lanes, one episode each.
+short ones, so a batch is always one episode of each of N environments.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pgstudy.learning.environments.parallel import Lanes
+from pgstudy.learning.environments.parallel.base import ParallelEnvironments
 from pgstudy.learning.environments.spaces import Actions, EnvironmentFault, Floats, Rows
 from pgstudy.learning.policies.distributions import Policy, PolicyOverflow
 from pgstudy.learning.policies.resolution import coarse_features
@@ -24,7 +24,8 @@ NOISE_CHUNK = 4096
 
 @dataclass(frozen=True)
 class Batch:
-    """N trajectories of at most T steps, M steps in all, ordered by time, then lane.
+    """N trajectories of at most T steps, M steps in all, ordered by time, then
+    trajectory.
 
     inputs: [M, inputs] and actions: [M] or [M, k], as the policy knows them (float32
     inputs, or float64 where it standardises them);
@@ -69,18 +70,19 @@ class NoiseStream:
         return self._rows[self._used - count : self._used]
 
     def state(self) -> dict[str, Any]:
-        """See `checkpoint`."""
+        """See `Trainer.state`."""
         generator = self._generator.bit_generator.state
         return {"generator": generator, "rows": self._rows[self._used :]}
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """See `checkpoint`."""
+        """The inverse of `state`."""
         self._generator.bit_generator.state = saved["generator"]
         self._rows, self._used = saved["rows"], 0
 
 
 class Sampler:
-    """Samples batches of trajectories, one per lane, from the policy as it then is.
+    """Samples batches of trajectories, one per environment, from its policy as it then
+    is.
 
     `coarse` says what float32 leaves of the features of the first batch, if that is
     little and the policy does not standardise them (see `resolution`).
@@ -88,28 +90,28 @@ class Sampler:
 
     def __init__(
         self,
-        lanes: Lanes,
+        environments: ParallelEnvironments,
         policy: Policy,
         generator: np.random.Generator,
         max_episode_steps: int,
     ) -> None:
-        self.lanes = lanes
-        self._policy = policy
+        self.environments = environments
+        self.policy = policy
         self._cap = max_episode_steps
         self.noise = NoiseStream(policy.draw, generator)
         # the first batch stays exact, to see whether float32 will do for the others
-        shape = (2 * lanes.count, lanes.layout.inputs)
+        shape = (2 * environments.count, environments.layout.inputs)
         self._inputs: Rows = np.empty(shape, np.float64)
         self._standardises = policy.normaliser is not None
         self._first = True
         self.coarse: tuple[str, ...] = ()
 
     def sample(self) -> Batch:
-        """One trajectory per lane. Errors: EnvironmentFault, PolicyOverflow."""
-        trace = _Trace(self.lanes.count)
-        lanes, act, take = self.lanes, self._act(), self.noise.take
-        inputs, used, alive = self._inputs, 0, lanes.count
-        lanes.reset(inputs[:alive])
+        """One trajectory per environment. Errors: EnvironmentFault, PolicyOverflow."""
+        environments, act, take = self.environments, self._act(), self.noise.take
+        inputs, used, alive = self._inputs, 0, environments.count
+        trace, step = _Trace(alive), environments.step
+        environments.reset(inputs[:alive])
         for _ in range(self._cap):
             try:
                 actions = act(inputs[used : used + alive], take(alive))
@@ -119,7 +121,7 @@ class Sampler:
             used += alive
             if used + alive > len(inputs):
                 inputs = np.concatenate([inputs, np.empty_like(inputs)])
-            ended = lanes.step(actions, inputs[used : used + alive], trace.rewards)
+            ended = step(actions, inputs[used : used + alive], trace.rewards)
             trace.actions.append(actions)
             if ended is not None:
                 alive = trace.drop(*ended)
@@ -129,7 +131,7 @@ class Sampler:
         return trace.batch(self._kept(inputs[:used]))
 
     def _act(self) -> Callable[[Rows, Floats], Actions]:
-        act = self._policy.act
+        act = self.policy.act
         if self._standardises or not self._first:
             return act
         return lambda rows, noise: act(rows.astype(np.float32), noise)
@@ -137,15 +139,27 @@ class Sampler:
     def _kept(self, rows: Rows) -> Rows:
         """A copy of the batch's rows, of the type that the policy takes."""
         if self._first and not self._standardises:
-            if not self.lanes.layout.one_hot:
+            if not self.environments.layout.one_hot:
                 self.coarse = coarse_features(rows)
             self._inputs = np.empty(self._inputs.shape, np.float32)
         self._first = False
         return rows.astype(self._inputs.dtype)
 
+    def state(self) -> dict[str, Any] | None:
+        """See `Trainer.state`; None if that of the environments is unknown."""
+        environments = self.environments.state()
+        if environments is None:
+            return None
+        return {"environments": environments, "noise": self.noise.state()}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """The inverse of `state`."""
+        self.environments.restore(saved["environments"])
+        self.noise.restore(saved["noise"])
+
     def close(self) -> None:
-        """Close every lane."""
-        self.lanes.close()
+        """Close every environment."""
+        self.environments.close()
 
 
 class _Trace:
@@ -161,7 +175,7 @@ class _Trace:
     def drop(
         self, ended: npt.NDArray[np.bool_], terminated: npt.NDArray[np.bool_]
     ) -> int:
-        """Some of the lanes alive have ended. Returns how many are left."""
+        """Some of those alive have ended. Returns how many are left."""
         self._lengths[self._alive[ended]] = len(self.actions)
         self._terminated[self._alive[terminated]] = True
         self._alive = self._alive[~ended]
@@ -172,7 +186,7 @@ class _Trace:
         self._lengths[self._alive] = steps
         mask = np.arange(steps)[:, None] < self._lengths
         rewards = np.zeros(mask.shape)
-        rewards[mask] = self.rewards  # by time, then lane, as recorded
+        rewards[mask] = self.rewards  # by time, then trajectory, as recorded
         _require_finite(inputs, "observation")
         _require_finite(rewards, "reward")
         actions: Actions = np.concatenate(self.actions)

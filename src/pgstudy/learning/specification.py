@@ -66,7 +66,7 @@ class PolicySpecification:
 
 @dataclass(frozen=True)
 class ValueSpecification:
-    """A learned baseline v(s): its features, its network and its own step size.
+    """A learned baseline v(s): its features, its network and its own learning rate.
 
     `update`: once per `batch`, or at each `step` of each trajectory in turn (Sutton &
     Barto 2018, p. 330).

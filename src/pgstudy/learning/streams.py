@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import NamedTuple
 
 import numpy as np
 
 from pgstudy.learning.specification import RunSpecification
 
 
+class EpisodeStreams(NamedTuple):
+    """What episodes draw from; the last is for the process's own generators."""
+
+    environments: np.random.SeedSequence
+    actions: np.random.SeedSequence
+    global_generators: np.random.SeedSequence
+
+
 class Streams:
     """Independent random streams of one run, spawned from its seed.
 
-    One each for weights, environments, actions, the evaluations of the untrained and
-    of the final policy, the weights of a learned baseline, and the process's global
-    generators. The specification is mixed in, so that runs of two cells with the same
-    seed are independent too.
+    One each for the weights of the policy and of a learned baseline, and three each
+    for the episodes of training and of the evaluations of the untrained and of the
+    final policy. The specification is mixed in, so that runs of two cells with the
+    same seed are independent too.
     """
 
     def __init__(self, specification: RunSpecification, seed: int) -> None:
         text = json.dumps(specification.to_dict(), sort_keys=True).encode()
         words = np.frombuffer(hashlib.sha256(text).digest()[:16], "<u4")
         root = np.random.SeedSequence(seed, spawn_key=tuple(words.tolist()))
-        self.weights, self.environments, self.actions = root.spawn(3)
-        self.untrained, self.final, self.value = root.spawn(3)
-        (self.global_generators,) = root.spawn(1)
+        self.weights, environments, actions = root.spawn(3)
+        untrained, final, self.value = root.spawn(3)
+        self.training = EpisodeStreams(environments, actions, *root.spawn(1))
+        self.untrained = EpisodeStreams(*untrained.spawn(3))
+        self.final = EpisodeStreams(*final.spawn(3))

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from pgstudy.analysis.statistics.basics import Array
-from pgstudy.learning.environments.global_generators import seeded
-from pgstudy.learning.environments.parallel import make_lanes
-from pgstudy.learning.estimators.baselines import LearnedValue, StepWeights
+from pgstudy.learning.environments.parallel.factory import make_parallel
+from pgstudy.learning.estimators.baselines import StepWeights
 from pgstudy.learning.estimators.gradients import gradient
+from pgstudy.learning.estimators.learned_value import LearnedValue
 from pgstudy.learning.policies.distributions import load, make_policy
 from pgstudy.learning.results import Column
-from pgstudy.learning.rollout import Batch, Sampler
+from pgstudy.learning.rollout import Batch
+from pgstudy.learning.sampling import sampling
 from pgstudy.learning.specification import EstimatorSpecification, RunSpecification
+from pgstudy.learning.streams import EpisodeStreams
 
-LANES = 64  # stepped at once, and split into batches of N trajectories
+AT_ONCE = 64  # parallel environments; split into batches of N trajectories
 FEWEST = 8  # batches, whatever they cost
 REFERENCE_N = 8  # trajectories per estimate of the reference
 REFERENCE = EstimatorSpecification("to-go", baseline="leave-one-out")  # unbiased
@@ -63,9 +65,9 @@ class Probe:
         self._specification, self._effort = specification, effort
         digest = hashlib.sha256(name.encode()).digest()
         self._streams = np.random.SeedSequence(np.frombuffer(digest, "<u4").tolist())
-        lanes = make_lanes(specification.environment, [0])
-        self.layout, generator = lanes.layout, np.random.default_rng(0)
-        lanes.close()
+        environments = make_parallel(specification.environment, [0])
+        self.layout, generator = environments.layout, np.random.default_rng(0)
+        environments.close()
         self.policy = make_policy(self.layout, specification.policy, generator)
         load(self.policy, arrays)
         self._arrays, self._estimators = arrays, estimators
@@ -110,32 +112,25 @@ class Probe:
 
     def _batches(self, n: int) -> Iterator[Batch]:
         """Batches of N trajectories, until the effort is spent."""
-        count = max(n, LANES // n * n)
+        count = max(n, AT_ONCE // n * n)
         environments, actions = self._streams.spawn(2)
-        (global_generators,) = actions.spawn(1)
-        seeds = environments.generate_state(count, np.uint64) >> np.uint64(1)
-        specification = self._specification.environment
-        generator, cap = np.random.default_rng(actions), specification.max_episode_steps
-        made = steps = 0
-        with seeded(global_generators):
-            lanes = make_lanes(specification, seeds.tolist())
-            sampler = Sampler(lanes, self.policy, generator, cap)
-            try:
-                while made < FEWEST or steps < self._effort.env_steps:
-                    for batch in split(sampler.sample(), n):
-                        if made == self._effort.batches:
-                            return
-                        made, steps = made + 1, steps + len(batch.inputs)
-                        yield batch
-            finally:
-                sampler.close()
+        streams = EpisodeStreams(environments, actions, *actions.spawn(1))
+        policy, made, steps = self.policy, 0, 0
+        with sampling(self._specification, streams, count, lambda _: policy) as sampler:
+            while made < FEWEST or steps < self._effort.env_steps:
+                for batch in split(sampler.sample(), n):
+                    if made == self._effort.batches:
+                        return
+                    made, steps = made + 1, steps + len(batch.inputs)
+                    yield batch
 
 
 def split(batch: Batch, n: int) -> Iterator[Batch]:
     """A batch of k N trajectories as k batches of N, which are independent."""
-    lane = np.nonzero(batch.mask)[1]
+    trajectory = np.nonzero(batch.mask)[1]
     for first in range(0, batch.mask.shape[1], n):
-        part, rows = slice(first, first + n), (lane >= first) & (lane < first + n)
+        part = slice(first, first + n)
+        rows = (trajectory >= first) & (trajectory < first + n)
         lengths = batch.lengths[part]
         steps = slice(0, lengths.max())
         yield Batch(

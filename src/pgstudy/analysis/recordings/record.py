@@ -28,12 +28,14 @@ from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.system.files import write_atomically, write_json
 from pgstudy.learning.environments import registry as environments
 from pgstudy.learning.environments import spaces
-from pgstudy.learning.environments.global_generators import seeded
-from pgstudy.learning.environments.parallel import Ended, ListLanes
+from pgstudy.learning.environments.making import make
+from pgstudy.learning.environments.parallel.base import Ended
+from pgstudy.learning.environments.parallel.environment_list import EnvironmentList
 from pgstudy.learning.estimators.gradients import one_thread
-from pgstudy.learning.policies.distributions import load, make_policy
-from pgstudy.learning.rollout import Sampler
+from pgstudy.learning.policies.distributions import Policy, load, make_policy
+from pgstudy.learning.sampling import sampling
 from pgstudy.learning.specification import EnvironmentSpecification, RunSpecification
+from pgstudy.learning.streams import EpisodeStreams
 
 INDEX = "films.json"
 ROLES = ("worst", "median", "best")
@@ -56,13 +58,16 @@ class Film:
         return paint.encoded(self.frames, self.durations)
 
 
-class FilmedLane(ListLanes):
-    """One lane, looked at after its reset and its steps, for a reel of pictures."""
+class FilmedEnvironment(EnvironmentList):
+    """One that is looked at after its reset and its steps, for a reel of pictures."""
 
     def __init__(
-        self, specification: EnvironmentSpecification, seed: int, painter: paint.Painter
+        self,
+        specification: EnvironmentSpecification,
+        seeds: Sequence[int],
+        painter: paint.Painter,
     ) -> None:
-        super().__init__(specification, [seed])
+        super().__init__(specification, seeds)
         self._paint = painter
         self.reel = paint.Reel()
         self.steps = 0
@@ -71,17 +76,19 @@ class FilmedLane(ListLanes):
     @property
     def pace(self) -> float:
         """Steps per second, as the environment's authors would show them."""
-        return float(self._lanes[0].metadata.get("render_fps") or STEPS_PER_SECOND)
+        return float(
+            self._environments[0].metadata.get("render_fps") or STEPS_PER_SECOND
+        )
 
     def reset(self, rows: spaces.Rows) -> None:
-        """See `Lanes.reset`."""
+        """See `ParallelEnvironments.reset`."""
         super().reset(rows)
         self.look()
 
     def step(
         self, actions: spaces.Actions, rows: spaces.Rows, rewards: list[float]
     ) -> Ended | None:
-        """See `Lanes.step`."""
+        """See `ParallelEnvironments.step`."""
         ended = super().step(actions, rows, rewards)
         self.steps += 1
         self.total += float(rewards[-1])
@@ -91,7 +98,7 @@ class FilmedLane(ListLanes):
 
     def look(self) -> None:
         """Keep a picture of the environment as it is now."""
-        picture = self._paint(self._lanes[0].unwrapped)
+        picture = self._paint(self._environments[0].unwrapped)
         self.reel.add(picture, self.steps, self.total)
 
 
@@ -103,38 +110,40 @@ def film(specification: RunSpecification, policy_file: Path, seed: int) -> Film:
     """
     root = np.random.SeedSequence(seed, spawn_key=(STREAM,))
     environment, actions, weights, global_generators = root.spawn(4)
-    with one_thread(), warnings.catch_warnings(), seeded(global_generators):
-        warnings.simplefilter("ignore")  # what goes wrong is raised, too
-        lane = _lane(specification.environment, environment)
-        try:
-            generator = np.random.default_rng(weights)  # all weights are loaded over
-            policy = make_policy(lane.layout, specification.policy, generator)
-            load(policy, safetensors.numpy.load_file(policy_file))
-            cap = specification.environment.max_episode_steps
-            sampler = Sampler(lane, policy, np.random.default_rng(actions), cap)
-            batch = sampler.sample()
-            lane.look()  # the end, whatever the stride
-            frames, durations = lane.reel.cut(lane.pace)
-            return Film(frames, durations, float(batch.returns[0]), lane.steps)
-        finally:
-            lane.close()
+    streams = EpisodeStreams(environment, actions, global_generators)
+
+    def policy(layout: spaces.Layout) -> Policy:  # all weights are loaded over
+        generator = np.random.default_rng(weights)
+        return make_policy(layout, specification.policy, generator)
+
+    with (
+        one_thread(),
+        warnings.catch_warnings(action="ignore"),  # what goes wrong is raised, too
+        sampling(specification, streams, 1, policy, _filmed) as sampler,
+    ):
+        load(sampler.policy, safetensors.numpy.load_file(policy_file))
+        batch, shown = sampler.sample(), sampler.environments
+        assert isinstance(shown, FilmedEnvironment)
+        shown.look()  # the end, whatever the stride
+        frames, durations = shown.reel.cut(shown.pace)
+        return Film(frames, durations, float(batch.returns[0]), shown.steps)
 
 
-def _lane(
-    specification: EnvironmentSpecification, stream: np.random.SeedSequence
-) -> FilmedLane:
+def _filmed(
+    specification: EnvironmentSpecification, seeds: Sequence[int]
+) -> FilmedEnvironment:
     """The environment with its pictures. Errors: UnusableEnvironment."""
     environments.load_code(specification)
-    seed = int(stream.generate_state(1, np.uint64)[0] >> np.uint64(1))
     if specification.id in paint.PAINTERS:
-        return FilmedLane(specification, seed, paint.PAINTERS[specification.id])
-    plain = environments.make(specification)
+        return FilmedEnvironment(specification, seeds, paint.PAINTERS[specification.id])
+    plain = make(specification)
     modes = plain.metadata.get("render_modes") or ()
     plain.close()
     if "rgb_array" not in modes:
         raise spaces.UnusableEnvironment("it has no render mode rgb_array")
     kwargs = {**specification.kwargs, "render_mode": "rgb_array"}
-    return FilmedLane(replace(specification, kwargs=kwargs), seed, paint.rendered)
+    shown = replace(specification, kwargs=kwargs)
+    return FilmedEnvironment(shown, seeds, paint.rendered)
 
 
 def choose(tables: Tables, environment: str) -> dict[str, pd.Series]:

@@ -16,6 +16,7 @@ from pgstudy.experiment.system import places
 from pgstudy.experiment.system.isolation import Died, in_child
 from pgstudy.learning.environments import registry as environments
 from pgstudy.learning.environments.spaces import Layout, UnusableEnvironment
+from pgstudy.learning.environments.trial import check
 from pgstudy.learning.specification import EnvironmentSpecification
 
 # Names below results/ that are not a study's folder, and MLflow's own experiment.
@@ -142,7 +143,7 @@ def usable_environment(
         if sound:
             if module is not None:
                 _require_harmless(specification)
-            layout = environments.check(specification)
+            layout = check(specification)
     except UnusableEnvironment as error:
         hint = " (or name its module under 'register')" if missing else ""
         faults.append(f"{where}: {identifier} can't be used: {error}{hint}")
@@ -157,7 +158,7 @@ def _require_harmless(specification: EnvironmentSpecification) -> None:
 
     def attempt() -> None:
         with contextlib.suppress(Exception, SystemExit):  # said by the check itself
-            environments.check(specification)
+            check(specification)
 
     try:
         in_child(attempt, SECONDS)

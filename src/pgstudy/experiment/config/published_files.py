@@ -27,6 +27,7 @@ from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.experiment.system.places import ROOT
 from pgstudy.learning.environments import registry as environments
 from pgstudy.learning.environments.spaces import Finite, UnusableEnvironment
+from pgstudy.learning.environments.trial import check
 
 SCHEMA_FILE = ROOT / "workflow" / "schemas" / "published.schema.yaml"
 Data = Mapping[str, Any]
@@ -152,7 +153,7 @@ def _require_measurable(measure: str, argument: Any, cell: Cell) -> None:
             fault = f"there are no episodes {argument[0]} to {argument[1]}"
             raise ConfigError([f"mean_return: {fault} among {budget.amount}"])
     if measure == "action_probability":
-        layout = environments.check(cell.specification.environment)
+        layout = check(cell.specification.environment)
         discrete = isinstance(layout.actions, Finite)
         if policy.hidden or not discrete or not layout.one_hot or layout.inputs != 1:
             cause = "discrete actions, a policy without hidden layers, and states that"

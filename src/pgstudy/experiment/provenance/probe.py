@@ -58,7 +58,8 @@ def main(request: dict[str, Any], answer: Path) -> None:
 
     What it does wrong at its first step is no fault here: a run of it will say so.
     """
-    from pgstudy.learning.environments import registry as environments
+    from pgstudy.learning.environments.making import make, make_vector
+    from pgstudy.learning.environments.registry import load_module
     from pgstudy.learning.specification import EnvironmentSpecification
 
     specification = EnvironmentSpecification(**request["specification"])
@@ -79,10 +80,10 @@ def main(request: dict[str, Any], answer: Path) -> None:
 
     try:
         if specification.module is not None:
-            environments.load_module(specification.module)
-        made.append(environments.make(specification))
+            load_module(specification.module)
+        made.append(make(specification))
         if specification.vectorize is True:
-            made.append(environments.make_vector(specification, 1))
+            made.append(make_vector(specification, 1))
     except BaseException as error:  # a user's code may raise anything, SystemExit too
         tell(str(error) or type(error).__name__)
         return

@@ -15,8 +15,7 @@ import safetensors.numpy
 
 from pgstudy.experiment.store.runs import Run
 from pgstudy.experiment.system.files import write_atomically
-from pgstudy.learning.checkpoint import Snapshot, snapshot
-from pgstudy.learning.reinforce import Trainer
+from pgstudy.learning.reinforce import Snapshot, Trainer
 
 CHECKPOINT = "checkpoint"
 SECONDS = "PGSTUDY_CHECKPOINT_SECONDS"
@@ -107,7 +106,7 @@ class Keeper:
         now = time.monotonic()
         if now < self._due:
             return
-        state = snapshot(trainer)
+        state = trainer.state()
         self._due = now + self._interval if state is not None else float("inf")
         if state is None:
             return

@@ -34,6 +34,7 @@ from pgstudy.experiment.system.addresses import without_folders
 from pgstudy.experiment.system.files import file_digest, write_atomically
 from pgstudy.experiment.system.isolation import Died, in_child
 from pgstudy.experiment.training import progress
+from pgstudy.learning.environments.spaces import fault
 from pgstudy.learning.estimators.gradients import THREADS
 from pgstudy.learning.reinforce import Trainer, train
 from pgstudy.learning.results import Column, Training
@@ -124,7 +125,7 @@ def _fail(run: Run, error: BaseException, made: Mapping[str, Any]) -> str:
 def _reason(error: BaseException) -> str:
     if isinstance(error, Exception):
         return without_folders(str(error)) or type(error).__name__
-    return f"the environment raised {type(error).__name__}: {error}"
+    return str(fault(error))
 
 
 def _clear(store: Store, run: Run) -> None:

@@ -64,11 +64,22 @@ def forgets(layer: Layer) -> bool:
     return name in FORGETFUL and kind is getattr(gymnasium.wrappers, name)
 
 
-def generators(environment: Layer) -> list[Generator]:
-    """The random generators of an environment and of the spaces of all its layers."""
+def generator_states(environment: Layer) -> list[Any]:
+    """The states of all generators of an environment."""
+    return [found.bit_generator.state for found in _generators(environment)]
+
+
+def set_generator_states(environment: Layer, states: list[Any]) -> None:
+    """The inverse of `generator_states`."""
+    for found, state in zip(_generators(environment), states, strict=True):
+        found.bit_generator.state = state
+
+
+def _generators(environment: Layer) -> list[Generator]:
+    """Those of an environment and of the spaces of all its layers."""
     found = [environment.unwrapped.np_random]
     for space in _spaces(environment):
-        found += _generators(space)
+        found += _of_space(space)
     return found
 
 
@@ -87,8 +98,8 @@ def _spaces(environment: Layer) -> list[spaces.Space[Any]]:
     return list({id(space): space for space in found}.values())
 
 
-def _generators(space: spaces.Space[Any]) -> Iterator[Generator]:
+def _of_space(space: spaces.Space[Any]) -> Iterator[Generator]:
     yield space.np_random
     inner = getattr(space, "spaces", ())
     for part in inner.values() if isinstance(inner, dict) else inner:
-        yield from _generators(part)
+        yield from _of_space(part)

@@ -15,7 +15,6 @@ Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[Any]  # float32; float64 until a policy has standardised them
 Actions = npt.NDArray[Any]  # int64 [K], or float32 [K, k]
 
-
 SCALARS = (int, np.integer, np.floating, np.bool_)
 NUMERIC = "biufO"  # numpy's letters; O may be a number that numpy does not know
 
@@ -26,6 +25,13 @@ class UnusableEnvironment(ValueError):
 
 class EnvironmentFault(RuntimeError):
     """An environment raised, or handed out what no training can use."""
+
+
+def fault(error: BaseException) -> EnvironmentFault:
+    """What an environment raised, as the reason why a run ends."""
+    if isinstance(error, EnvironmentFault):
+        return error
+    return EnvironmentFault(f"the environment raised {type(error).__name__}: {error}")
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,18 @@
-"""One reset and one step: what an environment of the wrong form does in them."""
+"""Whether an environment can be used: what it does in one reset and one step."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import gymnasium
 import numpy as np
 
+from pgstudy.learning.environments.global_generators import seeded
+from pgstudy.learning.environments.layers import Environment, VectorEnvironment
+from pgstudy.learning.environments.making import make, make_envpool, make_vector
+from pgstudy.learning.environments.registry import registered
 from pgstudy.learning.environments.spaces import (
     Continuous,
     EnvironmentFault,
@@ -15,11 +20,61 @@ from pgstudy.learning.environments.spaces import (
     Layout,
     UnusableEnvironment,
     as_number,
+    layout,
 )
+from pgstudy.learning.specification import EnvironmentSpecification
 
 STEP = ("observation", "reward", "terminated", "truncated", "info")
 CURE = "write it for Gymnasium's interface, reset(*, seed=None, options=None)"
 CURE += f" -> observation, info and step(action) -> {', '.join(STEP)}"
+
+
+def check(specification: EnvironmentSpecification) -> Layout:
+    """Make the environment, look at its spaces, and take one step in it.
+
+    Errors: UnusableEnvironment, for an id that is unknown or outdated, a package that
+    is not installed, keyword arguments that it refuses, spaces without a policy, a
+    vector environment that it does not have, or what `try_out` finds.
+    """
+    registered(specification.id)
+    with seeded(np.random.SeedSequence(0)):
+        environment, stepped = _made(specification)
+        try:
+            found = layout(environment.observation_space, environment.action_space)
+            if stepped is not None:
+                try_out(stepped, found)
+            return found
+        finally:
+            for made in (environment, stepped):
+                with contextlib.suppress(Exception):
+                    if made is not None:
+                        made.close()
+
+
+def _made(
+    specification: EnvironmentSpecification,
+) -> tuple[Environment, Environment | VectorEnvironment | None]:
+    """One environment, and what a run will step."""
+    try:
+        environment = make(specification)
+        return environment, _stepped(specification, environment)
+    except UnusableEnvironment:
+        raise
+    except (Exception, SystemExit) as error:  # a constructor may raise anything
+        reason = f"{type(error).__name__}: {error}"
+        raise UnusableEnvironment(f"it can't be made: {reason}") from None
+
+
+def _stepped(
+    specification: EnvironmentSpecification, environment: Environment
+) -> Environment | VectorEnvironment | None:
+    """What a run will step; None for envpool's, whose form is known."""
+    if specification.vectorize is True:
+        return make_vector(specification, 1)
+    if specification.vectorize == "envpool":
+        make_envpool(specification, [0]).close()
+        return None
+    return environment
 
 
 def try_out(environment: Any, layout: Layout) -> None:

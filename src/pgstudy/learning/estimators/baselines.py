@@ -2,63 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from pgstudy.learning.environments.spaces import Floats
-from pgstudy.learning.estimators import weights as estimators
-from pgstudy.learning.estimators.weights import Array
-from pgstudy.learning.optimizers import GradientAscent
-from pgstudy.learning.policies.networks import (
-    Network,
-    Parameters,
-    chunks,
-    initial_layers,
+from pgstudy.learning.estimators.learned_value import LearnedValue
+from pgstudy.learning.estimators.weights import (
+    Array,
+    Mask,
+    batch_mean,
+    deviation,
+    discounts,
+    leave_one_out,
+    per_step_mean,
+    reward_to_go,
+    total_return,
 )
-from pgstudy.learning.policies.normaliser import Normaliser
 from pgstudy.learning.rollout import Batch
-from pgstudy.learning.specification import EstimatorSpecification, ValueSpecification
+from pgstudy.learning.specification import EstimatorSpecification
+
+WITHOUT_MEMORY: dict[str, Callable[[Array, Mask], Array | float]] = {
+    "none": lambda credit, mask: 0.0,
+    "batch-mean": lambda credit, mask: batch_mean(credit),
+    "leave-one-out": lambda credit, mask: leave_one_out(credit),
+    "per-step-mean": lambda credit, mask: per_step_mean(credit, mask),
+}
 
 
 class StepWeights:
-    """w_it for the batches of one run, in order (see `estimators` for the formula)."""
+    """w_it for the batches of one run, in order (see `weights` for the formula)."""
 
     def __init__(
         self, specification: EstimatorSpecification, value: LearnedValue | None = None
     ) -> None:
         self._specification = specification
-        self._value = value
-        self._running = RunningMean()
+        running = specification.baseline == "running-mean"
+        self._memory = RunningMean() if running else value
 
     def __call__(self, batch: Batch) -> Array:
         """The weights of all M steps, in the batch's order: [M]."""
         how, mask = self._specification, batch.mask
         to_go = how.credit == "to-go"
-        credit = (estimators.reward_to_go if to_go else estimators.total_return)(
-            batch.rewards, how.gamma
-        )
+        credit_of = reward_to_go if to_go else total_return
+        credit = credit_of(batch.rewards, how.gamma)
         weights = credit - self._baseline(credit, batch)
         if how.normalise:
-            weights = weights / estimators.deviation(credit, mask)
+            weights = weights / deviation(credit, mask)
         if to_go and how.discounting == "unbiased" and how.gamma != 1:
-            weights = weights * estimators.discounts(len(mask), how.gamma)
+            weights = weights * discounts(len(mask), how.gamma)
         every: Array = np.broadcast_to(weights, mask.shape)[mask]
         return every
 
-    def state(self) -> dict[str, Any]:
-        """See `checkpoint`."""
-        value = None if self._value is None else self._value.parameters.state()
-        return {"running": vars(self._running), "value": value}
+    def _baseline(self, credit: Array, batch: Batch) -> Array | float:
+        how = self._specification
+        if self._memory is not None:
+            return self._memory(credit, batch)
+        if how.baseline == "constant":
+            return how.constant or 0.0
+        return WITHOUT_MEMORY[how.baseline](credit, batch.mask)
 
-    def restore(self, saved: dict[str, Any]) -> None:
-        """See `checkpoint`."""
-        vars(self._running).update(saved["running"])
-        if self._value is not None:
-            self._value.parameters.restore(saved["value"])
+    def state(self) -> Any:
+        """See `Trainer.state`."""
+        return None if self._memory is None else self._memory.state()
+
+    def restore(self, saved: Any) -> None:
+        """The inverse of `state`."""
+        if self._memory is not None:
+            self._memory.restore(saved)
 
     def saved(self) -> dict[str, Array | Floats]:
         """What the baseline remembers, by name, to be kept beside a policy; copies.
@@ -66,36 +79,15 @@ class StepWeights:
         Empty for a baseline that remembers nothing. What a learned baseline takes from
         the policy's normaliser is kept with the policy.
         """
-        if self._specification.baseline == "running-mean":
-            return self._running.saved()
-        return {} if self._value is None else self._value.saved()
+        return {} if self._memory is None else self._memory.saved()
 
     def load(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """The inverse of `saved`, for the same specification; other names are left.
 
         Errors: KeyError, ValueError if the arrays are another baseline's.
         """
-        if self._specification.baseline == "running-mean":
-            self._running.load(arrays)
-        if self._value is not None:
-            self._value.load(arrays)
-
-    def _baseline(self, credit: Array, batch: Batch) -> Array | float:
-        match self._specification.baseline:
-            case "constant":
-                return self._specification.constant or 0.0
-            case "batch-mean":
-                return estimators.batch_mean(credit)
-            case "leave-one-out":
-                return estimators.leave_one_out(credit)
-            case "per-step-mean":
-                return estimators.per_step_mean(credit, batch.mask)
-            case "running-mean":
-                return self._running(credit)
-            case "learned":
-                assert self._value is not None
-                return self._value(credit, batch)
-        return 0.0
+        if self._memory is not None:
+            self._memory.load(arrays)
 
 
 class RunningMean:
@@ -108,14 +100,22 @@ class RunningMean:
         self._sums: Array = np.zeros((1, 1))
         self._count = 0
 
-    def __call__(self, credit: Array) -> Array:
-        """credit: [1 or T, N] -> [1 or T, 1]; then the batch is remembered."""
+    def __call__(self, credit: Array, batch: Batch) -> Array:
+        """credit: [1 or T, N] -> [1 or T, 1]; then it is remembered."""
         missing = max(0, len(credit) - len(self._sums))
         self._sums = np.pad(self._sums, ((0, missing), (0, 0)))
         baseline = self._sums[: len(credit)] / max(self._count, 1)
         self._sums[: len(credit)] += credit.sum(1, keepdims=True)
         self._count += credit.shape[1]
         return baseline
+
+    def state(self) -> dict[str, Any]:
+        """See `Trainer.state`."""
+        return vars(self)
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """The inverse of `state`."""
+        vars(self).update(saved)
 
     def saved(self) -> dict[str, Array | Floats]:
         """See `StepWeights`: sums over trajectories [T, 1], and their number [1]."""
@@ -126,103 +126,3 @@ class RunningMean:
         """See `StepWeights`."""
         self._sums = arrays["baseline.sums"].copy()
         self._count = int(arrays["baseline.count"].item())
-
-
-class LearnedValue:
-    """b_it = v(s_it), with v trained towards the credits by its own gradient steps.
-
-    `batch`: w <- w + alpha 1/M sum (C - v) grad v, after all weights are taken;
-    unbiased, since v is that of earlier batches.
-    `step`: w <- w + alpha (C_it - v(s_it)) grad v(s_it) at each step of each trajectory
-    in turn (Sutton & Barto 2018, p. 330). From its second step on a trajectory meets a
-    v that has seen its own credit, which later actions are part of: the book's
-    algorithm, and biased. On a constant feature v is a scalar w that goes the share
-    1 - (1 - alpha)^t of the way to the trajectory's own credits before step t, so that
-    the expected estimate is exactly sum_t (1 - alpha)^t E[grad log pi_t C_t]: on the
-    corridor with p(right) = .05 and the book's alpha = 2^-6, .47 of grad J (with 2^-4,
-    .17).
-    """
-
-    def __init__(
-        self,
-        specification: ValueSpecification,
-        inputs: int,
-        normaliser: Normaliser | None,
-        generator: np.random.Generator,
-    ) -> None:
-        self._alpha = specification.learning_rate
-        self._per_step = specification.update == "step"
-        self._constant = specification.features == "constant"
-        self._linear = not specification.hidden
-        width = 1 if self._constant else inputs
-        sizes = (width, *specification.hidden, 1)
-        bias = not self._constant  # on a constant feature, v is a scalar w
-        self.parameters = Parameters(initial_layers(sizes, bias, "default", generator))
-        self._ascent = GradientAscent(torch.from_numpy(self.parameters.flat))
-        normaliser = None if self._constant else normaliser
-        self._network = Network(self.parameters, "tanh", normaliser)
-
-    def __call__(self, credit: Array, batch: Batch) -> Array:
-        """The values that the batch's steps met, before they moved them: [T, N]."""
-        full, mask = np.broadcast_to(credit, batch.mask.shape), batch.mask
-        inputs = batch.inputs
-        if self._constant:
-            inputs = np.ones((len(inputs), 1), np.float32)
-        targets = full[mask].astype(np.float32)
-        if self._per_step:
-            order = np.full(mask.shape, -1)
-            order[mask] = np.arange(len(inputs))
-            rows = order.T[mask.T]  # trajectory by trajectory, each in time
-            found = np.empty_like(targets)
-            learn = self._learn_each_linear if self._linear else self._learn_each
-            found[rows] = learn(inputs[rows], targets[rows])
-        else:
-            found = self._learn(inputs, targets)
-        values = np.zeros(mask.shape)
-        values[mask] = found
-        return values
-
-    def saved(self) -> dict[str, Array | Floats]:
-        """See `StepWeights`: the parameters of v."""
-        arrays = self.parameters.arrays.items()
-        return {f"baseline.{name}": values.copy() for name, values in arrays}
-
-    def load(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        """See `StepWeights`."""
-        for name, values in self.parameters.arrays.items():
-            values[:] = arrays[f"baseline.{name}"]
-
-    def _learn_each(self, inputs: Floats, targets: Floats) -> Floats:
-        """One step of regression per row, in turn; returns the values met: [M]."""
-        ones = [slice(row, row + 1) for row in range(len(targets))]
-        found = [self._learn(inputs[one], targets[one]) for one in ones]
-        return np.concatenate(found)
-
-    def _learn_each_linear(self, inputs: Floats, targets: Floats) -> Floats:
-        """The same for v = w x + b, without autograd: it took most of a run's time."""
-        if self._network.normaliser is not None:
-            inputs = self._network.normaliser.numpy_outputs(inputs)
-        if not self._constant:  # the bias comes last in the parameters' memory
-            inputs = np.pad(inputs, ((0, 0), (0, 1)), constant_values=1)
-        found, parameters = np.empty_like(targets), self.parameters.flat
-        for row, features in enumerate(inputs):
-            found[row] = features.dot(parameters)
-            parameters += self._alpha * (targets[row] - found[row]) * features
-        return found
-
-    def _learn(self, inputs: Floats, targets: Floats) -> Floats:
-        """One step of regression; returns the values before it: [M]."""
-        found = np.empty_like(targets)
-        gradient = self.parameters.gradient(self._objectives(inputs, targets, found))
-        self._ascent.step(gradient, self._alpha)
-        return found
-
-    def _objectives(
-        self, inputs: Floats, targets: Floats, found: Floats
-    ) -> Iterator[torch.Tensor]:
-        """1/M sum (C - v) v with C - v held fixed, in chunks; fills `found` with v."""
-        for rows in chunks(len(targets)):
-            outputs = self._network.torch_outputs(torch.from_numpy(inputs[rows]))[:, 0]
-            found[rows] = outputs.detach().numpy()
-            errors = torch.from_numpy(targets[rows] - found[rows])
-            yield torch.dot(errors / len(targets), outputs)

@@ -42,11 +42,11 @@ class Parameters:
             start += value.size
 
     def state(self) -> Floats:
-        """See `checkpoint`."""
+        """See `Trainer.state`."""
         return self.flat
 
     def restore(self, saved: Floats) -> None:
-        """See `checkpoint`."""
+        """The inverse of `state`."""
         self.flat[:] = saved
 
     def gradient(self, objectives: Iterable[torch.Tensor]) -> torch.Tensor:

@@ -63,11 +63,11 @@ class Normaliser:
         return result.clamp(-self.LIMIT, self.LIMIT).float()
 
     def state(self) -> dict[str, Any]:
-        """See `checkpoint`."""
+        """See `Trainer.state`."""
         return vars(self)
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """See `checkpoint`."""
+        """The inverse of `state`."""
         vars(self).update(saved)
 
     def saved(self) -> dict[str, torch.Tensor]:

@@ -1,0 +1,1 @@
+"""N environments stepped at once: base <- list | vector | envpool <- factory."""
