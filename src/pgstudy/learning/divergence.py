@@ -8,6 +8,7 @@ from pgstudy.learning.estimators.weights import Array
 from pgstudy.learning.policies.distributions import Policy, PolicyOverflow
 from pgstudy.learning.results import Status
 from pgstudy.learning.rollout import Batch, Sampler
+from pgstudy.learning.specification import EstimatorSpecification
 
 LARGEST = float(np.finfo(np.float32).max)
 HUGE = 1e4  # no sensible learning rate makes logits like that
@@ -50,17 +51,21 @@ def check_ends(batch: Batch) -> None:
 
 
 def check_gradient(
-    norm: float, policy: Policy, batch: Batch, weights: Array, learned: bool
+    norm: float,
+    policy: Policy,
+    how: EstimatorSpecification,
+    batch: Batch,
+    weights: Array,
 ) -> None:
     """Errors: Divergence if an estimate of this norm can't be used.
 
     It is not finite, or it is 0 because the policy is so certain that no score
-    function is left. learned: whether the weights hold a learned baseline.
+    function is left.
     """
     if not np.isfinite(norm):
         check_outputs(policy, batch)
         why = "the gradient is not a finite number"
-        if learned:
+        if how.value is not None:
             largest = f"{abs(weights).max():.0e}"
             why += f"; with the learned baseline, weights reach {largest}"
         raise Divergence(why)

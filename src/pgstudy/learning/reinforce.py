@@ -91,18 +91,17 @@ class Trainer:
         """
         policy, how = self.policy, self.specification.estimator
         learning_rate = scheduled(self.specification.optimizer, self._progress())
-        # sample tau_1, ..., tau_N ~ pi_theta
+        # sample N trajectories of pi_theta
         batch = divergence.sample(self.sampler)
         self._record(batch, learning_rate)
-        # weigh: each trajectory's sum_t r_it, or what the estimator takes instead
+        # weigh each step by its trajectory's sum_t r_it, or as the estimator says
         weights = self.weights(batch)
         # estimate grad J
         gradient, entropy = gradient_and_entropy(policy, how, batch, weights)
         norm = float(gradient.norm())
         self.history.estimated(norm, entropy)
-        learned = how.value is not None
-        divergence.check_gradient(norm, policy, batch, weights, learned)
-        # step: theta <- theta + alpha grad J
+        divergence.check_gradient(norm, policy, how, batch, weights)
+        # step uphill
         self.optimizer.step(gradient, learning_rate)
         divergence.check_parameters(policy)
         if policy.normaliser is not None:
