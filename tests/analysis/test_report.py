@@ -166,7 +166,7 @@ class Elements(HTMLParser):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """results/smoke, gradients measured, filmed, and one run linked to MLflow."""
+    """results/smoke, gradients measured, recorded, and one run linked to MLflow."""
     results = tmp_path_factory.mktemp("results")
     study, store = load_study(json.loads(json.dumps(SMOKE))), Store(results)
     for block in study.blocks():
@@ -225,7 +225,7 @@ def test_the_console_stays_empty(browser, address):
 
 
 def test_every_picture_loads(browser, address, elements):
-    """The figures and the films."""
+    """The figures and the recordings."""
     browser.open(address)
     found = browser.run(PICTURES, promised=True)
     assert len(found) == len(elements.of("img"))
@@ -366,7 +366,7 @@ def test_it_can_be_read_without_scripts(browser, address, text):
     assert browser.run(code.format("img", "e.getClientRects().length")) == text.count(
         "<img"
     )
-    names = [f'<h2 id="{n}"' for n in ("learned", "gradients", "films", "ledger")]
+    names = [f'<h2 id="{n}"' for n in ("learned", "gradients", "recordings", "ledger")]
     assert all(name in text for name in names)
     assert browser.complaints() == []
 
@@ -423,9 +423,10 @@ def test_words_stand_out(browser, address, scheme):
         assert contrast(*map(channels, pair.split(" on "))) >= 4.5, where
 
 
-def test_films_stand_still_for_who_wants_it(browser, address):
+def test_recordings_stand_still_for_who_wants_it(browser, address):
     """With reduced motion they are out of sight until asked for, else the reverse."""
-    code = "[...document.querySelectorAll('.films img')].map(i => i.checkVisibility())"
+    pictures = "[...document.querySelectorAll('.recordings img')]"
+    code = f"{pictures}.map(i => i.checkVisibility())"
     for motion, shown in (("reduce", False), ("no-preference", True)):
         for scripts in (True, False):
             browser.open(address, scripts=scripts, prefers_reduced_motion=motion)
@@ -435,7 +436,7 @@ def test_films_stand_still_for_who_wants_it(browser, address):
             assert set(browser.run(code)) == {not shown}
             label = "document.querySelector('label[for=switch]').innerText.trim()"
             verb = "Hide" if motion == "no-preference" else "Show"
-            assert browser.run(label) == f"{verb} the films, which move"
+            assert browser.run(label) == f"{verb} the recordings, which move"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -62,21 +62,19 @@ def read_aggregates(folder: StudyFolder) -> Aggregates:
     return Aggregates.read(folder.path / "tables")
 
 
-def read_films(folder: StudyFolder) -> list[dict[str, Any]]:
-    """The entries of films.json, each with its `data`; none if no film was made.
+def read_recordings(folder: StudyFolder) -> list[dict[str, Any]]:
+    """The entries of recordings.json, each with its `data`; none if there is no file.
 
     Errors: Missing.
     """
-    place = folder.path
-    entries: list[dict[str, Any]] = read_json(place, "films/films.json", [], "films")
-    names = [entry["file"] for entry in entries if entry.get("file")]
-    for name in names:
-        need(place, f"films/{name}", "films")
-    films = {name: (place / "films" / name).read_bytes() for name in names}
-    return [
-        entry | {"data": films[entry["file"]]} if entry.get("file") else entry
-        for entry in entries
-    ]
+    place = folder.path / "recordings"
+    entries: list[dict[str, Any]]
+    entries = read_json(folder.path, "recordings/recordings.json", [], "recordings")
+    for entry in entries:
+        if name := entry.get("file"):
+            need(folder.path, f"recordings/{name}", "recordings")
+            entry["data"] = (place / name).read_bytes()
+    return entries
 
 
 def read_json(folder: Path, name: str, otherwise: Any, command: str) -> Any:

@@ -75,15 +75,15 @@ STEPS = {
         _analysis("outputs.py", "figures", "report"),
         reads=("tables", "comparison"),
     ),
-    "films": Step(
-        "analysis.recordings.step:films",
+    "recordings": Step(
+        "analysis.recordings.step:recordings",
         _analysis("outputs.py", "recordings"),
         reads=("tables",),
     ),
     "report": Step(
         "analysis.report.step:report",
         _analysis("outputs.py", "report"),
-        reads=("tables", "gradients", "comparison", "claims", "figures", "films"),
+        reads=("tables", "gradients", "comparison", "claims", "figures", "recordings"),
     ),
 }
 

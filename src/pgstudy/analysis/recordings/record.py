@@ -1,26 +1,29 @@
-"""Films of final policies: each environment's worst, median and best run of its best
-cell plays one episode.
+"""Recordings of final policies, an episode each.
 
+Of an environment's best cell the worst, the median and the best run play one.
 No screen is needed. The bytes depend on the policies and the seeds alone.
 """
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-os.environ["SDL_VIDEODRIVER"] = "dummy"  # before pygame: a server has no screen
-os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
-
 import numpy as np
 import pandas as pd
 import safetensors.numpy
 
-from pgstudy.analysis.recordings import frames as paint
+from pgstudy.analysis.recordings.corridor import PAINTERS, Painter
+from pgstudy.analysis.recordings.frames import (
+    Picture,
+    Reel,
+    TooLarge,
+    encoded,
+    rendered,
+)
 from pgstudy.analysis.tables.build import Tables, best
 from pgstudy.experiment.store.runs import POLICY, Store
 from pgstudy.experiment.study.cell import folder_name
@@ -35,36 +38,36 @@ from pgstudy.learning.policies.distributions import load, make_policy
 from pgstudy.learning.rollout import Sampler
 from pgstudy.learning.specification import EnvironmentSpecification, RunSpecification
 
-INDEX = "films.json"
+INDEX = "recordings.json"
 ROLES = ("worst", "median", "best")
-STREAM = 20_240_607  # sets the films' random numbers apart from those of training
+STREAM = 20_240_607  # sets the recordings' random numbers apart from those of training
 STEPS_PER_SECOND = 4.0  # where an environment names no pace
-SPEAKING = spaces.UnusableEnvironment, spaces.EnvironmentFault, paint.TooLarge
+SPEAKING = spaces.UnusableEnvironment, spaces.EnvironmentFault, TooLarge
 
 
 @dataclass(frozen=True)
-class Film:
+class Recording:
     """One episode: frames, how long each is shown (ms), its return and its steps."""
 
-    frames: Sequence[paint.Picture]
+    frames: Sequence[Picture]
     durations: Sequence[int]
     episode_return: float
     steps: int
 
     def encoded(self) -> bytes:
         """As an animated WebP. Errors: TooLarge."""
-        return paint.encoded(self.frames, self.durations)
+        return encoded(self.frames, self.durations)
 
 
 class FilmedLane(ListLanes):
     """One lane, looked at after its reset and its steps, for a reel of pictures."""
 
     def __init__(
-        self, specification: EnvironmentSpecification, seed: int, painter: paint.Painter
+        self, specification: EnvironmentSpecification, seed: int, painter: Painter
     ) -> None:
         super().__init__(specification, [seed])
         self._paint = painter
-        self.reel = paint.Reel()
+        self.reel = Reel()
         self.steps = 0
         self.total = 0.0
 
@@ -95,8 +98,8 @@ class FilmedLane(ListLanes):
         self.reel.add(picture, self.steps, self.total)
 
 
-def film(specification: RunSpecification, policy_file: Path, seed: int) -> Film:
-    """Let a saved policy play one episode, drawing its actions, and film it.
+def record(specification: RunSpecification, policy_file: Path, seed: int) -> Recording:
+    """Let a saved policy play one episode, drawing its actions, and record it.
 
     `seed` is the run's. Errors: OSError, UnusableEnvironment, EnvironmentFault, and
     whatever an environment raises while it is made or rendered.
@@ -115,7 +118,7 @@ def film(specification: RunSpecification, policy_file: Path, seed: int) -> Film:
             batch = sampler.sample()
             lane.look()  # the end, whatever the stride
             frames, durations = lane.reel.cut(lane.pace)
-            return Film(frames, durations, float(batch.returns[0]), lane.steps)
+            return Recording(frames, durations, float(batch.returns[0]), lane.steps)
         finally:
             lane.close()
 
@@ -126,15 +129,15 @@ def _lane(
     """The environment with its pictures. Errors: UnusableEnvironment."""
     environments.load_code(specification)
     seed = int(stream.generate_state(1, np.uint64)[0] >> np.uint64(1))
-    if specification.id in paint.PAINTERS:
-        return FilmedLane(specification, seed, paint.PAINTERS[specification.id])
+    if specification.id in PAINTERS:
+        return FilmedLane(specification, seed, PAINTERS[specification.id])
     plain = environments.make(specification)
     modes = plain.metadata.get("render_modes") or ()
     plain.close()
     if "rgb_array" not in modes:
         raise spaces.UnusableEnvironment("it has no render mode rgb_array")
     kwargs = {**specification.kwargs, "render_mode": "rgb_array"}
-    return FilmedLane(replace(specification, kwargs=kwargs), seed, paint.rendered)
+    return FilmedLane(replace(specification, kwargs=kwargs), seed, rendered)
 
 
 def choose(tables: Tables, environment: str) -> dict[str, pd.Series]:
@@ -156,9 +159,9 @@ def choose(tables: Tables, environment: str) -> dict[str, pd.Series]:
 
 
 def write(store: Store, study: Study, tables: Tables, folder: Path) -> None:
-    """Write the films, and `films.json`: an entry per film.
+    """Write the recordings, and `recordings.json`: an entry for each.
 
-    Where an environment can't be filmed, the entry has a `reason` and no `file`.
+    Where an environment can't be recorded, the entry has a `reason` and no `file`.
     Errors: OSError.
     """
     entries: list[dict[str, Any]] = []
@@ -179,7 +182,7 @@ def write(store: Store, study: Study, tables: Tables, folder: Path) -> None:
 def _made(
     store: Store, study: Study, role: str, row: pd.Series
 ) -> tuple[dict[str, Any], bytes | None]:
-    """One film's entry, and its bytes if it could be made."""
+    """One recording's entry, and its bytes if it could be made."""
     cells = study.cells_of(row["environment"], row["estimator"])
     place = row["n"], row["learning_rate"]
     cell = next(c for c in cells if (c.n, c.alpha) == place)
@@ -187,7 +190,7 @@ def _made(
     entry = {"environment": cell.environment, "role": role, "estimator": cell.estimator,
              "n": cell.n, "learning_rate": cell.alpha, "seed": run.seed}  # fmt: skip
     try:
-        made = film(cell.specification, run.folder / POLICY, run.seed)
+        made = record(cell.specification, run.folder / POLICY, run.seed)
         content = made.encoded()
     except (Exception, SystemExit) as error:  # an environment may raise anything
         own = isinstance(error, SPEAKING)

@@ -37,7 +37,7 @@ LOCAL = "http://127.0.0.1:5000"  # where `make ui` serves
 class Contents:
     """What the report shows, as far as there is something.
 
-    films: the entries of films.json, with `data`, the bytes, where there is a film.
+    recordings: the entries of recordings.json, with `data`, the bytes, if it has some.
     edges: chosen step sizes at an end of their grid, see `tuning.at_edge`.
     notes: what people should know of runs, see `makings.notes`.
     tracked: what `pgstudy track` wrote.
@@ -52,7 +52,7 @@ class Contents:
     edges: Mapping[str, str] = field(default_factory=dict)
     made: Sequence[Fact] = ()
     notes: Sequence[str] = ()
-    films: Sequence[Mapping[str, Any]] = ()
+    recordings: Sequence[Mapping[str, Any]] = ()
     tracked: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -116,7 +116,7 @@ def _values(study: Study, contents: Contents) -> dict[str, Any]:
         "config": yaml.safe_dump(dict(study.config), sort_keys=False),
         "made": contents.made,
         "notes": contents.notes,
-        "films": [_film(entry) for entry in contents.films],
+        "recordings": [_recording(entry) for entry in contents.recordings],
         "verified": contents.verified,
         "ended": tables.runs["ended"].dropna().max(),
         "checks": answers(study, tables.runs, contents.verified),
@@ -158,8 +158,8 @@ def _published(study: Study, folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _film(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """An entry with its film as an address; None where there is none."""
+def _recording(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry with its recording as an address; None where there is none."""
     data = entry.get("data")
     return {**entry, "data": data and _inline("webp", data)}
 
