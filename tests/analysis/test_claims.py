@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from pgstudy.analysis.claims import claims, verdicts
+from pgstudy.analysis.claims import claims
 from pgstudy.analysis.claims.verdicts import (
     AT_EDGE,
     CONSISTENT,
@@ -23,7 +23,8 @@ from pgstudy.analysis.claims.verdicts import (
     judge,
     within,
 )
-from pgstudy.analysis.common.names import GRADIENT_COLUMNS, figure_names
+from pgstudy.analysis.common.columns import CLAIMS, GRADIENTS, names
+from pgstudy.analysis.common.names import figure_names
 from pgstudy.analysis.statistics import comparisons, improvement
 from pgstudy.analysis.statistics.intervals import Interval
 from pgstudy.analysis.tables.aggregates import Aggregates
@@ -39,7 +40,7 @@ PAIRS = ["environment", "one_estimator", "one_n", "two_estimator", "two_n",
 UPDATES = ["environment", "estimator", "n", "learning_rate", "update",
            "env_steps"]  # fmt: skip
 RUNS = ["environment", "estimator", "n", "learning_rate", "equal_updates_return"]
-NOT_MEASURED = pd.DataFrame(columns=GRADIENT_COLUMNS)
+NOT_MEASURED = pd.DataFrame(columns=names(GRADIENTS))
 ESTIMATORS = [{"name": "plain"}, {"name": "other", "baseline": "running-mean"}]
 NAME = "a/b"  # its figures are named a%2Fb
 
@@ -375,7 +376,7 @@ def test_every_claim_has_a_figure_of_the_study():
     )
     assert len(found) == 2 + 2
     assert set(found["figure"]) <= set(figure_names(study))
-    assert list(found.columns) == verdicts.COLUMNS
+    assert list(found.columns) == names(CLAIMS)
 
 
 def test_with_one_n_there_is_no_claim_of_n():
@@ -383,4 +384,4 @@ def test_with_one_n_there_is_no_claim_of_n():
     study = studied(sample_counts=[4])
     found = said(study, runs=[(4, LOW, 0.5)], steps=[at(4, 9)], tuning=tuning)
     assert found.empty
-    assert list(found.columns) == verdicts.COLUMNS
+    assert list(found.columns) == names(CLAIMS)

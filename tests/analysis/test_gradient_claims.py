@@ -10,7 +10,7 @@ import pytest
 from pgstudy.analysis.claims import bias as bias_claims
 from pgstudy.analysis.claims import gradients as gradient_claims
 from pgstudy.analysis.claims.verdicts import CONSISTENT, FAILS, HOLDS, OPEN, judge
-from pgstudy.analysis.common.names import GRADIENT_COLUMNS
+from pgstudy.analysis.common.columns import GRADIENTS, names
 from pgstudy.analysis.gradients.bias import across, along
 from pgstudy.analysis.statistics.variances import Noise, Reference, columns
 from pgstudy.experiment.config.loading import load_study
@@ -32,7 +32,7 @@ def studied(*estimators, counts=(4, 16)):
 
 def said(study, *rows):
     place = {"environment": NAME, "at": "end", "policy": "run 7", "estimator": "plain"}
-    table = pd.DataFrame([place | row for row in rows], columns=GRADIENT_COLUMNS)
+    table = pd.DataFrame([place | row for row in rows], columns=names(GRADIENTS))
     return judge(list(gradient_claims.build(study, NAME, table)))
 
 

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from pgstudy.analysis.common.names import FRACTIONS, GRADIENT_COLUMNS, LARGEST_MATRIX
+from pgstudy.analysis.common.columns import GRADIENTS, names
+from pgstudy.analysis.common.names import FRACTIONS, LARGEST_MATRIX
 from pgstudy.analysis.figures import published as paper_figures
 from pgstudy.analysis.figures import style
 from pgstudy.analysis.figures.captions import captions
@@ -48,14 +49,14 @@ def measurements(study):
     for i, name in enumerate(study.estimators):
         for n in study.sample_counts:
             for at in FRACTIONS:
-                row = dict.fromkeys(GRADIENT_COLUMNS, np.nan)
+                row = dict.fromkeys(names(GRADIENTS), np.nan)
                 row |= {"environment": ENVIRONMENT, "at": at, "estimator": name, "n": n}
                 for quantity in ("variance", "noise_scale", "cosine"):
                     middle = (i + 1) / n
                     row |= {quantity: middle, f"{quantity}_low": middle * 0.8,
                             f"{quantity}_high": middle * 1.2}  # fmt: skip
                 rows.append(row)
-    return pd.DataFrame(rows, columns=GRADIENT_COLUMNS)
+    return pd.DataFrame(rows, columns=names(GRADIENTS))
 
 
 @pytest.fixture(scope="module")

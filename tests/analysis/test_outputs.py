@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from pgstudy.analysis.claims import claims
-from pgstudy.analysis.common.names import GRADIENT_COLUMNS
+from pgstudy.analysis.common.columns import GRADIENTS, names
 from pgstudy.analysis.figures.drawing import Source
 from pgstudy.analysis.figures.drawing import draw as draw_source
 from pgstudy.analysis.figures.style import looks
@@ -28,7 +28,7 @@ from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.training import block as training
 from tests.conftest import SMOKE
 
-NOT_MEASURED = pd.DataFrame(columns=GRADIENT_COLUMNS)
+NOT_MEASURED = pd.DataFrame(columns=names(GRADIENTS))
 
 
 @pytest.fixture(scope="module")

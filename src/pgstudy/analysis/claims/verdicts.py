@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
+from pgstudy.analysis.common.columns import CLAIMS, names
 from pgstudy.analysis.common.names import FEW_RUNS
 from pgstudy.analysis.statistics.basics import CONFIDENCE
 from pgstudy.analysis.statistics.comparisons import holm
@@ -31,10 +32,6 @@ FAMILY = (
     "tested: the chance of any wrong verdict in it is 5 %. There is no verdict from "
     f"fewer than {FEWEST_SEEDS} seeds, nor from a step size at the edge of its grid."
 )
-COLUMNS = [
-    "environment", "claim", "quantity", "estimate", "low", "high", "p", "p_holm",
-    "verdict", "note", "figure",
-]  # fmt: skip
 
 
 class Tests(NamedTuple):
@@ -123,7 +120,7 @@ def judge(claims: Sequence[Claim]) -> pd.DataFrame:
                 "figure": claim.figure,
             }
         )
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=names(CLAIMS))
 
 
 def _verdict(claim: Claim, p_holm: float) -> str:

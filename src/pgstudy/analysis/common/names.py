@@ -12,19 +12,8 @@ ACCEPTANCE, CLAIMS, TRACKED = "acceptance.csv", "claims.csv", "tracked.json"
 VERIFICATION = "verification.json"
 VERIFIED_RUNS = Path("tables") / "runs.csv"  # those that a verification speaks of
 FEW_RUNS = 5  # below this an interval says little, and none is drawn
-TABLES = ("runs", "seeds", "curves", "updates", "summary")
-AGGREGATES = ("scores", "profiles", "pairs", "adequacy")  # beside them
 NUMBERS, TABLE = "numbers.tex", "table.tex"
 FRACTIONS = ("start", "middle", "end")  # of a run's training
-GRADIENT_COLUMNS = [
-    "environment", "at", "policy", "reference", "gradient_norm", "estimator", "n",
-    "batches", "env_steps", "variance", "variance_low", "variance_high",
-    "variance_ratio", "variance_ratio_low", "variance_ratio_high", "bias",
-    "bias_by_chance", "along", "along_low", "along_high", "across", "across_by_chance",
-    "across_df", "cosine", "cosine_low", "cosine_high", "signal_to_noise",
-    "noise_scale", "noise_scale_low", "noise_scale_high", "zero_share",
-    "variance_x_cost", "slope", "slope_low", "slope_high",
-]  # fmt: skip
 LARGEST_MATRIX = 36  # cells; of more of them the first ones are drawn
 ENDINGS = ("pdf", "svg", "png")
 

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 import safetensors.numpy
 
-from pgstudy.analysis.common.names import FRACTIONS, GRADIENT_COLUMNS
+from pgstudy.analysis.common.columns import GRADIENTS, names
+from pgstudy.analysis.common.names import FRACTIONS
 from pgstudy.analysis.gradients import exact
 from pgstudy.analysis.gradients.bias import across, along
 from pgstudy.analysis.gradients.samples import REFERENCE_N, Effort, Probe
@@ -41,11 +42,11 @@ def measure(store: Store, study: Study, environment: str) -> pd.DataFrame:
     fraction and estimator. Estimators whose run did not finish have none.
     """
     rows: list[dict[str, Any]] = []
-    for owner, names in groups(study, environment).items():
+    for owner, estimators in groups(study, environment).items():
         run = policy_run(store, study, environment, owner)
         if run is not None:
-            rows += _at_run(study, run, names)
-    return pd.DataFrame(rows, columns=GRADIENT_COLUMNS)
+            rows += _at_run(study, run, estimators)
+    return pd.DataFrame(rows, columns=names(GRADIENTS))
 
 
 def groups(study: Study, environment: str) -> dict[str, list[str]]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from pgstudy.analysis.common.columns import SCHEMAS
 from pgstudy.analysis.common.csv_files import read_csv
 from pgstudy.analysis.common.names import (
     ACCEPTANCE,
@@ -24,7 +25,7 @@ from pgstudy.analysis.common.names import (
     paper_figure_names,
 )
 from pgstudy.analysis.figures.captions import captions
-from pgstudy.analysis.outputs import LABEL_TYPES, Missing, need
+from pgstudy.analysis.outputs import Missing, need
 from pgstudy.experiment.provenance import identity as provenance
 from pgstudy.experiment.store.makings import FACTS, facts
 from pgstudy.experiment.store.study_folder import StudyFolder
@@ -49,8 +50,8 @@ class StudyRecord:
 
     def table(self, name: str) -> pd.DataFrame:
         """A table by its file's name. Errors: Missing."""
-        types = {**LABEL_TYPES, "verdict": str, "note": str, "reason": str}
-        return read_csv(io.BytesIO(self._file(name)), types)
+        schema = SCHEMAS[name.removesuffix(".csv")]
+        return read_csv(io.BytesIO(self._file(name)), schema)
 
     def has(self, name: str) -> bool:
         """Whether there is such a file."""

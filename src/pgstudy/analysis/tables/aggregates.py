@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pgstudy.analysis.common.columns import AGGREGATES, names
 from pgstudy.analysis.common.csv_files import TableSet
-from pgstudy.analysis.common.names import AGGREGATES
 from pgstudy.analysis.common.numbers import number
 from pgstudy.analysis.statistics import comparisons, improvement
 from pgstudy.analysis.statistics.basics import Array
@@ -42,10 +42,7 @@ class Aggregates(TableSet):
     width of the interval that fewer seeds would have given.
     """
 
-    NAMES = AGGREGATES
-    TYPES = dict.fromkeys(
-        ("environment", "estimator", "one_estimator", "two_estimator", "aggregate"), str
-    )
+    SCHEMAS = AGGREGATES
 
     scores: pd.DataFrame
     profiles: pd.DataFrame
@@ -71,26 +68,15 @@ def build(study: Study, tables: Tables) -> Aggregates:
     pairs = [row for e in study.environments for row in _pairs(tables, shown, e)]
     adequacy = [row for cell in shown.cells for row in _adequacy(tables, cell)]
     return Aggregates(
-        _table(scores, SCORE_COLUMNS),
-        pd.concat(profiles) if profiles else _table([], PROFILE_COLUMNS),
-        _table(pairs, PAIR_COLUMNS),
-        _table(adequacy, ADEQUACY_COLUMNS),
+        _table("scores", scores),
+        pd.concat(profiles) if profiles else _table("profiles", []),
+        _table("pairs", pairs),
+        _table("adequacy", adequacy),
     )
 
 
-PLACE = ["estimator", "n", "environments", "runs"]
-SCORE_COLUMNS = [*PLACE, "aggregate", "estimate", "low", "high"]
-PROFILE_COLUMNS = [*PLACE, "score", "share", "low", "high"]
-PAIR_COLUMNS = [
-    "environment", "one_estimator", "one_n", "two_estimator", "two_n",
-    "one_finished", "two_finished", "difference", "low", "high", "p", "p_holm",
-    "improvement", "improvement_low", "improvement_high", "improvement_p",
-]  # fmt: skip
-ADEQUACY_COLUMNS = ["environment", "estimator", "n", "finished", "seeds", "width"]
-
-
-def _table(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=columns)
+def _table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=names(AGGREGATES[name]))
 
 
 def _across_environments(study: Study) -> dict[tuple[str, int], list[Cell]]:

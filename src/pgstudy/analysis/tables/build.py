@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from pgstudy.analysis.common.columns import TABLES
 from pgstudy.analysis.common.csv_files import TableSet
-from pgstudy.analysis.common.names import TABLES
 from pgstudy.analysis.statistics import basics as statistics
 from pgstudy.analysis.statistics import curves
 from pgstudy.analysis.statistics.comparisons import area
@@ -29,11 +29,7 @@ from pgstudy.experiment.study.study import Study
 class Tables(TableSet):
     """The tables of a study; `seeds` has a curve per run, in the rows of `runs`."""
 
-    NAMES = TABLES
-    TYPES = dict.fromkeys(("environment", "estimator", "key", "commit"), str) | (
-        # even without rows
-        dict.fromkeys(("at", "update", "mean", "iqm", "low", "high"), float)
-    )
+    SCHEMAS = TABLES
 
     runs: pd.DataFrame
     seeds: pd.DataFrame
