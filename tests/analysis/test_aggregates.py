@@ -13,7 +13,7 @@ from pgstudy.analysis.statistics import comparisons
 from pgstudy.analysis.tables import aggregates
 from pgstudy.analysis.tables import build as tables
 from pgstudy.analysis.tables.aggregates import Aggregates
-from pgstudy.analysis.tables.build import Tables, at_best_step_sizes, seed_curves
+from pgstudy.analysis.tables.build import Tables, at_best_learning_rates, seed_curves
 from pgstudy.analysis.tables.histories import History
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import UPDATES, Store
@@ -23,7 +23,7 @@ NAN = math.nan
 
 
 def made_study(*environments, **changes):
-    """A study on corridors; each has a name and perhaps a threshold or a step size."""
+    """A study on corridors, named, perhaps with a threshold or a learning rate."""
     entries = [
         {
             "id": "ShortCorridor-v0",
@@ -211,14 +211,14 @@ def test_adequacy_counts_the_finished_runs():
     assert found["width"].is_monotonic_decreasing
 
 
-def test_of_several_step_sizes_at_one_n_the_best_stands():
+def test_of_several_learning_rates_at_one_n_the_best_stands():
     """The highest mean; but not that of the few runs that happened to finish."""
     rates = {"learning_rate": {1: [0.5, 0.25, 0.125], 4: 0.5}}
     study = made_study(SCORED | {"optimizer": rates})
     finals = [[-50.0] * 4, [-35.0] * 4, [-20.0, *[NAN] * 3], [-65.0] * 4]
     assert [c.alpha for c in study.cells] == [0.5, 0.25, 0.125, 0.5]
     made = made_tables(study, finals)
-    shown = at_best_step_sizes(study, made)
+    shown = at_best_learning_rates(study, made)
     assert list(shown.cells) == [study.cells[1], study.cells[3]]
     found = aggregates.build(study, made)
     assert scores_at(found, 1)["estimate"]["mean"] == 0.75

@@ -1,4 +1,4 @@
-"""Claims about returns and step sizes, from hand-made tables, and their verdicts."""
+"""Claims about returns and learning rates, from hand-made tables."""
 
 import math
 from dataclasses import replace
@@ -51,7 +51,7 @@ def studied(**changes):
 
 
 def said(study, *, runs=(), steps=(), pairs=(), tuning=None, cells=()):
-    """runs: (N, values at equal updates, step size); steps: rows of UPDATES."""
+    """runs: (N, values at equal updates, learning rate); steps: rows of UPDATES."""
     rows = [
         [NAME, "plain", n, rate, value] for n, values, rate in runs for value in values
     ]
@@ -256,7 +256,7 @@ def test_without_finished_runs_at_one_n_nothing_is_said_of_equal_updates():
 
 
 @pytest.mark.parametrize("rates", [[0.5, 0.25], [0.25, 0.5]])
-def test_of_several_step_sizes_the_best_is_compared_at_equal_updates(rates):
+def test_of_several_learning_rates_the_best_is_compared_at_equal_updates(rates):
     """As in pairs and figures; in whichever order the config lists them."""
     optimizer = {"learning_rate": {1: rates, 4: rates}}
     study = made_study(
@@ -276,11 +276,11 @@ def test_of_several_step_sizes_the_best_is_compared_at_equal_updates(rates):
     assert row["estimate"] == 40 - 10
 
 
-# Step sizes.
+# Learning rates.
 
 
 def tuned(power, counts=(1, 64), seeds=5, chosen=0, factor=2.0):
-    """(study, tables): the best step size is 2^-20 N^power, on every one of the seeds.
+    """(study, tables): the best learning rate is 2^-20 N^power, on every seed.
 
     chosen: how many steps of the grid above the best one the chosen one lies.
     """
@@ -309,7 +309,7 @@ def tuned(power, counts=(1, 64), seeds=5, chosen=0, factor=2.0):
     ("power", "faster", "proportional"),
     [(1, HOLDS, OPEN), (0.5, OPEN, FAILS), (0, FAILS, FAILS)],
 )
-def test_how_the_best_step_size_grows(power, faster, proportional):
+def test_how_the_best_learning_rate_grows(power, faster, proportional):
     """Seeds that agree: half a step of the grid at each end is still not known."""
     study, tuning = tuned(power)
     found = said(study, tuning=tuning)
@@ -330,7 +330,7 @@ def test_a_fine_grid_can_show_proportion():
 
 @pytest.mark.parametrize(("chosen", "end"), [(-1, "smallest"), (1, "largest")])
 def test_no_verdict_rests_on_a_step_size_at_the_edge_of_its_grid(chosen, end):
-    """Neither of step sizes nor of returns; one step further in there are verdicts."""
+    """Neither of rates nor of returns; one step further in there are verdicts."""
     for steps, barred in ((chosen, True), (0, False)):
         study, tuning = tuned(1, chosen=steps)
         rates = {cell.n: cell.alpha for cell in study.cells}
@@ -351,7 +351,7 @@ def test_few_tuning_seeds_have_no_verdict():
     assert set(said(study, tuning=tuning)["verdict"]) == {TOO_FEW}
 
 
-def test_a_grid_of_one_step_size_has_no_edge():
+def test_a_grid_of_one_learning_rate_has_no_edge():
     study, tuning = tuned(1)
     rates = {cell.n: cell.alpha for cell in study.cells}
     here = tuning.runs["learning_rate"] == tuning.runs["n"].map(rates)

@@ -11,8 +11,8 @@ from pgstudy.analysis.common.columns import GRADIENTS, names
 from pgstudy.analysis.common.names import FRACTIONS, LARGEST_MATRIX
 from pgstudy.analysis.figures import published as paper_figures
 from pgstudy.analysis.figures import style
-from pgstudy.analysis.figures.captions import captions
-from pgstudy.analysis.figures.drawing import KINDS, Source
+from pgstudy.analysis.figures.step import KINDS, Source
+from pgstudy.analysis.report.captions import captions
 from pgstudy.analysis.tables import aggregates
 from pgstudy.analysis.tables.build import build
 from pgstudy.experiment.config.loading import load_study
@@ -158,7 +158,7 @@ def test_every_estimator_has_a_panel(drawn):
     """Wrapped into rows."""
     for kind in (
         "learning_curves",
-        "step_sizes",
+        "learning_rates",
         "equal_updates",
         "profiles",
         "tuning",

@@ -15,8 +15,8 @@ import pytest
 
 from pgstudy.analysis.claims import claims
 from pgstudy.analysis.common.columns import GRADIENTS, names
-from pgstudy.analysis.figures.drawing import Source
-from pgstudy.analysis.figures.drawing import draw as draw_source
+from pgstudy.analysis.figures.step import Source
+from pgstudy.analysis.figures.step import draw as draw_source
 from pgstudy.analysis.figures.style import looks
 from pgstudy.analysis.report import html as report
 from pgstudy.analysis.report.markdown import summary_table
@@ -285,7 +285,7 @@ def test_runs_that_did_not_finish_are_listed_with_their_reason(page):
 
 
 def test_the_best_cell_is_one_whose_runs_finished():
-    """The mean of the few that survived is no reason to prefer a step size."""
+    """The mean of the few that survived is no reason to prefer a learning rate."""
     summary = pd.DataFrame(
         {"finished": [10, 1, 10, 0], "final_return": [-15.0, -11.7, -14.0, None]}
     )

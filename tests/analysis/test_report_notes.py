@@ -7,8 +7,8 @@ import pytest
 from pgstudy.analysis import steps
 from pgstudy.analysis.choose import chosen
 from pgstudy.analysis.claims.verdicts import AT_EDGE, FAMILY
-from pgstudy.analysis.figures.captions import captions
 from pgstudy.analysis.outputs import read_claims, read_tuning
+from pgstudy.analysis.report.captions import captions
 from pgstudy.analysis.tables import tuning
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import Store
@@ -22,7 +22,7 @@ FOR_THE_REPORT = ("tables", "gradients", "comparison", "claims", "figures", "rep
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """results/edge: step sizes chosen from two, one environment without a threshold.
+    """results/edge: learning rates chosen of two, one environment without a threshold.
 
     The third's threshold is far below what the untrained policy gets.
     """
@@ -61,8 +61,8 @@ def text(folder, request):
     return (folder.path / request.param).read_text("utf-8").replace("&#39;", "'")
 
 
-def test_a_step_size_at_the_edge_is_a_warning_and_no_verdict_rests_on_it(folder, text):
-    assert "A step size lies at the edge of its grid" in text
+def test_a_learning_rate_at_the_edge_is_a_warning_and_bars_verdicts(folder, text):
+    assert "A learning rate lies at the edge of its grid" in text
     assert "scored, plain, N = 4 (" in text
     claims = read_claims(folder)
     assert len(claims) == 3 * 4

@@ -42,7 +42,7 @@ def read_tables(folder: StudyFolder) -> Tables:
 
 
 def read_tuning(folder: StudyFolder) -> Tables | None:
-    """The tables of the study that chose this one's step sizes. Errors: Missing."""
+    """The tables of the study that chose this one's learning rates. Errors: Missing."""
     return None if folder.tuning is None else read_tables(folder.tuning)
 
 

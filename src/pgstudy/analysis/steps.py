@@ -71,7 +71,7 @@ STEPS = {
         reads=("tables", "gradients"),
     ),
     "paper": Step(
-        "analysis.report.paper:paper",
+        "analysis.report.latex:paper",
         _analysis("outputs.py", "figures", "report"),
         reads=("tables", "comparison"),
     ),

@@ -23,9 +23,9 @@ from pgstudy.analysis.claims.verdicts import (
     above,
     within,
 )
+from pgstudy.analysis.common.names import FigureKey
 from pgstudy.analysis.gradients.bias import MARGIN, Across
 from pgstudy.analysis.statistics.intervals import Interval
-from pgstudy.experiment.study.cell import folder_name
 from pgstudy.experiment.study.study import Study
 from pgstudy.learning.specification import EstimatorSpecification
 
@@ -82,7 +82,7 @@ def build(
         environment, f"{name} is an unbiased estimate of grad J",
         f"mean estimate along grad J over |grad J|, {worst.place}, worst of {count} "
         f"(simultaneous interval), {where(rows[0])}", worst.bounds(count), tests,
-        f"gradients-{folder_name(environment)}", note=_note(cells, how),
+        FigureKey("gradients", environment), note=_note(cells, how),
     )  # fmt: skip
 
 

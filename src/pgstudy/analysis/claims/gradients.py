@@ -21,10 +21,9 @@ from pgstudy.analysis.claims.verdicts import (
     below,
     within,
 )
-from pgstudy.analysis.common.names import FRACTIONS
+from pgstudy.analysis.common.names import FRACTIONS, FigureKey
 from pgstudy.analysis.statistics.intervals import Interval
 from pgstudy.analysis.statistics.variances import ratio
-from pgstudy.experiment.study.cell import folder_name
 from pgstudy.experiment.study.study import Study
 
 SLOPE, EQUIVALENT = -1.0, 0.1  # theory's, and how near to it counts as it
@@ -94,5 +93,5 @@ def _at(row: Row) -> str:
     return bias_claims.where(row)
 
 
-def _figure(environment: str) -> str:
-    return f"gradients-{folder_name(environment)}"
+def _figure(environment: str) -> FigureKey:
+    return FigureKey("gradients", environment)

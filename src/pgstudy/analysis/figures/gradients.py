@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgstudy.analysis.figures import style  # before pyplot: it sets the backend
-
-import matplotlib.pyplot as plt  # isort: skip
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -14,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from pgstudy.analysis.common.names import FRACTIONS
-from pgstudy.analysis.figures import layout
+from pgstudy.analysis.figures import layout, style
 from pgstudy.analysis.figures.panels import Drawn
 from pgstudy.experiment.study.study import Study
 

@@ -7,12 +7,12 @@ import textwrap
 from collections.abc import Sequence
 from typing import Literal
 
-from pgstudy.analysis.figures import style  # before matplotlib: it sets the backend
-
-import matplotlib.pyplot as plt  # isort: skip
+import matplotlib.pyplot as plt
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from pgstudy.analysis.figures import style
 
 PANEL = 3.2, 2.5  # inches, width and height of one panel
 WIDTH = 9.7  # inches that a row of panels may take, if it has more than one

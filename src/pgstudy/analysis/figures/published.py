@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pgstudy.analysis.figures import style  # before pyplot: it sets the backend
-
-import matplotlib.pyplot as plt  # isort: skip
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -18,8 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pgstudy.analysis.common.names import FEW_RUNS, paper_figure_names
-from pgstudy.analysis.figures import layout
-from pgstudy.analysis.figures.panels import FINAL, final_returns_panel
+from pgstudy.analysis.figures import layout, style
+from pgstudy.analysis.figures.panels import FINAL
+from pgstudy.analysis.figures.returns import final_returns_panel
 from pgstudy.analysis.gradients import exact
 from pgstudy.analysis.tables.build import Tables, rows_of
 from pgstudy.experiment.study.cell import Cell, step_size_text
@@ -95,7 +94,7 @@ def _episodes(axes: Axes, cells: tuple[Cell, ...], tables: Tables) -> None:
 
 
 def _label(cell: Cell, cells: tuple[Cell, ...]) -> str:
-    """What tells a cell from the others of its figure, the step size always."""
+    """What tells a cell from the others of its figure, the learning rate always."""
     base, _, exponent = step_size_text(cell.alpha).partition("^")
     step = f"${base}^{{{exponent}}}$" if exponent else base
     parts = [rf"$\alpha$ = {step}"]

@@ -14,7 +14,7 @@ import yaml
 
 from pgstudy.analysis.claims.verdicts import FAMILY
 from pgstudy.analysis.common.numbers import decimals, duration, number, p_value, steps
-from pgstudy.analysis.figures.captions import captions
+from pgstudy.analysis.report.captions import captions
 from pgstudy.analysis.report.checklists import answers
 from pgstudy.analysis.report.markdown import markdown_report
 from pgstudy.analysis.statistics import coverage
@@ -38,7 +38,7 @@ class Contents:
     """What the report shows, as far as there is something.
 
     recordings: the entries of recordings.json, with `data`, the bytes, if it has some.
-    edges: chosen step sizes at an end of their grid, see `tuning.at_edge`.
+    edges: chosen learning rates at an end of their grid, see `tuning.at_edge`.
     notes: what people should know of runs, see `makings.notes`.
     tracked: what `pgstudy track` wrote.
     """
@@ -81,7 +81,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["p_value"] = p_value
     environment.filters["steps"] = steps
     environment.filters["duration"] = duration
-    environment.filters["step_size"] = step_size_text
+    environment.filters["learning_rate"] = step_size_text
     environment.globals["decimals"] = decimals
     return environment
 
@@ -173,7 +173,7 @@ def _inline(kind: str, data: bytes) -> str:
 
 
 def _learned(summary: pd.DataFrame) -> list[dict[str, Any]]:
-    """Per environment and estimator: the N and step size with the best final return."""
+    """The N and learning rate with the best final return, for each estimator."""
     groups = summary.groupby(["environment", "estimator"], sort=False)
     rows = [best(group).head(1) for _, group in groups]
     return _records(pd.concat(rows).dropna(subset=["final_return"]))

@@ -18,7 +18,7 @@ from pgstudy.analysis.common.numbers import (
     p_value,
     steps,
 )
-from pgstudy.analysis.figures.captions import captions
+from pgstudy.analysis.report.captions import captions
 from pgstudy.analysis.statistics import coverage
 from pgstudy.analysis.tables import thresholds
 from pgstudy.analysis.tables.aggregates import DENOMINATOR, unscored
@@ -28,8 +28,8 @@ from pgstudy.experiment.study.study import Study
 
 Row = dict[Any, Any]
 EDGE = (
-    "**A step size lies at the edge of its grid**, a better one may lie beyond it, and "
-    "no verdict rests on it: {}."
+    "**A learning rate lies at the edge of its grid**, a better one may lie beyond it, "
+    "and no verdict rests on it: {}."
 )
 ACCEPTANCE_HEADER = (
     "| item | cell | quantity | theirs | ours, 95 % interval | tolerance | runs "
@@ -75,7 +75,9 @@ CELLS: dict[str, tuple[str, Callable[[Row], Any]]] = {
     "estimator": ("estimator", lambda row: row["estimator"]),
     "N": ("n", lambda row: row["n"]),
     "finished": ("finished", lambda row: f"{row['finished']} of {row['runs']}"),
-    "step size": ("learning_rate", lambda row: step_size_text(row["learning_rate"])),
+    "learning rate": (
+        "learning_rate", lambda row: step_size_text(row["learning_rate"])
+    ),
     "updates": ("mean_updates", lambda row: steps(row["mean_updates"])),
     "untrained": ("untrained_return", lambda row: number(row["untrained_return"])),
     "final return, 95 % interval": ("final_return", _final),

@@ -24,8 +24,8 @@ from pgstudy.analysis.common.names import (
     figure_names,
     paper_figure_names,
 )
-from pgstudy.analysis.figures.captions import captions
 from pgstudy.analysis.outputs import Missing, need
+from pgstudy.analysis.report.captions import captions
 from pgstudy.experiment.provenance import identity as provenance
 from pgstudy.experiment.store.makings import FACTS, facts
 from pgstudy.experiment.store.study_folder import StudyFolder

@@ -120,7 +120,7 @@ KINDS = {
         (94, 100), (94, 100), (99, 100),
     ),
     "slope": _kind(
-        "slope of the best step size on N",
+        "slope of the best learning rate on N",
         "bootstrap over seeds, wider by half a step of the grid",
         (100, 100), (100, 100), (100, 100),
     ),

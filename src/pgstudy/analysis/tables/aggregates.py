@@ -19,7 +19,7 @@ from pgstudy.analysis.common.csv_files import TableSet
 from pgstudy.analysis.common.numbers import number
 from pgstudy.analysis.statistics import comparisons, improvement
 from pgstudy.analysis.statistics.basics import Array
-from pgstudy.analysis.tables.build import Tables, at_best_step_sizes, rows_of
+from pgstudy.analysis.tables.build import Tables, at_best_learning_rates, rows_of
 from pgstudy.experiment.study.cell import Cell
 from pgstudy.experiment.study.study import Study
 
@@ -51,8 +51,8 @@ class Aggregates(TableSet):
 
 
 def build(study: Study, tables: Tables) -> Aggregates:
-    """All four. Of several step sizes at one N the best one stands for it."""
-    shown = at_best_step_sizes(study, tables)
+    """All four. Of several learning rates at one N the best one stands for it."""
+    shown = at_best_learning_rates(study, tables)
     scores, profiles = [], []
     for (estimator, n), group in _across_environments(shown).items():
         found = [_scores(tables, cell) for cell in group]

@@ -64,8 +64,8 @@ def best(summary: pd.DataFrame) -> pd.DataFrame:
 Order = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def at_best_step_sizes(study: Study, tables: Tables, order: Order = best) -> Study:
-    """The study with only the best of several step sizes at one N.
+def at_best_learning_rates(study: Study, tables: Tables, order: Order = best) -> Study:
+    """The study with only the best of several learning rates at one N.
 
     order: puts rows of a summary, the best first.
     """
