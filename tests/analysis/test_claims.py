@@ -24,7 +24,7 @@ from pgstudy.analysis.claims.verdicts import (
     within,
 )
 from pgstudy.analysis.common.columns import CLAIMS, GRADIENTS, names
-from pgstudy.analysis.common.names import figure_names
+from pgstudy.analysis.common.names import FigureKey, figure_names
 from pgstudy.analysis.statistics import comparisons, improvement
 from pgstudy.analysis.statistics.intervals import Interval
 from pgstudy.analysis.tables.aggregates import Aggregates
@@ -83,7 +83,8 @@ LOW, HIGH = np.arange(10.0), np.arange(10.0) + 20
 
 
 def claim(tests, **options):
-    return Claim(NAME, "c", "q", Interval(1, 0, 2), tests, "improvement", **options)
+    figure = FigureKey("improvement")
+    return Claim(NAME, "c", "q", Interval(1, 0, 2), tests, figure, **options)
 
 
 def test_p_of_an_interval_is_that_of_the_t_test():
