@@ -49,8 +49,12 @@ def made_tables(study, finals, untrained=-80.0):
     """Runs with these final returns for each cell, in order; NaN did not finish."""
     rows, summary = [], []
     for cell, values in zip(study.cells, finals, strict=True):
-        place = {"environment": cell.environment, "estimator": cell.estimator,
-                 "n": cell.n, "learning_rate": cell.alpha}  # fmt: skip
+        place = {
+            "environment": cell.environment,
+            "estimator": cell.estimator,
+            "n": cell.n,
+            "learning_rate": cell.alpha,
+        }
         for seed, value in enumerate(values):
             ended = {"final_return": value, "untrained_return": untrained}
             if math.isnan(value):
@@ -150,8 +154,13 @@ def test_profiles_by_hand():
     assert profile["score"].tolist() == aggregates.GRID.tolist()
     share = profile.set_index(profile["score"].round(2))["share"]
     assert share[[0, 0.24, 0.26, 0.48, 0.52, 1.2]].tolist() == [
-        0.75, 0.75, 0.5, 0.5, 0.25, 0.25,
-    ]  # fmt: skip
+        0.75,
+        0.75,
+        0.5,
+        0.5,
+        0.25,
+        0.25,
+    ]
     assert profile["low"].le(profile["share"]).all()
     assert profile["high"].ge(profile["share"]).all()
 
@@ -187,9 +196,15 @@ def test_holm_counts_the_pairs_of_one_environment():
     finals = generator.normal([[0], [1], [3], [0], [0.5], [9]], size=(6, 4))
     pairs = built(study, finals).pairs
     assert pairs["environment"].tolist() == ["a"] * 3 + ["b"] * 3
-    assert list(zip(pairs["one_n"], pairs["two_n"], strict=True)) == [
-        (1, 4), (1, 16), (4, 16),
-    ] * 2  # fmt: skip
+    assert (
+        list(zip(pairs["one_n"], pairs["two_n"], strict=True))
+        == [
+            (1, 4),
+            (1, 16),
+            (4, 16),
+        ]
+        * 2
+    )
     for _, rows in pairs.groupby("environment"):
         small, middle, large = sorted(rows["p"])
         steps = np.maximum.accumulate([3 * small, 2 * middle, large])
@@ -235,9 +250,11 @@ def test_aggregates_survive_their_trip_through_csv(tmp_path):
     again = Aggregates.read(tmp_path)
     for name, table in vars(found).items():
         pd.testing.assert_frame_equal(
-            getattr(again, name), table.reset_index(drop=True), check_dtype=False,
+            getattr(again, name),
+            table.reset_index(drop=True),
+            check_dtype=False,
             check_exact=True,
-        )  # fmt: skip
+        )
     assert set(again.pairs["one_estimator"]) == {"1", "none"}
 
 

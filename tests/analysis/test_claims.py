@@ -34,11 +34,18 @@ from pgstudy.experiment.study.tuning import place, restricted
 from tests.analysis.test_aggregates import made_study
 
 NOTHING, NAN = pd.DataFrame(), math.nan
-PAIRS = ["environment", "one_estimator", "one_n", "two_estimator", "two_n",
-         "improvement", "improvement_low", "improvement_high",
-         "improvement_p"]  # fmt: skip
-UPDATES = ["environment", "estimator", "n", "learning_rate", "update",
-           "env_steps"]  # fmt: skip
+PAIRS = [
+    "environment",
+    "one_estimator",
+    "one_n",
+    "two_estimator",
+    "two_n",
+    "improvement",
+    "improvement_low",
+    "improvement_high",
+    "improvement_p",
+]
+UPDATES = ["environment", "estimator", "n", "learning_rate", "update", "env_steps"]
 RUNS = ["environment", "estimator", "n", "learning_rate", "equal_updates_return"]
 NOT_MEASURED = pd.DataFrame(columns=names(GRADIENTS))
 ESTIMATORS = [{"name": "plain"}, {"name": "other", "baseline": "running-mean"}]
@@ -56,9 +63,12 @@ def said(study, *, runs=(), steps=(), pairs=(), tuning=None, cells=()):
         [NAME, "plain", n, rate, value] for n, values, rate in runs for value in values
     ]
     made = Tables(
-        pd.DataFrame(rows, columns=RUNS), NOTHING, NOTHING,
-        pd.DataFrame(steps, columns=UPDATES), pd.DataFrame(cells),
-    )  # fmt: skip
+        pd.DataFrame(rows, columns=RUNS),
+        NOTHING,
+        NOTHING,
+        pd.DataFrame(steps, columns=UPDATES),
+        pd.DataFrame(cells),
+    )
     beside = Aggregates(NOTHING, NOTHING, pd.DataFrame(pairs, columns=PAIRS), NOTHING)
     return claims.build(study, made, beside, NOT_MEASURED, tuning)
 
@@ -198,8 +208,12 @@ def test_fewer_than_five_seeds_have_no_verdict(seeds):
 )
 def test_the_unit_that_was_equal_is_named(budget, words):
     """It was "environment steps" whatever the budget."""
-    entry = {"id": "ShortCorridor-v0", "name": NAME, "max_episode_steps": 9,
-             "optimizer": {"learning_rate": 0.5}} | budget  # fmt: skip
+    entry = {
+        "id": "ShortCorridor-v0",
+        "name": NAME,
+        "max_episode_steps": 9,
+        "optimizer": {"learning_rate": 0.5},
+    } | budget
     study = studied(environments=[entry])
     found = said(study, pairs=[of_pair(LOW, HIGH)])
     assert only(found, "ends higher")["claim"].startswith(words + ",")
@@ -270,9 +284,15 @@ def test_of_several_learning_rates_the_best_is_compared_at_equal_updates(rates):
         runs.append((cell.n, LOW + mean, cell.alpha))
         steps.append(at(cell.n, 100, rate=cell.alpha))
         cells.append(
-            {"environment": NAME, "estimator": "plain", "n": cell.n, "finished": 2,
-             "learning_rate": cell.alpha, "final_return": mean}
-        )  # fmt: skip
+            {
+                "environment": NAME,
+                "estimator": "plain",
+                "n": cell.n,
+                "finished": 2,
+                "learning_rate": cell.alpha,
+                "final_return": mean,
+            }
+        )
     row = only(said(study, runs=runs, steps=steps, cells=cells), "At equal updates")
     assert row["estimate"] == 40 - 10
 
@@ -288,20 +308,34 @@ def tuned(power, counts=(1, 64), seeds=5, chosen=0, factor=2.0):
     best = {n: 2**-20 * n**power for n in counts}
     rates = {n: [rate * factor**k for k in (-1, 0, 1)] for n, rate in best.items()}
     config = {
-        "study": "tuned", "seeds": 5, "sample_counts": list(counts),
-        "tune": {"seeds": seeds}, "estimators": [{"name": "plain"}],
+        "study": "tuned",
+        "seeds": 5,
+        "sample_counts": list(counts),
+        "tune": {"seeds": seeds},
+        "estimators": [{"name": "plain"}],
         "environments": [
-            {"id": "ShortCorridor-v0", "name": NAME, "max_episode_steps": 9,
-             "env_steps": 8, "optimizer": {"learning_rate": rates}},
+            {
+                "id": "ShortCorridor-v0",
+                "name": NAME,
+                "max_episode_steps": 9,
+                "env_steps": 8,
+                "optimizer": {"learning_rate": rates},
+            },
         ],
-    }  # fmt: skip
+    }
     study = load_study(config)
     rows = [
-        {"environment": NAME, "estimator": "plain", "n": c.n, "seed": seed,
-         "learning_rate": c.alpha, "area": seed - abs(math.log(c.alpha / best[c.n]))}
+        {
+            "environment": NAME,
+            "estimator": "plain",
+            "n": c.n,
+            "seed": seed,
+            "learning_rate": c.alpha,
+            "area": seed - abs(math.log(c.alpha / best[c.n])),
+        }
         for c in study.cells
         for seed in range(seeds)
-    ]  # fmt: skip
+    ]
     sizes = {place(c): best[c.n] * factor**chosen for c in study.cells}
     return restricted(study, sizes), Tables(pd.DataFrame(rows), *[NOTHING] * 4)
 

@@ -16,11 +16,20 @@ from tests.conftest import ROOT
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MEASURED = re.compile(r"-?\d*\.\d+|\d+ of \d+|\[-?\d|\d %|\d,\d{3}")
 SMALL = {
-    "study": "small", "seeds": 5, "sample_counts": [1, 4], "bins": 4,
-    "environments": [{"id": "ShortCorridor-v0", "env_steps": 400,
-                      "max_episode_steps": 20, "optimizer": {"learning_rate": 0.001}}],
+    "study": "small",
+    "seeds": 5,
+    "sample_counts": [1, 4],
+    "bins": 4,
+    "environments": [
+        {
+            "id": "ShortCorridor-v0",
+            "env_steps": 400,
+            "max_episode_steps": 20,
+            "optimizer": {"learning_rate": 0.001},
+        }
+    ],
     "estimators": [{"name": "total-return"}],
-}  # fmt: skip
+}
 PAGE = """# Ours
 
 Untouched 1.5.

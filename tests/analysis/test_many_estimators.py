@@ -33,14 +33,24 @@ ESTIMATORS = [
 def twelve(sample_counts, **more):
     """A study of them, on one environment."""
     environment = {
-        "id": ENVIRONMENT, "env_steps": 400, "max_episode_steps": 20, "threshold": -5,
+        "id": ENVIRONMENT,
+        "env_steps": 400,
+        "max_episode_steps": 20,
+        "threshold": -5,
         "optimizer": {"learning_rate": 0.001},
-    }  # fmt: skip
+    }
     return load_study(
-        {"study": "twelve", "seeds": 2, "seeds_per_job": 2, "bins": 4,
-         "sample_counts": sample_counts, "environments": [environment],
-         "estimators": ESTIMATORS, **more}
-    )  # fmt: skip
+        {
+            "study": "twelve",
+            "seeds": 2,
+            "seeds_per_job": 2,
+            "bins": 4,
+            "sample_counts": sample_counts,
+            "environments": [environment],
+            "estimators": ESTIMATORS,
+            **more,
+        }
+    )
 
 
 def measurements(study):
@@ -53,8 +63,11 @@ def measurements(study):
                 row |= {"environment": ENVIRONMENT, "at": at, "estimator": name, "n": n}
                 for quantity in ("variance", "noise_scale", "cosine"):
                     middle = (i + 1) / n
-                    row |= {quantity: middle, f"{quantity}_low": middle * 0.8,
-                            f"{quantity}_high": middle * 1.2}  # fmt: skip
+                    row |= {
+                        quantity: middle,
+                        f"{quantity}_low": middle * 0.8,
+                        f"{quantity}_high": middle * 1.2,
+                    }
                 rows.append(row)
     return pd.DataFrame(rows, columns=names(GRADIENTS))
 

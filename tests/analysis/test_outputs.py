@@ -255,15 +255,23 @@ def test_the_report_opens_in_a_browser(page, tmp_path):
     picture = tmp_path / "page.png"
     subprocess.run(
         [
-            "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update",
-            "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}",
-            "--window-size=500,1500", f"--screenshot={picture}", page.as_uri(),
+            "chromium",
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--window-size=500,1500",
+            f"--screenshot={picture}",
+            page.as_uri(),
         ],
         check=True,
         capture_output=True,
         timeout=120,
-    )  # fmt: skip
+    )
     assert picture.stat().st_size > 20_000
 
 

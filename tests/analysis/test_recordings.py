@@ -110,8 +110,9 @@ def test_every_environment_has_its_recordings(written):
     assert [e["file"] for e in found[:3]] == files
     assert len(found) == 9
     assert {p.name for p in written.iterdir()} == {
-        "recordings.json", *(e["file"] for e in found),
-    }  # fmt: skip
+        "recordings.json",
+        *(e["file"] for e in found),
+    }
     for entry in found:
         shown = assert_sound((written / entry["file"]).read_bytes())
         assert shown == min(entry["steps"] + 1, 60)
@@ -252,8 +253,10 @@ def tables_of(returns, statuses=None):
         place | {"estimator": "good", "seed": i, "final_return": r, "status": s}
         for i, (r, s) in enumerate(zip(returns, statuses, strict=True))
     ]
-    bad = [place | {"estimator": "bad", "seed": 0, "final_return": 99.0,
-                    "status": "finished"}]  # fmt: skip
+    bad = [
+        place
+        | {"estimator": "bad", "seed": 0, "final_return": 99.0, "status": "finished"}
+    ]
     summary = [
         place | {"estimator": "bad", "finished": 1, "final_return": -5.0},
         place | {"estimator": "good", "finished": 1, "final_return": 5.0},
@@ -284,8 +287,10 @@ def test_runs_that_did_not_finish_are_not_shown():
     returns = [-9.0, 1.0, 9.0, 3.0, 2.0]
     chosen = record.choose(tables_of(returns, statuses), "e")
     assert {k: row.seed for k, row in chosen.items()} == {
-        "worst": 1, "median": 4, "best": 3,
-    }  # fmt: skip
+        "worst": 1,
+        "median": 4,
+        "best": 3,
+    }
     assert record.choose(tables_of([1.0], ["failed"]), "e") == {}
 
 

@@ -34,10 +34,17 @@ TIMEOUT = 30.0  # seconds for one answer of the browser
 WIDTHS = 390, 768, 1200
 RUN = "http://127.0.0.1:5000/#/experiments/1/runs/"
 QUIET = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--hide-scrollbars", "--disable-dev-shm-usage",
-]  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--disable-dev-shm-usage",
+]
 
 
 class Browser:
@@ -97,8 +104,13 @@ class Browser:
         media = [{"name": k.replace("_", "-"), "value": v} for k, v in features.items()]
         self("Emulation.setEmulatedMedia", media="", features=media)
         self("Emulation.setScriptExecutionDisabled", value=not scripts)
-        self("Emulation.setDeviceMetricsOverride", width=width, height=800,
-             deviceScaleFactor=1, mobile=False)  # fmt: skip
+        self(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=800,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
         self("Page.navigate", url="about:blank")
         self.events.clear()
         self("Page.navigate", url=address)
@@ -109,8 +121,12 @@ class Browser:
 
     def run(self, code, promised=False):
         """The value of an expression, or what a promise comes to, given scripts."""
-        answer = self("Runtime.evaluate", expression=code, awaitPromise=promised,
-                      returnByValue=True)  # fmt: skip
+        answer = self(
+            "Runtime.evaluate",
+            expression=code,
+            awaitPromise=promised,
+            returnByValue=True,
+        )
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 

@@ -27,17 +27,26 @@ def folder(tmp_path_factory):
     The third's threshold is far below what the untrained policy gets.
     """
     rates = {"learning_rate": {1: GRID, 4: GRID}}
-    entry = {"id": "ShortCorridor-v0", "max_episode_steps": 30, "env_steps": 600,
-             "evaluation_episodes": 4, "optimizer": rates}  # fmt: skip
+    entry = {
+        "id": "ShortCorridor-v0",
+        "max_episode_steps": 30,
+        "env_steps": 600,
+        "evaluation_episodes": 4,
+        "optimizer": rates,
+    }
     config = {
-        "study": "edge", "seeds": 5, "sample_counts": [1, 4], "tune": {"seeds": 5},
-        "bins": 5, "estimators": [{"name": "plain"}],
+        "study": "edge",
+        "seeds": 5,
+        "sample_counts": [1, 4],
+        "tune": {"seeds": 5},
+        "bins": 5,
+        "estimators": [{"name": "plain"}],
         "environments": [
             entry | {"name": "scored", "threshold": -5},
             entry | {"name": "open", "max_episode_steps": 29},
             entry | {"name": "easy", "threshold": -1000, "max_episode_steps": 28},
         ],
-    }  # fmt: skip
+    }
     store = Store(tmp_path_factory.mktemp("results"))
     study = load_study(json.loads(json.dumps(config)))
     first = tuning_study(study)
@@ -125,12 +134,21 @@ gymnasium.register("toy/Coarse-v0", Coarse, max_episode_steps=30)
 def test_warnings_and_global_generators_of_runs_are_shown(tmp_path, monkeypatch):
     """Of two real runs, in both reports; what is well is not spoken of (see above)."""
     config = {
-        "study": "coarse", "register": "coarse_module", "seeds": 2,
-        "sample_counts": [4], "bins": 2, "estimators": [{"name": "plain"}],
-        "environments": [{"id": "toy/Coarse-v0", "updates": 2,
-                          "evaluation_episodes": 1,
-                          "optimizer": {"learning_rate": 1e-3}}],
-    }  # fmt: skip
+        "study": "coarse",
+        "register": "coarse_module",
+        "seeds": 2,
+        "sample_counts": [4],
+        "bins": 2,
+        "estimators": [{"name": "plain"}],
+        "environments": [
+            {
+                "id": "toy/Coarse-v0",
+                "updates": 2,
+                "evaluation_episodes": 1,
+                "optimizer": {"learning_rate": 1e-3},
+            }
+        ],
+    }
     (tmp_path / "coarse_module.py").write_text(COARSE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pgstudy.analysis.claims import gradients as gradient_claims
+from pgstudy.analysis.claims.gradients import gradient_claims
 from pgstudy.analysis.claims.verdicts import (
     AT_EDGE,
     FEWEST_SEEDS,
@@ -29,9 +29,7 @@ from pgstudy.experiment.study.cell import Cell
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.study.tuning import place
 
-UNITS = {
-    "env_steps": "environment steps", "episodes": "episodes", "updates": "updates"
-}  # fmt: skip
+UNITS = {"env_steps": "environment steps", "episodes": "episodes", "updates": "updates"}
 
 
 def build(
@@ -47,7 +45,7 @@ def build(
     for environment in study.environments:
         measured = gradients[gradients["environment"] == environment]
         if len(measured):
-            claims += gradient_claims.build(study, environment, measured)
+            claims += gradient_claims(study, environment, measured)
         for estimator in study.estimators:
             claims += returns.claims(environment, estimator)
             if tuning is not None:
@@ -109,11 +107,16 @@ class _Returns:
         found = Interval(*test[:3])
         barred, note = _barred(self.edges, (few, many), min(map(len, values)))
         yield Claim(
-            few.environment, f"At equal updates, {few.estimator} is ahead with N = "
+            few.environment,
+            f"At equal updates, {few.estimator} is ahead with N = "
             f"{many.n}, on {steps[1] / steps[0]:.3g} times the steps of N = {few.n}",
-            "difference of mean returns", found, above(found, 0.0, test.df),
-            FigureKey("equal_updates", few.environment), barred=barred, note=note,
-        )  # fmt: skip
+            "difference of mean returns",
+            found,
+            above(found, 0.0, test.df),
+            FigureKey("equal_updates", few.environment),
+            barred=barred,
+            note=note,
+        )
 
 
 def _pair(pairs: pd.DataFrame, one: Cell, two: Cell) -> pd.DataFrame:
@@ -161,7 +164,12 @@ def _of_learning_rates(
     }
     for words, tests in claims.items():
         yield Claim(
-            environment, f"The best learning rate of {estimator} grows {words}",
-            "slope of its logarithm on log N", found, tests,
-            FigureKey("tuning", environment), barred=barred, note=note,
-        )  # fmt: skip
+            environment,
+            f"The best learning rate of {estimator} grows {words}",
+            "slope of its logarithm on log N",
+            found,
+            tests,
+            FigureKey("tuning", environment),
+            barred=barred,
+            note=note,
+        )

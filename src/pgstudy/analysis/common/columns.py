@@ -79,10 +79,11 @@ RUNS = (
     Column("threshold_at", float, "steps or episodes to the threshold; empty: never"),
     Column("area", float, "mean height of the learning curve"),
     Column(
-        "equal_updates_return", float,
+        "equal_updates_return",
+        float,
         "mean return in the last bin of the updates that all finished runs made",
     ),
-)  # fmt: skip
+)
 SEEDS = (
     Column("bin_width", float, "of the bins, in the unit of the curves"),
     Column("0, 1, ...", float, "mean return in that bin; the rows are those of runs"),
@@ -230,13 +231,22 @@ ACCEPTANCE = (
 
 # By the file's name without its ending, below tables/ and beside it.
 TABLES = {
-    "runs": RUNS, "seeds": SEEDS, "curves": CURVES, "updates": UPDATES,
+    "runs": RUNS,
+    "seeds": SEEDS,
+    "curves": CURVES,
+    "updates": UPDATES,
     "summary": SUMMARY,
-}  # fmt: skip
+}
 AGGREGATES = {
-    "scores": SCORES, "profiles": PROFILES, "pairs": PAIRS, "adequacy": ADEQUACY
-}  # fmt: skip
+    "scores": SCORES,
+    "profiles": PROFILES,
+    "pairs": PAIRS,
+    "adequacy": ADEQUACY,
+}
 SCHEMAS: dict[str, Schema] = {
-    **TABLES, **AGGREGATES, "gradients": GRADIENTS, "claims": CLAIMS,
+    **TABLES,
+    **AGGREGATES,
+    "gradients": GRADIENTS,
+    "claims": CLAIMS,
     "acceptance": ACCEPTANCE,
-}  # fmt: skip
+}

@@ -49,10 +49,16 @@ def wall_clock(study: Study, tables: Tables) -> Drawn:
             row = rows_of(tables.summary, cell)
             index = study.estimators.index(cell.estimator)
             axes.errorbar(
-                row["mean_seconds"], row["final_return"], yerr=errors(row), capsize=2,
-                color=style.looks(study).of(cell), lw=1, ls="", ms=5,
+                row["mean_seconds"],
+                row["final_return"],
+                yerr=errors(row),
+                capsize=2,
+                color=style.looks(study).of(cell),
+                lw=1,
+                ls="",
+                ms=5,
                 marker=style.marker(index),
-            )  # fmt: skip
+            )
             rows.append(row)
     for axes in layout.leftmost(axes_list):
         axes.set_ylabel(FINAL)
@@ -75,9 +81,13 @@ def profiles(study: Study, aggregates: Aggregates) -> Drawn:
             )
             axes.plot(curve["score"], curve["share"], color=colour, lw=1.2)
             axes.fill_between(
-                curve["score"], curve["low"], curve["high"], color=colour, alpha=0.15,
+                curve["score"],
+                curve["low"],
+                curve["high"],
+                color=colour,
+                alpha=0.15,
                 lw=0,
-            )  # fmt: skip
+            )
         axes.axvline(1, color="0.6", lw=0.7, ls="--")
     layout.share_y(axes_list, "share of runs above the score")
     title = "Performance profiles (score 0: untrained, 1: threshold)"
@@ -117,9 +127,14 @@ def _draw_matrix(axes: Axes, values: Array, labels: list[str]) -> None:
         dark = abs(value - 0.5) > 0.3
         text = "" if np.isnan(value) else f"{value:.2f}"
         axes.text(
-            column, row, text, ha="center", va="center", fontsize=6,
+            column,
+            row,
+            text,
+            ha="center",
+            va="center",
+            fontsize=6,
             color="white" if dark else "black",
-        )  # fmt: skip
+        )
     axes.set_xticks(range(len(labels)), labels, rotation=90)
     axes.set_yticks(range(len(labels)), labels)
     axes.tick_params(length=0)

@@ -95,9 +95,12 @@ def legend(
     """
     for columns in range(min(len(handles), MOST_COLUMNS), 0, -1):
         made = figure.legend(
-            handles=handles, title=heading or None, loc=place,
-            ncols=columns, frameon=False,
-        )  # fmt: skip
+            handles=handles,
+            title=heading or None,
+            loc=place,
+            ncols=columns,
+            frameon=False,
+        )
         box = made.get_window_extent()
         beyond = box.width / figure.dpi - figure.get_figwidth()
         if beyond <= 0 or columns == 1:

@@ -65,10 +65,15 @@ def _published(published: Published, how: PublishedFigure, tables: Tables) -> Fi
     if how.line is not None:
         axes.axhline(how.line["value"], color="0.4", ls="--", lw=0.8)
         axes.annotate(
-            how.line["label"], (1, how.line["value"]), (3, 0), va="center",
-            xycoords=("axes fraction", "data"), textcoords="offset points", fontsize=7,
+            how.line["label"],
+            (1, how.line["value"]),
+            (3, 0),
+            va="center",
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            fontsize=7,
             parse_math=False,
-        )  # fmt: skip
+        )
     sns.despine(figure)
     return figure
 
@@ -124,8 +129,13 @@ def _exact_curve(axes: Axes, published: Published) -> None:
             inward, side = (0, -12), "center"
         axes.plot([p], [j], marker="o", ms=4, color="C3", ls="")
         axes.annotate(
-            f"J({p:.3g}) = {j:.1f}", (p, j), inward, textcoords="offset points",
-            fontsize=7, va="center", ha=side,
-        )  # fmt: skip
+            f"J({p:.3g}) = {j:.1f}",
+            (p, j),
+            inward,
+            textcoords="offset points",
+            fontsize=7,
+            va="center",
+            ha=side,
+        )
     axes.set(xlabel=f"probability of action {action}, p", ylabel="J(p), exact")
     axes.set_xlim(0, 1)

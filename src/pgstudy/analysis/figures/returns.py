@@ -78,31 +78,38 @@ def _count(tables: Tables, environment: str) -> str:
 def learning_rates(study: Study, tables: Tables, environment: str) -> Drawn:
     """Final return against the learning rate: a panel per estimator, a line per N."""
     figure, (axes_list,) = layout.panels(len(study.estimators))
-    looks = style.looks(study)
     for axes, estimator in zip(axes_list, study.estimators, strict=True):
         layout.panel_title(axes, estimator)
         axes.set(xlabel="learning rate", xscale="log")
         cells = study.cells_of(environment, estimator)
         for n in study.sample_counts:
-            series = [cell for cell in cells if cell.n == n]
-            rows = [rows_of(tables.summary, cell) for cell in series]
-            if not rows:
-                continue
-            table = pd.concat(rows).sort_values("learning_rate")
-            colour = "0.3" if looks.by_learning_rate else looks.colours[n]
-            axes.errorbar(
-                table["learning_rate"], table["final_return"], yerr=errors(table),
-                marker="o", ms=4, capsize=2, lw=1, color=colour,
-            )  # fmt: skip
-        sizes = sorted({cell.alpha for cell in cells})
-        axes.set_xticks(sizes, [step_size_text(alpha) for alpha in sizes], minor=False)
-        axes.tick_params(axis="x", rotation=45 if len(sizes) > CROWDED else 0)
+            if series := [cell for cell in cells if cell.n == n]:
+                _over_rates(axes, study, tables, series)
+        rates = sorted({cell.alpha for cell in cells})
+        axes.set_xticks(rates, [step_size_text(rate) for rate in rates], minor=False)
+        axes.tick_params(axis="x", rotation=45 if len(rates) > CROWDED else 0)
         axes.minorticks_off()
     layout.share_y(axes_list, FINAL)
     title = f"{environment} (mean of {_count(tables, environment)})"
-    finish(figure, study, title, legend=not looks.by_learning_rate)
+    finish(figure, study, title, legend=not style.looks(study).by_learning_rate)
     summary = tables.summary
     return figure, summary[summary["environment"] == environment]
+
+
+def _over_rates(axes: Axes, study: Study, tables: Tables, cells: list[Cell]) -> None:
+    """The line of one N."""
+    rows = pd.concat([rows_of(tables.summary, cell) for cell in cells])
+    table, looks = rows.sort_values("learning_rate"), style.looks(study)
+    axes.errorbar(
+        table["learning_rate"],
+        table["final_return"],
+        yerr=errors(table),
+        marker="o",
+        ms=4,
+        capsize=2,
+        lw=1,
+        color="0.3" if looks.by_learning_rate else looks.colours[cells[0].n],
+    )
 
 
 def final_returns(study: Study, tables: Tables) -> Drawn:

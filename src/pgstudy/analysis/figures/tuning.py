@@ -52,14 +52,22 @@ def _sensitivity(axes: Axes, study: Study, rows: pd.DataFrame) -> None:
     for n, curve in rows.groupby("n"):
         colour, curve = colours[int(str(n))], curve.sort_values("learning_rate")
         axes.plot(
-            curve["learning_rate"], curve["area"], color=colour, lw=1.2,
-            marker=".", ms=4,
-        )  # fmt: skip
+            curve["learning_rate"],
+            curve["area"],
+            color=colour,
+            lw=1.2,
+            marker=".",
+            ms=4,
+        )
         top = best_areas(curve).head(1)
         axes.plot(
-            top["learning_rate"], top["area"], color=colour, marker="o", ms=8,
+            top["learning_rate"],
+            top["area"],
+            color=colour,
+            marker="o",
+            ms=8,
             mfc="none",
-        )  # fmt: skip
+        )
 
 
 def _chosen(axes: Axes, study: Study, rows: pd.DataFrame) -> None:

@@ -106,9 +106,12 @@ def _at_run(study: Study, run: Run, names: list[str]) -> Iterator[dict[str, Any]
         probe = Probe(specification, arrays, estimators, effort, stream)
         reference = _reference(probe, run)
         place = {
-            "environment": environment, "at": at, "policy": run.name,
-            "reference": reference.kind, "gradient_norm": reference.norm,
-        }  # fmt: skip
+            "environment": environment,
+            "at": at,
+            "policy": run.name,
+            "reference": reference.kind,
+            "gradient_norm": reference.norm,
+        }
         for row in _rows(probe, reference, study.sample_counts, estimators):
             if row["estimator"] in names:
                 yield place | row
@@ -137,9 +140,12 @@ def _rows(
         for name, estimates in samples.estimates.items():
             noise = noises[name][n] = Noise(estimates, reference)
             yield {
-                "estimator": name, "n": n, **noise.row(n, samples.env_steps),
-                **_bias(estimates, reference), **_against(noise, noises[first].get(n)),
-            }  # fmt: skip
+                "estimator": name,
+                "n": n,
+                **noise.row(n, samples.env_steps),
+                **_bias(estimates, reference),
+                **_against(noise, noises[first].get(n)),
+            }
     for name, found in noises.items():
         ns = np.array(list(found), float)
         slope = log_log_slope(ns, [noise.variance for noise in found.values()])

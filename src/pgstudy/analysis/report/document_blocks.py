@@ -22,8 +22,12 @@ FINDINGS = {
     FAILS: "**The runs speak against these:**",
 }
 OPEN = "**These runs don't decide:**"
-VERSIONS = {"python": "Python", "torch": "torch", "numpy": "numpy",
-            "gymnasium": "gymnasium"}  # fmt: skip
+VERSIONS = {
+    "python": "Python",
+    "torch": "torch",
+    "numpy": "numpy",
+    "gymnasium": "gymnasium",
+}
 
 TYPES: Mapping[type, str] = {str: "text", int: "whole numbers", float: "numbers"}
 
@@ -129,11 +133,19 @@ def tuned(records: Sequence[StudyRecord]) -> str:
         (row,) = record.table(SUMMARY).to_dict("records")
         file = f"`{record.study.removeprefix('tuned-')}.yaml`"
         rows.append(
-            [row["environment"], file, row["n"], number(row["untrained_return"]),
-             bounded(row["final_return"], row["final_low"], row["final_high"], number),
-             number(row["threshold"]), _several(record.made["git"]),
-             _several(record.made["cpu"])]
-        )  # fmt: skip
+            [
+                row["environment"],
+                file,
+                row["n"],
+                number(row["untrained_return"]),
+                bounded(
+                    row["final_return"], row["final_low"], row["final_high"], number
+                ),
+                number(row["threshold"]),
+                _several(record.made["git"]),
+                _several(record.made["cpu"]),
+            ]
+        )
     return markdown.table(header, rows)
 
 
@@ -146,9 +158,13 @@ def columns(name: str) -> str:
 
 
 RENDERERS: dict[str, Callable[[StudyRecord, str], str]] = {
-    "made": made, "summary": summary, "claims": claims, "acceptance": acceptance,
-    "met": met, "caption": caption,
-}  # fmt: skip
+    "made": made,
+    "summary": summary,
+    "claims": claims,
+    "acceptance": acceptance,
+    "met": met,
+    "caption": caption,
+}
 
 
 def render(what: str, lookup: Callable[[str], StudyRecord]) -> str:

@@ -28,9 +28,11 @@ MACRO = r"""\providecommand{\pg}[1]{\ifcsname pg@#1\endcsname\csname pg@#1\endcs
 \providecommand{\pgset}[2]{\expandafter\def\csname pg@#1\endcsname{#2}}
 """
 SPECIAL = {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
     **{character: "\\" + character for character in "&%$#_{}"},
-}  # fmt: skip
+}
 
 
 def paper(folder: StudyFolder) -> None:
@@ -134,24 +136,45 @@ def _acceptance_rows(acceptance: pd.DataFrame) -> list[list[str]]:
         mark = "" if row["verdict"] == PASS else r"\textbf{fails} "
         where = escaped(f"{row['item']}, {row['cell']}")
         rows.append(
-            [where, escaped(row["quantity"]), theirs,
-             mark + signed(row["ours"], digits), interval, allowed]
-        )  # fmt: skip
+            [
+                where,
+                escaped(row["quantity"]),
+                theirs,
+                mark + signed(row["ours"], digits),
+                interval,
+                allowed,
+            ]
+        )
     return rows
 
 
 def summary_rows(study: Study, tables: Tables) -> list[list[str]]:
     """A row per cell of the study."""
-    rows = [["environment", "estimator", "$N$", "learning rate", "untrained",
-             "final return", "95\\,\\% interval"]]  # fmt: skip
+    rows = [
+        [
+            "environment",
+            "estimator",
+            "$N$",
+            "learning rate",
+            "untrained",
+            "final return",
+            "95\\,\\% interval",
+        ]
+    ]
     for cell in study.cells:
         (row,) = rows_of(tables.summary, cell).to_dict("records")
         low, high = signed(row["final_low"]), signed(row["final_high"])
         rows.append(
-            [escaped(cell.environment), escaped(cell.estimator), str(cell.n),
-             _step(cell.alpha), signed(row["untrained_return"]),
-             signed(row["final_return"]), f"{low} to {high}"]
-        )  # fmt: skip
+            [
+                escaped(cell.environment),
+                escaped(cell.estimator),
+                str(cell.n),
+                _step(cell.alpha),
+                signed(row["untrained_return"]),
+                signed(row["final_return"]),
+                f"{low} to {high}",
+            ]
+        )
     return rows
 
 

@@ -26,7 +26,7 @@ from pgstudy.analysis.common.names import (
 )
 from pgstudy.analysis.outputs import Missing, need
 from pgstudy.analysis.report.captions import captions
-from pgstudy.experiment.provenance import identity as provenance
+from pgstudy.experiment.provenance.identity import utc
 from pgstudy.experiment.store.makings import FACTS, facts
 from pgstudy.experiment.store.study_folder import StudyFolder
 
@@ -120,8 +120,8 @@ def _made(made_of: StudyFolder) -> dict[str, Any]:
         "seeds": len(study.seeds),
         "runs": len(study.cells) * len(study.seeds),
         "finished": sum(run.status() == "finished" for run in runs),
-        "first_start": provenance.utc(min(r["started"] for r in records)),
-        "last_end": provenance.utc(end),
+        "first_start": utc(min(r["started"] for r in records)),
+        "last_end": utc(end),
         "training_seconds": round(sum(r.get("seconds", 0.0) for r in records)),
         **{
             key: [fact.value for fact in known if fact.name == FACTS[key]]

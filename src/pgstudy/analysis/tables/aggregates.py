@@ -59,8 +59,12 @@ def build(study: Study, tables: Tables) -> Aggregates:
         strata = [values for values in found if values is not None]
         if not strata:
             continue
-        place = {"estimator": estimator, "n": n, "environments": len(strata),
-                 "runs": sum(map(len, strata))}  # fmt: skip
+        place = {
+            "estimator": estimator,
+            "n": n,
+            "environments": len(strata),
+            "runs": sum(map(len, strata)),
+        }
         scores += [place | row for row in _score_rows(strata)]
         share, low, high = comparisons.performance_profile(strata, GRID)
         columns = {"score": GRID, "share": share, "low": low, "high": high}
@@ -170,5 +174,11 @@ def _adequacy(tables: Tables, cell: Cell) -> Iterator[dict[str, Any]]:
     counts = sorted({k for k in (2, 3, 5, 10, 20, 50, n) if 2 <= k <= n})
     widths = comparisons.width_by_seeds(values, counts)
     for seeds, width in zip(counts, widths, strict=True):
-        yield {"environment": cell.environment, "estimator": cell.estimator,
-               "n": cell.n, "finished": n, "seeds": seeds, "width": width}  # fmt: skip
+        yield {
+            "environment": cell.environment,
+            "estimator": cell.estimator,
+            "n": cell.n,
+            "finished": n,
+            "seeds": seeds,
+            "width": width,
+        }
