@@ -22,7 +22,7 @@ from pgstudy.analysis.statistics.coverage import (
 from pgstudy.analysis.statistics.improvement import probability_of_improvement
 from pgstudy.analysis.statistics.intervals import Interval
 from pgstudy.analysis.tables import thresholds
-from pgstudy.analysis.tables.tuning import step_size_slope
+from pgstudy.analysis.tables.tuning import learning_rate_slope
 
 REPETITIONS = 3000
 BATCH_REPETITIONS = 1500
@@ -83,7 +83,7 @@ def of_slope(*areas):
             area = seeds - (rate - BEST) ** 2
             columns |= {"learning_rate": n * 2.0**rate, "area": area}
             rows.append(pd.DataFrame(columns))
-    return step_size_slope(pd.concat(rows))
+    return learning_rate_slope(pd.concat(rows))
 
 
 def single(data, generator, n):

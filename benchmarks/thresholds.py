@@ -93,8 +93,10 @@ def main(seeds=SEEDS):
             times = [rule(history) for history, _ in runs]
             pairs = zip(runs, times, strict=True)
             fired = [below(*r, t) for r, t in pairs if np.isfinite(t)]
-            print(f"| {n} | {name} | {len(fired)} of {seeds} | {np.mean(fired):.2f} "
-                  f"| {np.median(times):,.0f} | {first:,.0f} |")  # fmt: skip
+            print(
+                f"| {n} | {name} | {len(fired)} of {seeds} | {np.mean(fired):.2f} "
+                f"| {np.median(times):,.0f} | {first:,.0f} |"
+            )
             sys.stdout.flush()
 
 

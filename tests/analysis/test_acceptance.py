@@ -105,9 +105,17 @@ def test_a_known_mistake_falls_outside(study, tmp_path, mistake, caught_by):
 
 def published(**changes):
     parts = {
-        "name": "", "data": {}, "source": "", "item": "Figure 1", "page": 1, "note": "",
-        "runs": 100, "exact": None, "figure": None, "checks": (),
-    }  # fmt: skip
+        "name": "",
+        "data": {},
+        "source": "",
+        "item": "Figure 1",
+        "page": 1,
+        "note": "",
+        "runs": 100,
+        "exact": None,
+        "figure": None,
+        "checks": (),
+    }
     return Published(**parts | changes)
 
 

@@ -13,7 +13,7 @@ from pgstudy.analysis.statistics import comparisons
 from pgstudy.analysis.tables import aggregates
 from pgstudy.analysis.tables import build as tables
 from pgstudy.analysis.tables.aggregates import Aggregates
-from pgstudy.analysis.tables.build import Tables, at_best_step_sizes, seed_curves
+from pgstudy.analysis.tables.build import Tables, at_best_learning_rates, seed_curves
 from pgstudy.analysis.tables.histories import History
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import UPDATES, Store
@@ -23,7 +23,7 @@ NAN = math.nan
 
 
 def made_study(*environments, **changes):
-    """A study on corridors; each has a name and perhaps a threshold or a step size."""
+    """A study on corridors, named, perhaps with a threshold or a learning rate."""
     entries = [
         {
             "id": "ShortCorridor-v0",
@@ -49,8 +49,12 @@ def made_tables(study, finals, untrained=-80.0):
     """Runs with these final returns for each cell, in order; NaN did not finish."""
     rows, summary = [], []
     for cell, values in zip(study.cells, finals, strict=True):
-        place = {"environment": cell.environment, "estimator": cell.estimator,
-                 "n": cell.n, "learning_rate": cell.alpha}  # fmt: skip
+        place = {
+            "environment": cell.environment,
+            "estimator": cell.estimator,
+            "n": cell.n,
+            "learning_rate": cell.alpha,
+        }
         for seed, value in enumerate(values):
             ended = {"final_return": value, "untrained_return": untrained}
             if math.isnan(value):
@@ -150,8 +154,13 @@ def test_profiles_by_hand():
     assert profile["score"].tolist() == aggregates.GRID.tolist()
     share = profile.set_index(profile["score"].round(2))["share"]
     assert share[[0, 0.24, 0.26, 0.48, 0.52, 1.2]].tolist() == [
-        0.75, 0.75, 0.5, 0.5, 0.25, 0.25,
-    ]  # fmt: skip
+        0.75,
+        0.75,
+        0.5,
+        0.5,
+        0.25,
+        0.25,
+    ]
     assert profile["low"].le(profile["share"]).all()
     assert profile["high"].ge(profile["share"]).all()
 
@@ -187,9 +196,15 @@ def test_holm_counts_the_pairs_of_one_environment():
     finals = generator.normal([[0], [1], [3], [0], [0.5], [9]], size=(6, 4))
     pairs = built(study, finals).pairs
     assert pairs["environment"].tolist() == ["a"] * 3 + ["b"] * 3
-    assert list(zip(pairs["one_n"], pairs["two_n"], strict=True)) == [
-        (1, 4), (1, 16), (4, 16),
-    ] * 2  # fmt: skip
+    assert (
+        list(zip(pairs["one_n"], pairs["two_n"], strict=True))
+        == [
+            (1, 4),
+            (1, 16),
+            (4, 16),
+        ]
+        * 2
+    )
     for _, rows in pairs.groupby("environment"):
         small, middle, large = sorted(rows["p"])
         steps = np.maximum.accumulate([3 * small, 2 * middle, large])
@@ -211,14 +226,14 @@ def test_adequacy_counts_the_finished_runs():
     assert found["width"].is_monotonic_decreasing
 
 
-def test_of_several_step_sizes_at_one_n_the_best_stands():
+def test_of_several_learning_rates_at_one_n_the_best_stands():
     """The highest mean; but not that of the few runs that happened to finish."""
     rates = {"learning_rate": {1: [0.5, 0.25, 0.125], 4: 0.5}}
     study = made_study(SCORED | {"optimizer": rates})
     finals = [[-50.0] * 4, [-35.0] * 4, [-20.0, *[NAN] * 3], [-65.0] * 4]
     assert [c.alpha for c in study.cells] == [0.5, 0.25, 0.125, 0.5]
     made = made_tables(study, finals)
-    shown = at_best_step_sizes(study, made)
+    shown = at_best_learning_rates(study, made)
     assert list(shown.cells) == [study.cells[1], study.cells[3]]
     found = aggregates.build(study, made)
     assert scores_at(found, 1)["estimate"]["mean"] == 0.75
@@ -235,9 +250,11 @@ def test_aggregates_survive_their_trip_through_csv(tmp_path):
     again = Aggregates.read(tmp_path)
     for name, table in vars(found).items():
         pd.testing.assert_frame_equal(
-            getattr(again, name), table.reset_index(drop=True), check_dtype=False,
+            getattr(again, name),
+            table.reset_index(drop=True),
+            check_dtype=False,
             check_exact=True,
-        )  # fmt: skip
+        )
     assert set(again.pairs["one_estimator"]) == {"1", "none"}
 
 

@@ -48,14 +48,22 @@ def test_a_capsule_holds_config_code_lock_runs_and_results(packed):
     """And says so of itself in RO-Crate's terms."""
     names = zipfile.ZipFile(packed).namelist()
     for name in (
-        "ro-crate-metadata.json", "manifest-sha256.txt", "code/Snakefile",
-        "code/requirements.lock", "code/config/config.yaml",
-        "code/src/pgstudy/learning/reinforce.py", "code/workflow/rules/train.smk",
-        "results/smoke/study.json", "results/smoke/report.html",
-        "results/smoke/tables/runs.csv", "results/smoke/figures/final_return.pdf",
-        "results/smoke/paper/numbers.tex", "code/LICENSE", "code/docs/design.md",
+        "ro-crate-metadata.json",
+        "manifest-sha256.txt",
+        "code/Snakefile",
+        "code/requirements.lock",
+        "code/config/config.yaml",
+        "code/src/pgstudy/learning/reinforce.py",
+        "code/workflow/rules/train.smk",
+        "results/smoke/study.json",
+        "results/smoke/report.html",
+        "results/smoke/tables/runs.csv",
+        "results/smoke/figures/final_return.pdf",
+        "results/smoke/paper/numbers.tex",
+        "code/LICENSE",
+        "code/docs/design.md",
         "cells.json",
-    ):  # fmt: skip
+    ):
         assert name in names, name
     assert sum(name.endswith("/run.json") for name in names) == 12
     assert not any("__pycache__" in name for name in names)
@@ -146,9 +154,19 @@ def test_the_record_of_a_run_says_what_made_it(packed):
     record = json.loads(archive.read(name))
     assert {"started", "seconds", "resumed", "digest", "files"} <= set(record)
     assert {
-        "git", "lock", "python", "platform", "cpu", "threads", "command", "packages",
-        "torch", "numpy", "gymnasium", "learning",
-    } <= set(record["made_by"])  # fmt: skip
+        "git",
+        "lock",
+        "python",
+        "platform",
+        "cpu",
+        "threads",
+        "command",
+        "packages",
+        "torch",
+        "numpy",
+        "gymnasium",
+        "learning",
+    } <= set(record["made_by"])
     assert record["made_by"]["packages"]["snakemake"]
 
 
@@ -159,9 +177,12 @@ ELSEWHERE = {"TMPDIR": "/var/tmp"}
 def in_folder(folder, *arguments, **variables):
     command = [sys.executable, "-P", "-m", "pgstudy", *arguments]
     return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True,
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
         env=os.environ | ELSEWHERE | variables,
-    )  # fmt: skip
+    )
 
 
 def made(folder, study):
@@ -226,11 +247,15 @@ def test_a_capsule_is_checked_without_the_environments_packages(tmp_path):
     """MuJoCo, here; where it can't be imported, its runs still give their tables."""
     pytest.importorskip("mujoco")
     study = {
-        "study": "muscles", "seeds": 1, "seeds_per_job": 1, "sample_counts": [1],
-        "bins": 5, "estimators": [{"name": "total-return"}],
+        "study": "muscles",
+        "seeds": 1,
+        "seeds_per_job": 1,
+        "sample_counts": [1],
+        "bins": 5,
+        "estimators": [{"name": "total-return"}],
         "defaults": {"updates": 2, "optimizer": {"learning_rate": 1e-5}},
         "environments": [{"id": "InvertedPendulum-v5"}],
-    }  # fmt: skip
+    }
     file = made(tmp_path, study)
     assert in_folder(tmp_path, "capsule", "pack", file).returncode == 0
     (tmp_path / "without").mkdir()

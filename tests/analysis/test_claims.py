@@ -1,4 +1,4 @@
-"""Claims about returns and step sizes, from hand-made tables, and their verdicts."""
+"""Claims about returns and learning rates, from hand-made tables."""
 
 import math
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from pgstudy.analysis.claims import claims, verdicts
+from pgstudy.analysis.claims import claims
 from pgstudy.analysis.claims.verdicts import (
     AT_EDGE,
     CONSISTENT,
@@ -23,7 +23,8 @@ from pgstudy.analysis.claims.verdicts import (
     judge,
     within,
 )
-from pgstudy.analysis.common.names import GRADIENT_COLUMNS, figure_names
+from pgstudy.analysis.common.columns import CLAIMS, GRADIENTS, names
+from pgstudy.analysis.common.names import FigureKey, figure_names
 from pgstudy.analysis.statistics import comparisons, improvement
 from pgstudy.analysis.statistics.intervals import Interval
 from pgstudy.analysis.tables.aggregates import Aggregates
@@ -33,13 +34,20 @@ from pgstudy.experiment.study.tuning import place, restricted
 from tests.analysis.test_aggregates import made_study
 
 NOTHING, NAN = pd.DataFrame(), math.nan
-PAIRS = ["environment", "one_estimator", "one_n", "two_estimator", "two_n",
-         "improvement", "improvement_low", "improvement_high",
-         "improvement_p"]  # fmt: skip
-UPDATES = ["environment", "estimator", "n", "learning_rate", "update",
-           "env_steps"]  # fmt: skip
+PAIRS = [
+    "environment",
+    "one_estimator",
+    "one_n",
+    "two_estimator",
+    "two_n",
+    "improvement",
+    "improvement_low",
+    "improvement_high",
+    "improvement_p",
+]
+UPDATES = ["environment", "estimator", "n", "learning_rate", "update", "env_steps"]
 RUNS = ["environment", "estimator", "n", "learning_rate", "equal_updates_return"]
-NOT_MEASURED = pd.DataFrame(columns=GRADIENT_COLUMNS)
+NOT_MEASURED = pd.DataFrame(columns=names(GRADIENTS))
 ESTIMATORS = [{"name": "plain"}, {"name": "other", "baseline": "running-mean"}]
 NAME = "a/b"  # its figures are named a%2Fb
 
@@ -50,14 +58,17 @@ def studied(**changes):
 
 
 def said(study, *, runs=(), steps=(), pairs=(), tuning=None, cells=()):
-    """runs: (N, values at equal updates, step size); steps: rows of UPDATES."""
+    """runs: (N, values at equal updates, learning rate); steps: rows of UPDATES."""
     rows = [
         [NAME, "plain", n, rate, value] for n, values, rate in runs for value in values
     ]
     made = Tables(
-        pd.DataFrame(rows, columns=RUNS), NOTHING, NOTHING,
-        pd.DataFrame(steps, columns=UPDATES), pd.DataFrame(cells),
-    )  # fmt: skip
+        pd.DataFrame(rows, columns=RUNS),
+        NOTHING,
+        NOTHING,
+        pd.DataFrame(steps, columns=UPDATES),
+        pd.DataFrame(cells),
+    )
     beside = Aggregates(NOTHING, NOTHING, pd.DataFrame(pairs, columns=PAIRS), NOTHING)
     return claims.build(study, made, beside, NOT_MEASURED, tuning)
 
@@ -82,7 +93,8 @@ LOW, HIGH = np.arange(10.0), np.arange(10.0) + 20
 
 
 def claim(tests, **options):
-    return Claim(NAME, "c", "q", Interval(1, 0, 2), tests, "improvement", **options)
+    figure = FigureKey("improvement")
+    return Claim(NAME, "c", "q", Interval(1, 0, 2), tests, figure, **options)
 
 
 def test_p_of_an_interval_is_that_of_the_t_test():
@@ -196,8 +208,12 @@ def test_fewer_than_five_seeds_have_no_verdict(seeds):
 )
 def test_the_unit_that_was_equal_is_named(budget, words):
     """It was "environment steps" whatever the budget."""
-    entry = {"id": "ShortCorridor-v0", "name": NAME, "max_episode_steps": 9,
-             "optimizer": {"learning_rate": 0.5}} | budget  # fmt: skip
+    entry = {
+        "id": "ShortCorridor-v0",
+        "name": NAME,
+        "max_episode_steps": 9,
+        "optimizer": {"learning_rate": 0.5},
+    } | budget
     study = studied(environments=[entry])
     found = said(study, pairs=[of_pair(LOW, HIGH)])
     assert only(found, "ends higher")["claim"].startswith(words + ",")
@@ -255,7 +271,7 @@ def test_without_finished_runs_at_one_n_nothing_is_said_of_equal_updates():
 
 
 @pytest.mark.parametrize("rates", [[0.5, 0.25], [0.25, 0.5]])
-def test_of_several_step_sizes_the_best_is_compared_at_equal_updates(rates):
+def test_of_several_learning_rates_the_best_is_compared_at_equal_updates(rates):
     """As in pairs and figures; in whichever order the config lists them."""
     optimizer = {"learning_rate": {1: rates, 4: rates}}
     study = made_study(
@@ -268,38 +284,58 @@ def test_of_several_step_sizes_the_best_is_compared_at_equal_updates(rates):
         runs.append((cell.n, LOW + mean, cell.alpha))
         steps.append(at(cell.n, 100, rate=cell.alpha))
         cells.append(
-            {"environment": NAME, "estimator": "plain", "n": cell.n, "finished": 2,
-             "learning_rate": cell.alpha, "final_return": mean}
-        )  # fmt: skip
+            {
+                "environment": NAME,
+                "estimator": "plain",
+                "n": cell.n,
+                "finished": 2,
+                "learning_rate": cell.alpha,
+                "final_return": mean,
+            }
+        )
     row = only(said(study, runs=runs, steps=steps, cells=cells), "At equal updates")
     assert row["estimate"] == 40 - 10
 
 
-# Step sizes.
+# Learning rates.
 
 
 def tuned(power, counts=(1, 64), seeds=5, chosen=0, factor=2.0):
-    """(study, tables): the best step size is 2^-20 N^power, on every one of the seeds.
+    """(study, tables): the best learning rate is 2^-20 N^power, on every seed.
 
     chosen: how many steps of the grid above the best one the chosen one lies.
     """
     best = {n: 2**-20 * n**power for n in counts}
     rates = {n: [rate * factor**k for k in (-1, 0, 1)] for n, rate in best.items()}
     config = {
-        "study": "tuned", "seeds": 5, "sample_counts": list(counts),
-        "tune": {"seeds": seeds}, "estimators": [{"name": "plain"}],
+        "study": "tuned",
+        "seeds": 5,
+        "sample_counts": list(counts),
+        "tune": {"seeds": seeds},
+        "estimators": [{"name": "plain"}],
         "environments": [
-            {"id": "ShortCorridor-v0", "name": NAME, "max_episode_steps": 9,
-             "env_steps": 8, "optimizer": {"learning_rate": rates}},
+            {
+                "id": "ShortCorridor-v0",
+                "name": NAME,
+                "max_episode_steps": 9,
+                "env_steps": 8,
+                "optimizer": {"learning_rate": rates},
+            },
         ],
-    }  # fmt: skip
+    }
     study = load_study(config)
     rows = [
-        {"environment": NAME, "estimator": "plain", "n": c.n, "seed": seed,
-         "learning_rate": c.alpha, "area": seed - abs(math.log(c.alpha / best[c.n]))}
+        {
+            "environment": NAME,
+            "estimator": "plain",
+            "n": c.n,
+            "seed": seed,
+            "learning_rate": c.alpha,
+            "area": seed - abs(math.log(c.alpha / best[c.n])),
+        }
         for c in study.cells
         for seed in range(seeds)
-    ]  # fmt: skip
+    ]
     sizes = {place(c): best[c.n] * factor**chosen for c in study.cells}
     return restricted(study, sizes), Tables(pd.DataFrame(rows), *[NOTHING] * 4)
 
@@ -308,7 +344,7 @@ def tuned(power, counts=(1, 64), seeds=5, chosen=0, factor=2.0):
     ("power", "faster", "proportional"),
     [(1, HOLDS, OPEN), (0.5, OPEN, FAILS), (0, FAILS, FAILS)],
 )
-def test_how_the_best_step_size_grows(power, faster, proportional):
+def test_how_the_best_learning_rate_grows(power, faster, proportional):
     """Seeds that agree: half a step of the grid at each end is still not known."""
     study, tuning = tuned(power)
     found = said(study, tuning=tuning)
@@ -329,7 +365,7 @@ def test_a_fine_grid_can_show_proportion():
 
 @pytest.mark.parametrize(("chosen", "end"), [(-1, "smallest"), (1, "largest")])
 def test_no_verdict_rests_on_a_step_size_at_the_edge_of_its_grid(chosen, end):
-    """Neither of step sizes nor of returns; one step further in there are verdicts."""
+    """Neither of rates nor of returns; one step further in there are verdicts."""
     for steps, barred in ((chosen, True), (0, False)):
         study, tuning = tuned(1, chosen=steps)
         rates = {cell.n: cell.alpha for cell in study.cells}
@@ -350,7 +386,7 @@ def test_few_tuning_seeds_have_no_verdict():
     assert set(said(study, tuning=tuning)["verdict"]) == {TOO_FEW}
 
 
-def test_a_grid_of_one_step_size_has_no_edge():
+def test_a_grid_of_one_learning_rate_has_no_edge():
     study, tuning = tuned(1)
     rates = {cell.n: cell.alpha for cell in study.cells}
     here = tuning.runs["learning_rate"] == tuning.runs["n"].map(rates)
@@ -375,7 +411,7 @@ def test_every_claim_has_a_figure_of_the_study():
     )
     assert len(found) == 2 + 2
     assert set(found["figure"]) <= set(figure_names(study))
-    assert list(found.columns) == verdicts.COLUMNS
+    assert list(found.columns) == names(CLAIMS)
 
 
 def test_with_one_n_there_is_no_claim_of_n():
@@ -383,4 +419,4 @@ def test_with_one_n_there_is_no_claim_of_n():
     study = studied(sample_counts=[4])
     found = said(study, runs=[(4, LOW, 0.5)], steps=[at(4, 9)], tuning=tuning)
     assert found.empty
-    assert list(found.columns) == verdicts.COLUMNS
+    assert list(found.columns) == names(CLAIMS)

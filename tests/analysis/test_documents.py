@@ -8,19 +8,28 @@ import sys
 import pandas as pd
 import pytest
 
-from pgstudy.analysis.claims.verdicts import COLUMNS
-from pgstudy.analysis.report.documents import BLOCK, home, pictures, written
+from pgstudy.analysis.common.columns import CLAIMS, SCHEMAS, names
+from pgstudy.analysis.report.documents import BLOCK, Faulty, home, pictures, written
 from pgstudy.analysis.report.study_records import StudyRecord, digest, kept
 from tests.conftest import ROOT
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MEASURED = re.compile(r"-?\d*\.\d+|\d+ of \d+|\[-?\d|\d %|\d,\d{3}")
 SMALL = {
-    "study": "small", "seeds": 5, "sample_counts": [1, 4], "bins": 4,
-    "environments": [{"id": "ShortCorridor-v0", "env_steps": 400,
-                      "max_episode_steps": 20, "optimizer": {"learning_rate": 0.001}}],
+    "study": "small",
+    "seeds": 5,
+    "sample_counts": [1, 4],
+    "bins": 4,
+    "environments": [
+        {
+            "id": "ShortCorridor-v0",
+            "env_steps": 400,
+            "max_episode_steps": 20,
+            "optimizer": {"learning_rate": 0.001},
+        }
+    ],
     "estimators": [{"name": "total-return"}],
-}  # fmt: skip
+}
 PAGE = """# Ours
 
 Untouched 1.5.
@@ -164,7 +173,7 @@ def test_a_number_changed_by_hand_shows(page, tmp_path):
 def claim(verdict, note=""):
     values = (f"that it {verdict}", "difference", 1.5, 1.0, 2.0, 0.0004, 0.0123)
     row = ("here", *values, verdict, note, "f")
-    return dict(zip(COLUMNS, row, strict=True))
+    return dict(zip(names(CLAIMS), row, strict=True))
 
 
 def test_only_what_is_decided_reads_as_a_finding(tmp_path):
@@ -232,3 +241,22 @@ def test_a_study_without_runs_or_tables_is_a_message(project, tmp_path):
     code, text = pgstudy("document", "p.md", "--study", study, cwd=tmp_path)
     assert (code, "no run of study small" in text) == (1, True)
     assert "no such document" in pgstudy("document", "q.md", cwd=tmp_path)[1]
+
+
+def test_every_table_and_column_is_explained():
+    """By docs/tables.md, which is written from the schema that the code uses."""
+    text = (ROOT / "docs/tables.md").read_text()
+    blocks = {match["what"]: match["text"] for match in BLOCK.finditer(text)}
+    assert set(blocks) == {f"columns {name}" for name in SCHEMAS}
+    for name, schema in SCHEMAS.items():
+        rows = re.findall(r"^\| `(.+?)` \|", blocks[f"columns {name}"], re.MULTILINE)
+        assert rows == names(schema)
+        assert len(set(rows)) == len(rows)
+        assert all(column.meaning for column in schema)
+
+
+def test_a_block_of_columns_names_a_table(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- pgstudy:begin columns drawers -->\n<!-- pgstudy:end -->\n")
+    with pytest.raises(Faulty, match="no table 'drawers'; tables are runs, seeds"):
+        as_kept(page)

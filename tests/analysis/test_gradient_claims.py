@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pgstudy.analysis.claims import bias as bias_claims
-from pgstudy.analysis.claims import gradients as gradient_claims
+from pgstudy.analysis.claims.bias import bias_claim, known_bias
+from pgstudy.analysis.claims.gradients import gradient_claims
 from pgstudy.analysis.claims.verdicts import CONSISTENT, FAILS, HOLDS, OPEN, judge
-from pgstudy.analysis.common.names import GRADIENT_COLUMNS
+from pgstudy.analysis.common.columns import GRADIENTS, names
 from pgstudy.analysis.gradients.bias import across, along
 from pgstudy.analysis.statistics.variances import Noise, Reference, columns
 from pgstudy.experiment.config.loading import load_study
@@ -22,18 +22,27 @@ REWARDS, THETA = np.array([0.0, 1.0, 5.0]), np.array([0.5, 0.0, -0.5])
 
 def studied(*estimators, counts=(4, 16)):
     config = {
-        "study": "claimed", "seeds": 1, "sample_counts": list(counts), "gradients": {},
-        "environments": [{"id": "ShortCorridor-v0", "name": NAME, "env_steps": 9,
-                          "optimizer": {"learning_rate": 0.1}}],
+        "study": "claimed",
+        "seeds": 1,
+        "sample_counts": list(counts),
+        "gradients": {},
+        "environments": [
+            {
+                "id": "ShortCorridor-v0",
+                "name": NAME,
+                "env_steps": 9,
+                "optimizer": {"learning_rate": 0.1},
+            }
+        ],
         "estimators": list(estimators) or [{"name": "plain"}],
-    }  # fmt: skip
+    }
     return load_study(config)
 
 
 def said(study, *rows):
     place = {"environment": NAME, "at": "end", "policy": "run 7", "estimator": "plain"}
-    table = pd.DataFrame([place | row for row in rows], columns=GRADIENT_COLUMNS)
-    return judge(list(gradient_claims.build(study, NAME, table)))
+    table = pd.DataFrame([place | row for row in rows], columns=names(GRADIENTS))
+    return judge(list(gradient_claims(study, NAME, table)))
 
 
 def only(found, words):
@@ -102,12 +111,18 @@ def claim_of(kind, rng, batches=1000, sampled=False):
             estimates, _ = bandit(rng, batches, n, kind)
             beside = across(estimates, reference)
             rows.append(
-                {"at": at, "n": n, "batches": batches, "policy": "run 7",
-                 **columns("along", along(estimates, reference)),
-                 "across": beside.share, "across_by_chance": beside.by_chance,
-                 "across_df": beside.df}
-            )  # fmt: skip
-    return judge(list(bias_claims.build(study_of(kind), NAME, kind, rows)))
+                {
+                    "at": at,
+                    "n": n,
+                    "batches": batches,
+                    "policy": "run 7",
+                    **columns("along", along(estimates, reference)),
+                    "across": beside.share,
+                    "across_by_chance": beside.by_chance,
+                    "across_df": beside.df,
+                }
+            )
+    return judge(list(bias_claim(study_of(kind), NAME, kind, rows)))
 
 
 @pytest.mark.parametrize("sampled", [False, True])
@@ -150,20 +165,24 @@ def test_what_is_biased_by_construction_never_holds():
     rng, rows = np.random.default_rng(8), []
     estimates, exactly = bandit(rng, 3000, 300, "batch-mean")
     beside = across(estimates, Reference(exactly, "exact"))
-    rows = [{"at": "end", "n": 300, "batches": 3000, "policy": "run 7",
-             **columns("along", along(estimates, Reference(exactly, "exact"))),
-             "across": beside.share, "across_by_chance": beside.by_chance,
-             "across_df": beside.df}]  # fmt: skip
+    rows = [
+        {
+            "at": "end",
+            "n": 300,
+            "batches": 3000,
+            "policy": "run 7",
+            **columns("along", along(estimates, Reference(exactly, "exact"))),
+            "across": beside.share,
+            "across_by_chance": beside.by_chance,
+            "across_df": beside.df,
+        }
+    ]
     study = studied({"name": "mean", "baseline": "batch-mean"}, counts=(300,))
-    (row,) = judge(list(bias_claims.build(study, NAME, "mean", rows))).to_dict(
-        "records"
-    )
+    (row,) = judge(list(bias_claim(study, NAME, "mean", rows))).to_dict("records")
     assert row["verdict"] != HOLDS
     assert "(N-1)/N" in row["note"]
     right = studied({"name": "mean", "baseline": "leave-one-out"}, counts=(300,))
-    (row,) = judge(list(bias_claims.build(right, NAME, "mean", rows))).to_dict(
-        "records"
-    )
+    (row,) = judge(list(bias_claim(right, NAME, "mean", rows))).to_dict("records")
     assert row["verdict"] in (HOLDS, FAILS)
 
 
@@ -182,7 +201,7 @@ STEP = ValueSpecification(0.1, "constant", (), "step")
     ],
 )
 def test_the_documented_biases_are_named(how, words):
-    reason = bias_claims.known_bias(EstimatorSpecification(**how))
+    reason = known_bias(EstimatorSpecification(**how))
     assert words in reason
     assert bool(reason) == bool(words)
 
@@ -225,9 +244,13 @@ def test_a_pair_is_told_apart_where_two_samples_are_not():
 
 @pytest.mark.parametrize(
     ("end", "verdict"),
-    [((16, 8, 32), HOLDS), ((8, 4, 16), OPEN), ((1, 0.5, 2), FAILS),
-     ((16, 8, math.inf), OPEN)],
-)  # fmt: skip
+    [
+        ((16, 8, 32), HOLDS),
+        ((8, 4, 16), OPEN),
+        ((1, 0.5, 2), FAILS),
+        ((16, 8, math.inf), OPEN),
+    ],
+)
 def test_the_gradient_is_harder_to_see_at_the_end(end, verdict):
     """By the noise scales of the first estimator at its largest N."""
     sizes = {"start": (4, 2, 8), "middle": (99, 98, 100), "end": end}

@@ -102,8 +102,15 @@ def test_quantities_without_a_logarithm_or_a_weight_are_left_out():
     x = np.array([1.0, 2.0, 3.0, 4.0])
     three = [Interval(v, v / 2, v * 3) for v in (5.0, 3.0, 1.0)]
     right = log_log_slope(x[:3], three)
-    for bad in ((2, NAN, NAN), (0, NAN, NAN), (2, -1, 3), (2, 0, 3), (2, 1, INF),
-                (2, 2, 2), (NAN, NAN, NAN)):  # fmt: skip
+    for bad in (
+        (2, NAN, NAN),
+        (0, NAN, NAN),
+        (2, -1, 3),
+        (2, 0, 3),
+        (2, 1, INF),
+        (2, 2, 2),
+        (NAN, NAN, NAN),
+    ):
         assert log_log_slope(x, [*three, Interval(*bad)]) == right
 
 

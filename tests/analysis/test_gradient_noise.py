@@ -158,8 +158,9 @@ def test_a_ratio_has_no_upper_bound_where_grad_j_may_be_nothing():
     rng, seen = np.random.default_rng(2), set()
     for _ in range(20):
         reference = Reference.sampled(rng.normal(size=(100, 2)), "noise")
-        found = ratio(Noise(rng.normal(size=(100, 2)), reference).variance,
-                      reference.square)  # fmt: skip
+        found = ratio(
+            Noise(rng.normal(size=(100, 2)), reference).variance, reference.square
+        )
         seen.add("nothing" if np.isnan(found.estimate) else found.high)
         assert np.isnan(along(rng.normal(size=(100, 2)), reference).low)
     assert seen == {"nothing", np.inf}
@@ -297,17 +298,28 @@ def test_a_batch_is_split_into_its_trajectories(n):
 def made(tmp_path_factory):
     """A small study that is measured: (store, study)."""
     config = {
-        "study": "measured", "seeds": 2, "sample_counts": [1, 4],
+        "study": "measured",
+        "seeds": 2,
+        "sample_counts": [1, 4],
         "gradients": {"batches": 40, "env_steps": 4000},
-        "environments": [{"id": "CartPole-v1", "env_steps": 1500,
-                          "optimizer": {"learning_rate": 1e-4}}],
+        "environments": [
+            {
+                "id": "CartPole-v1",
+                "env_steps": 1500,
+                "optimizer": {"learning_rate": 1e-4},
+            }
+        ],
         "estimators": [
             {"name": "total-return"},
             {"name": "leave-one-out", "baseline": "leave-one-out"},
-            {"name": "learned", "baseline": "learned", "sample_counts": [4],
-             "value": {"learning_rate": 1e-3}},
+            {
+                "name": "learned",
+                "baseline": "learned",
+                "sample_counts": [4],
+                "value": {"learning_rate": 1e-3},
+            },
         ],
-    }  # fmt: skip
+    }
     store, study = Store(tmp_path_factory.mktemp("measured")), load_study(config)
     for block in study.blocks():
         train_block(store, block)
@@ -331,8 +343,9 @@ def test_an_estimator_that_remembers_is_measured_at_its_own_run(made):
     """The others at the first one's; variances are compared on the same batches."""
     store, study = made
     assert groups(study, "CartPole-v1") == {
-        "total-return": ["total-return", "leave-one-out"], "learned": ["learned"],
-    }  # fmt: skip
+        "total-return": ["total-return", "leave-one-out"],
+        "learned": ["learned"],
+    }
     table = measure(store, study, "CartPole-v1")
     for name, rows in table.groupby("estimator"):
         own = "learned" if name == "learned" else "total-return"
@@ -349,8 +362,10 @@ def test_the_policies_measured_are_those_of_the_run(made):
     run = store.run(study.cells[0], 0)
     found = policies(run)
     assert list(found) == ["start", "middle", "end"]
-    starts = {k: v.numpy() for k, v in
-              saved(Trainer(run.cell.specification, 0).policy).items()}  # fmt: skip
+    starts = {
+        k: v.numpy()
+        for k, v in saved(Trainer(run.cell.specification, 0).policy).items()
+    }
     assert all((found["start"][k] == starts[k]).all() for k in starts)
     assert not (found["end"]["layer0.weight"] == starts["layer0.weight"]).all()
 

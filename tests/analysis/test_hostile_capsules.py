@@ -282,7 +282,7 @@ CASES = {
     "table not UTF-8": replaced("tables/runs.csv", b"\xff\xfe,\n"),
     "table empty": replaced("tables/runs.csv", b""),
     "table of one line": replaced("tables/runs.csv", b'"' * 10_000),
-}  # fmt: skip
+}
 
 
 def checked(file, folder):

@@ -21,8 +21,10 @@ def test_intervals_cover_as_often_as_their_label_says(name, data):
     """Within two points of 95 %, or of what is printed; `pytest -s` shows all."""
     found = simulation.measured(coverage.OF_SEEDS, name, data, REPETITIONS)
     low, high = KINDS[name].covers[data]
-    print(f"{name}, {data}: {np.round(found, 1).tolist()} at {SEEDS} seeds, "
-          f"said: {KINDS[name].text(data)}")  # fmt: skip
+    print(
+        f"{name}, {data}: {np.round(found, 1).tolist()} at {SEEDS} seeds, "
+        f"said: {KINDS[name].text(data)}"
+    )
     assert np.nanmin(found) >= low - CLOSE
     assert np.nanmax(found) <= high + CLOSE
     assert np.nanmin(found) <= low + CLOSE, "the label says less than it should"

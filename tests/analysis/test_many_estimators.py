@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from pgstudy.analysis.common.names import FRACTIONS, GRADIENT_COLUMNS, LARGEST_MATRIX
+from pgstudy.analysis.common.columns import GRADIENTS, names
+from pgstudy.analysis.common.names import FRACTIONS, LARGEST_MATRIX
 from pgstudy.analysis.figures import published as paper_figures
 from pgstudy.analysis.figures import style
-from pgstudy.analysis.figures.captions import captions
-from pgstudy.analysis.figures.drawing import KINDS, Source
+from pgstudy.analysis.figures.step import KINDS, Source
+from pgstudy.analysis.report.captions import captions
 from pgstudy.analysis.tables import aggregates
 from pgstudy.analysis.tables.build import build
 from pgstudy.experiment.config.loading import load_study
@@ -32,14 +33,24 @@ ESTIMATORS = [
 def twelve(sample_counts, **more):
     """A study of them, on one environment."""
     environment = {
-        "id": ENVIRONMENT, "env_steps": 400, "max_episode_steps": 20, "threshold": -5,
+        "id": ENVIRONMENT,
+        "env_steps": 400,
+        "max_episode_steps": 20,
+        "threshold": -5,
         "optimizer": {"learning_rate": 0.001},
-    }  # fmt: skip
+    }
     return load_study(
-        {"study": "twelve", "seeds": 2, "seeds_per_job": 2, "bins": 4,
-         "sample_counts": sample_counts, "environments": [environment],
-         "estimators": ESTIMATORS, **more}
-    )  # fmt: skip
+        {
+            "study": "twelve",
+            "seeds": 2,
+            "seeds_per_job": 2,
+            "bins": 4,
+            "sample_counts": sample_counts,
+            "environments": [environment],
+            "estimators": ESTIMATORS,
+            **more,
+        }
+    )
 
 
 def measurements(study):
@@ -48,14 +59,17 @@ def measurements(study):
     for i, name in enumerate(study.estimators):
         for n in study.sample_counts:
             for at in FRACTIONS:
-                row = dict.fromkeys(GRADIENT_COLUMNS, np.nan)
+                row = dict.fromkeys(names(GRADIENTS), np.nan)
                 row |= {"environment": ENVIRONMENT, "at": at, "estimator": name, "n": n}
                 for quantity in ("variance", "noise_scale", "cosine"):
                     middle = (i + 1) / n
-                    row |= {quantity: middle, f"{quantity}_low": middle * 0.8,
-                            f"{quantity}_high": middle * 1.2}  # fmt: skip
+                    row |= {
+                        quantity: middle,
+                        f"{quantity}_low": middle * 0.8,
+                        f"{quantity}_high": middle * 1.2,
+                    }
                 rows.append(row)
-    return pd.DataFrame(rows, columns=GRADIENT_COLUMNS)
+    return pd.DataFrame(rows, columns=names(GRADIENTS))
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +171,7 @@ def test_every_estimator_has_a_panel(drawn):
     """Wrapped into rows."""
     for kind in (
         "learning_curves",
-        "step_sizes",
+        "learning_rates",
         "equal_updates",
         "profiles",
         "tuning",

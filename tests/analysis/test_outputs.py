@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 from pgstudy.analysis.claims import claims
-from pgstudy.analysis.common.names import GRADIENT_COLUMNS
-from pgstudy.analysis.figures.drawing import Source
-from pgstudy.analysis.figures.drawing import draw as draw_source
+from pgstudy.analysis.common.columns import GRADIENTS, SCHEMAS, names, of_type
+from pgstudy.analysis.figures.step import Source
+from pgstudy.analysis.figures.step import draw as draw_source
 from pgstudy.analysis.figures.style import looks
 from pgstudy.analysis.report import html as report
 from pgstudy.analysis.report.markdown import summary_table
@@ -28,7 +28,8 @@ from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.training import block as training
 from tests.conftest import SMOKE
 
-NOT_MEASURED = pd.DataFrame(columns=GRADIENT_COLUMNS)
+LABEL = "a/corridor"  # a config takes no name with < or > in it
+NOT_MEASURED = pd.DataFrame(columns=names(GRADIENTS))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def made(tmp_path_factory):
     results = tmp_path_factory.mktemp("results")
     config = json.loads(json.dumps(SMOKE)) | {"seeds": [0, 1, 2]}
     del config["gradients"]
-    config["environments"][0]["name"] = "corridor <script>alert(1)</script>"[:8]
+    config["environments"][0]["name"] = LABEL
     study = load_study(config)
     store = Store(results)
     for block in study.blocks():
@@ -84,16 +85,27 @@ def test_a_damaged_run_is_missing_and_leaves_the_means_of_the_others(made, tmp_p
 
 
 def test_the_final_return_is_that_of_the_last_tenth(tables, made):
-    """Recomputed from the episodes, for a run whose window lies between updates."""
+    """Recomputed from the episodes; the update over its beginning counts by its share.
+
+    A batch's episodes share its steps evenly, as if they were sampled side by side.
+    """
     study, results = made
-    row = tables.runs[tables.runs.status == "finished"].iloc[-1]
-    cell = study.cells[-1]
-    run = Store(results).run(cell, int(row.seed))
-    updates = pd.read_parquet(run.folder / "updates.parquet")
-    start = 0.9 * updates.env_steps.iloc[-1]
-    inside = updates[updates.env_steps > start]
-    low, high = inside.mean_return.min(), inside.mean_return.max()
-    assert low <= row.final_return <= high
+    finished = tables.runs[tables.runs.status == "finished"]
+    between = 0
+    for row in finished.to_dict("records"):
+        cells = study.cells_of(row["environment"], row["estimator"])
+        (cell,) = (cell for cell in cells if cell.n == row["n"])
+        episodes = pd.read_parquet(
+            Store(results).run(cell, row["seed"]).folder / "episodes.parquet"
+        )
+        ends = episodes.groupby("update")["length"].sum().cumsum()
+        starts = ends.shift(fill_value=0)
+        inside = ((ends - 0.9 * ends.iloc[-1]) / (ends - starts)).clip(0, 1)
+        weights = episodes["update"].map(inside)
+        mean = (episodes["return"] * weights).sum() / weights.sum()
+        assert row["final_return"] == pytest.approx(mean, rel=1e-9)
+        between += bool(inside.between(0, 1, inclusive="neither").any())
+    assert between > len(finished) / 2, "windows that begin within an update"
 
 
 def test_curves_hold_n_and_end_where_the_runs_end(tables, made):
@@ -114,6 +126,24 @@ def test_tables_survive_their_trip_through_csv(tables, tmp_path):
         )
 
 
+def test_tables_have_the_columns_of_their_schema(tables, made):
+    """In its order, and of its types: text is text, numbers are numbers."""
+    study, _ = made
+    beside = aggregates.build(study, tables)
+    said = contents(study, tables).claims
+    found = vars(tables) | vars(beside) | {"claims": said}
+    for name, table in found.items():
+        if name == "seeds":
+            assert list(table) == ["bin_width", *map(str, range(study.bins))]
+            continue
+        assert list(table) == names(SCHEMAS[name])
+        for column in SCHEMAS[name]:
+            values = table[column.name].dropna()
+            assert all(isinstance(v, str) for v in values) == (
+                column.type is str or values.empty
+            ), (name, column.name)
+
+
 def test_figures_are_the_same_bytes_twice(tables, made, tmp_path):
     """PDF and PNG; text in the PDFs is TrueType (cases 20 and 28)."""
     study, _ = made
@@ -131,7 +161,10 @@ def test_figures_are_the_same_bytes_twice(tables, made, tmp_path):
 
 def test_figures_need_no_screen():
     """Whatever backend the shell asks for."""
-    code = "import pgstudy.analysis.figures.panels, matplotlib; print(matplotlib.get_backend())"
+    code = (
+        "import pgstudy.analysis.figures.panels, matplotlib;"
+        "print(matplotlib.get_backend())"
+    )
     environment = {k: v for k, v in os.environ.items() if k != "DISPLAY"}
     result = subprocess.run(
         [sys.executable, "-c", code],
@@ -188,7 +221,7 @@ def test_a_diverged_run_is_in_no_average(made, tables):
     study, _ = made
     cell = study.cells[0]
     chosen = (tables.curves.estimator == cell.estimator) & (tables.curves.n == cell.n)
-    assert tables.curves[chosen & (tables.curves.environment == "corridor")].empty
+    assert tables.curves[chosen & (tables.curves.environment == LABEL)].empty
     assert pd.isna(tables.summary.iloc[0].untrained_return)
 
 
@@ -234,16 +267,51 @@ def test_the_report_needs_no_network(page):
     assert "nan" not in re.sub(r"data:[^\"]+", "", text)
 
 
-def test_names_from_a_config_are_escaped(made, tables, tmp_path):
-    """A hostile label stays text."""
+# Texts that the report does not show, or shows for other values only.
+NOT_SHOWN = {
+    "runs": {"key", "commit", "ended"},  # hashes and times of our own
+    "summary": {"unit"},
+    "pairs": set(),
+    "adequacy": set(),
+    "scores": set(),
+    "claims": {"figure", "verdict"},
+}
+
+
+def marked(name, table):
+    """A table of which each text is a tag that names its column, but for states."""
+    shown = [c for c in of_type(SCHEMAS[name], str) if c != "status"]
+    return table.assign(**{c: f"<script>alert('{name}.{c}')</script>" for c in shown})
+
+
+def test_texts_of_every_table_are_escaped(made, tables, page, tmp_path):
+    """A hostile text stays text in every column of every table that has texts."""
     study, _ = made
-    hostile = tables.runs.assign(environment="<script>alert(1)</script>")
-    draw(study, tables, tmp_path / "figures")
-    changed = replace(tables, runs=hostile)
-    report.write(study, contents(study, changed), tmp_path)
+    plain = contents(study, tables)
+    hostile = replace(
+        plain,
+        tables=replace(
+            plain.tables,
+            **{k: marked(k, getattr(plain.tables, k)) for k in ("runs", "summary")},
+        ),
+        aggregates=replace(
+            plain.aggregates,
+            **{
+                k: marked(k, getattr(plain.aggregates, k))
+                for k in ("scores", "pairs", "adequacy")
+            },
+        ),
+        claims=marked("claims", plain.claims),
+        notes=["<script>alert('notes')</script>"],
+    )
+    shutil.copytree(page.parent / "figures", tmp_path / "figures")
+    report.write(study, hostile, tmp_path)
     text = (tmp_path / "report.html").read_text()
     assert "<script>alert" not in text
-    assert "&lt;script&gt;" in text
+    assert "&lt;script&gt;alert(&#39;notes&#39;)" in text
+    for name, hidden in NOT_SHOWN.items():
+        for column in set(of_type(SCHEMAS[name], str)) - hidden - {"status"}:
+            assert f"alert(&#39;{name}.{column}&#39;)" in text, (name, column)
 
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed")
@@ -252,15 +320,23 @@ def test_the_report_opens_in_a_browser(page, tmp_path):
     picture = tmp_path / "page.png"
     subprocess.run(
         [
-            "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update",
-            "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}",
-            "--window-size=500,1500", f"--screenshot={picture}", page.as_uri(),
+            "chromium",
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--window-size=500,1500",
+            f"--screenshot={picture}",
+            page.as_uri(),
         ],
         check=True,
         capture_output=True,
         timeout=120,
-    )  # fmt: skip
+    )
     assert picture.stat().st_size > 20_000
 
 
@@ -282,7 +358,7 @@ def test_runs_that_did_not_finish_are_listed_with_their_reason(page):
 
 
 def test_the_best_cell_is_one_whose_runs_finished():
-    """The mean of the few that survived is no reason to prefer a step size."""
+    """The mean of the few that survived is no reason to prefer a learning rate."""
     summary = pd.DataFrame(
         {"finished": [10, 1, 10, 0], "final_return": [-15.0, -11.7, -14.0, None]}
     )

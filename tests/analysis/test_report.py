@@ -34,10 +34,17 @@ TIMEOUT = 30.0  # seconds for one answer of the browser
 WIDTHS = 390, 768, 1200
 RUN = "http://127.0.0.1:5000/#/experiments/1/runs/"
 QUIET = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--hide-scrollbars", "--disable-dev-shm-usage",
-]  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--disable-dev-shm-usage",
+]
 
 
 class Browser:
@@ -97,8 +104,13 @@ class Browser:
         media = [{"name": k.replace("_", "-"), "value": v} for k, v in features.items()]
         self("Emulation.setEmulatedMedia", media="", features=media)
         self("Emulation.setScriptExecutionDisabled", value=not scripts)
-        self("Emulation.setDeviceMetricsOverride", width=width, height=800,
-             deviceScaleFactor=1, mobile=False)  # fmt: skip
+        self(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=800,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
         self("Page.navigate", url="about:blank")
         self.events.clear()
         self("Page.navigate", url=address)
@@ -109,8 +121,12 @@ class Browser:
 
     def run(self, code, promised=False):
         """The value of an expression, or what a promise comes to, given scripts."""
-        answer = self("Runtime.evaluate", expression=code, awaitPromise=promised,
-                      returnByValue=True)  # fmt: skip
+        answer = self(
+            "Runtime.evaluate",
+            expression=code,
+            awaitPromise=promised,
+            returnByValue=True,
+        )
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
@@ -166,7 +182,7 @@ class Elements(HTMLParser):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """results/smoke, gradients measured, filmed, and one run linked to MLflow."""
+    """results/smoke, gradients measured, recorded, and one run linked to MLflow."""
     results = tmp_path_factory.mktemp("results")
     study, store = load_study(json.loads(json.dumps(SMOKE))), Store(results)
     for block in study.blocks():
@@ -225,7 +241,7 @@ def test_the_console_stays_empty(browser, address):
 
 
 def test_every_picture_loads(browser, address, elements):
-    """The figures and the films."""
+    """The figures and the recordings."""
     browser.open(address)
     found = browser.run(PICTURES, promised=True)
     assert len(found) == len(elements.of("img"))
@@ -366,7 +382,7 @@ def test_it_can_be_read_without_scripts(browser, address, text):
     assert browser.run(code.format("img", "e.getClientRects().length")) == text.count(
         "<img"
     )
-    names = [f'<h2 id="{n}"' for n in ("learned", "gradients", "films", "ledger")]
+    names = [f'<h2 id="{n}"' for n in ("learned", "gradients", "recordings", "ledger")]
     assert all(name in text for name in names)
     assert browser.complaints() == []
 
@@ -423,9 +439,10 @@ def test_words_stand_out(browser, address, scheme):
         assert contrast(*map(channels, pair.split(" on "))) >= 4.5, where
 
 
-def test_films_stand_still_for_who_wants_it(browser, address):
+def test_recordings_stand_still_for_who_wants_it(browser, address):
     """With reduced motion they are out of sight until asked for, else the reverse."""
-    code = "[...document.querySelectorAll('.films img')].map(i => i.checkVisibility())"
+    pictures = "[...document.querySelectorAll('.recordings img')]"
+    code = f"{pictures}.map(i => i.checkVisibility())"
     for motion, shown in (("reduce", False), ("no-preference", True)):
         for scripts in (True, False):
             browser.open(address, scripts=scripts, prefers_reduced_motion=motion)
@@ -435,7 +452,7 @@ def test_films_stand_still_for_who_wants_it(browser, address):
             assert set(browser.run(code)) == {not shown}
             label = "document.querySelector('label[for=switch]').innerText.trim()"
             verb = "Hide" if motion == "no-preference" else "Show"
-            assert browser.run(label) == f"{verb} the films, which move"
+            assert browser.run(label) == f"{verb} the recordings, which move"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

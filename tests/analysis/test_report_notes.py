@@ -7,8 +7,8 @@ import pytest
 from pgstudy.analysis import steps
 from pgstudy.analysis.choose import chosen
 from pgstudy.analysis.claims.verdicts import AT_EDGE, FAMILY
-from pgstudy.analysis.figures.captions import captions
 from pgstudy.analysis.outputs import read_claims, read_tuning
+from pgstudy.analysis.report.captions import captions
 from pgstudy.analysis.tables import tuning
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import Store
@@ -22,22 +22,31 @@ FOR_THE_REPORT = ("tables", "gradients", "comparison", "claims", "figures", "rep
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """results/edge: step sizes chosen from two, one environment without a threshold.
+    """results/edge: learning rates chosen of two, one environment without a threshold.
 
     The third's threshold is far below what the untrained policy gets.
     """
     rates = {"learning_rate": {1: GRID, 4: GRID}}
-    entry = {"id": "ShortCorridor-v0", "max_episode_steps": 30, "env_steps": 600,
-             "evaluation_episodes": 4, "optimizer": rates}  # fmt: skip
+    entry = {
+        "id": "ShortCorridor-v0",
+        "max_episode_steps": 30,
+        "env_steps": 600,
+        "evaluation_episodes": 4,
+        "optimizer": rates,
+    }
     config = {
-        "study": "edge", "seeds": 5, "sample_counts": [1, 4], "tune": {"seeds": 5},
-        "bins": 5, "estimators": [{"name": "plain"}],
+        "study": "edge",
+        "seeds": 5,
+        "sample_counts": [1, 4],
+        "tune": {"seeds": 5},
+        "bins": 5,
+        "estimators": [{"name": "plain"}],
         "environments": [
             entry | {"name": "scored", "threshold": -5},
             entry | {"name": "open", "max_episode_steps": 29},
             entry | {"name": "easy", "threshold": -1000, "max_episode_steps": 28},
         ],
-    }  # fmt: skip
+    }
     store = Store(tmp_path_factory.mktemp("results"))
     study = load_study(json.loads(json.dumps(config)))
     first = tuning_study(study)
@@ -61,8 +70,8 @@ def text(folder, request):
     return (folder.path / request.param).read_text("utf-8").replace("&#39;", "'")
 
 
-def test_a_step_size_at_the_edge_is_a_warning_and_no_verdict_rests_on_it(folder, text):
-    assert "A step size lies at the edge of its grid" in text
+def test_a_learning_rate_at_the_edge_is_a_warning_and_bars_verdicts(folder, text):
+    assert "A learning rate lies at the edge of its grid" in text
     assert "scored, plain, N = 4 (" in text
     claims = read_claims(folder)
     assert len(claims) == 3 * 4
@@ -125,12 +134,21 @@ gymnasium.register("toy/Coarse-v0", Coarse, max_episode_steps=30)
 def test_warnings_and_global_generators_of_runs_are_shown(tmp_path, monkeypatch):
     """Of two real runs, in both reports; what is well is not spoken of (see above)."""
     config = {
-        "study": "coarse", "register": "coarse_module", "seeds": 2,
-        "sample_counts": [4], "bins": 2, "estimators": [{"name": "plain"}],
-        "environments": [{"id": "toy/Coarse-v0", "updates": 2,
-                          "evaluation_episodes": 1,
-                          "optimizer": {"learning_rate": 1e-3}}],
-    }  # fmt: skip
+        "study": "coarse",
+        "register": "coarse_module",
+        "seeds": 2,
+        "sample_counts": [4],
+        "bins": 2,
+        "estimators": [{"name": "plain"}],
+        "environments": [
+            {
+                "id": "toy/Coarse-v0",
+                "updates": 2,
+                "evaluation_episodes": 1,
+                "optimizer": {"learning_rate": 1e-3},
+            }
+        ],
+    }
     (tmp_path / "coarse_module.py").write_text(COARSE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))

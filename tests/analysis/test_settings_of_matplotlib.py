@@ -49,12 +49,20 @@ def file(tmp_path_factory):
     """The study file of two small cells, with its tables."""
     folder = tmp_path_factory.mktemp("project") / "results" / "small"
     config = {
-        "study": "small", "seeds": 2, "sample_counts": [1, 4], "bins": 4,
-        "environments": [{"id": "ShortCorridor-v0", "env_steps": 400,
-                          "max_episode_steps": 20,
-                          "optimizer": {"learning_rate": 0.001}}],
+        "study": "small",
+        "seeds": 2,
+        "sample_counts": [1, 4],
+        "bins": 4,
+        "environments": [
+            {
+                "id": "ShortCorridor-v0",
+                "env_steps": 400,
+                "max_episode_steps": 20,
+                "optimizer": {"learning_rate": 0.001},
+            }
+        ],
         "estimators": [{"name": "total-return"}],
-    }  # fmt: skip
+    }
     study = load_study(config)
     for block in study.blocks():
         training.train_block(Store(folder.parent), block)
@@ -68,8 +76,11 @@ def file(tmp_path_factory):
 def make(file, steps, folder, variables):
     result = subprocess.run(
         [sys.executable, "-c", CODE.format(str(file), steps)],
-        cwd=folder, env={**os.environ, **variables}, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=folder,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+    )
     assert result.returncode == 0, result.stderr
 
 
@@ -120,9 +131,14 @@ def no_folder_to_write_to(folder):
 
 @pytest.mark.parametrize(
     "hostile",
-    [in_working_folder, damaged_in_working_folder, invalid_values,
-     own_styles_and_home, no_folder_to_write_to],
-)  # fmt: skip
+    [
+        in_working_folder,
+        damaged_in_working_folder,
+        invalid_values,
+        own_styles_and_home,
+        no_folder_to_write_to,
+    ],
+)
 def test_settings_of_a_user_change_no_byte(hostile, file, plain, tmp_path):
     """Nor does a damaged file of them end in a traceback."""
     assert digests(file, tmp_path, **hostile(tmp_path)) == plain

@@ -9,7 +9,7 @@ import pytest
 
 from pgstudy.analysis.tables import build as tables
 from pgstudy.analysis.tables.build import Tables
-from pgstudy.analysis.tables.tuning import best_areas, chosen, step_size_slope
+from pgstudy.analysis.tables.tuning import best_areas, chosen, learning_rate_slope
 from pgstudy.experiment.config.loading import load_study, read_study
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.study.tuning import place, restricted, tuning_study
@@ -249,18 +249,18 @@ def test_the_slope_of_a_power_law_of_step_sizes_is_its_power(power):
     """Seeds that agree leave the grid's half steps, and rows may come in any order."""
     runs = made_runs(lambda n, seed: 2**-8 * n**power, noise=0.3)
     expected = power, power - GRID_ALONE, power + GRID_ALONE
-    assert step_size_slope(runs) == pytest.approx(expected)
+    assert learning_rate_slope(runs) == pytest.approx(expected)
     mixed = runs.sample(frac=1, random_state=0)
-    assert step_size_slope(mixed) == step_size_slope(runs)
+    assert learning_rate_slope(mixed) == learning_rate_slope(runs)
 
 
 def test_seeds_that_disagree_widen_the_interval():
     """Half of them grow with N, the others with its root."""
     runs = made_runs(lambda n, seed: 2**-8 * n ** (1 if seed % 2 else 0.5))
-    found = step_size_slope(runs)
+    found = learning_rate_slope(runs)
     assert found.low == pytest.approx(0.5 - GRID_ALONE)
     assert found.high == pytest.approx(1 + GRID_ALONE)
-    one = step_size_slope(runs[runs["seed"] == 1])
+    one = learning_rate_slope(runs[runs["seed"] == 1])
     assert one.estimate == pytest.approx(1)
     assert math.isnan(one.low)
     assert math.isnan(one.high)
@@ -269,7 +269,7 @@ def test_seeds_that_disagree_widen_the_interval():
 def test_a_run_that_did_not_finish_makes_its_step_size_no_choice():
     """Without 2^-2 at N = 64 its neighbour below is the best, with every draw."""
     runs = made_runs(lambda n, seed: 2**-8 * n, failed=[(64, 3)])
-    found = step_size_slope(runs)
+    found = learning_rate_slope(runs)
     logs = [0, 2, 4, 5]  # of the step size, against 0, 2, 4, 6 of N
     slope = sum((x - 3) * y for x, y in zip([0, 2, 4, 6], logs, strict=True)) / 20
     assert found == pytest.approx((slope, slope - GRID_ALONE, slope + GRID_ALONE))
@@ -281,13 +281,13 @@ def test_the_slope_is_that_of_the_step_sizes_that_are_chosen():
     at = (runs["n"] == 4) & (runs["seed"] == 0)
     elsewhere = (runs["n"] == 4) & (runs["learning_rate"] != 2**-6)
     runs.loc[at | (elsewhere & (runs["seed"] == 1)), "area"] = NAN
-    assert step_size_slope(runs).estimate == pytest.approx(1)
+    assert learning_rate_slope(runs).estimate == pytest.approx(1)
 
 
 def test_without_a_finished_run_at_one_n_the_slope_is_not_known():
     runs = made_runs(lambda n, seed: 2**-8 * n)
     runs.loc[runs["n"] == 16, "area"] = NAN
-    assert all(map(math.isnan, step_size_slope(runs)))
+    assert all(map(math.isnan, learning_rate_slope(runs)))
 
 
 @pytest.fixture(scope="module")
@@ -308,7 +308,7 @@ def test_the_corridors_best_step_size_grows_with_n(known):
     assert set(made.summary["finished"]) == {8}
     for rate in per_trajectory.values():
         assert 2**-13 <= rate <= 2**-10
-    slope = step_size_slope(made.runs)
+    slope = learning_rate_slope(made.runs)
     assert 0.5 < slope.estimate <= 1.1
     assert slope.low > 0.5
 

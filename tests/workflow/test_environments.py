@@ -133,7 +133,9 @@ def test_a_partial_report_has_what_there_is_and_says_so(project):
     assert "partial report: results/own/partial/report.html" in text
     page = (project.results / "own" / "partial" / "report.html").read_text()
     assert "This report is partial." in page
-    assert "NaN, total-return, N = 2, step size 0.5, seed 3: failed, the env" in page
+    assert (
+        "NaN, total-return, N = 2, learning rate 0.5, seed 3: failed, the env" in page
+    )
     assert "6 of 6" in page
     assert "0 of 6" in page
     assert not (project.results / "own" / "report.html").exists()

@@ -2,7 +2,7 @@
 
 from urllib.parse import unquote
 
-from pgstudy.analysis.common.names import AGGREGATES, TABLES
+from pgstudy.analysis.common.columns import AGGREGATES, TABLES
 from pgstudy.experiment.study.cell import folder_name
 
 TUNED = [f"results/{TUNING.name}/tracked.json"] if TUNING else []

@@ -30,7 +30,7 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error))
 
-# Step sizes are chosen by a study of their own, if the config says `tune`.
+# Learning rates are chosen by a study of their own, if the config says `tune`.
 TUNING = tuning_study(STUDY) if STUDY.tune_seeds else None
 STUDIES = {study.name: study for study in (STUDY, TUNING) if study is not None}
 BLOCKS = {b.manifest: b for study in STUDIES.values() for b in study.blocks()}
@@ -69,7 +69,7 @@ def found():
 
 
 def manifests(wildcards):
-    """The manifests of a study; of a tuned one, of the chosen step sizes alone.
+    """The manifests of a study; of a tuned one, of the chosen learning rates alone.
 
     A dry run does without those that the call itself would write as it begins.
     """
@@ -88,7 +88,7 @@ def tuning_manifests(wildcards):
 
 
 def chosen(wildcards):
-    """What a tuned study's plan needs: its step sizes."""
+    """What a tuned study's plan needs: its learning rates."""
     found()
     tuned = STUDIES[wildcards.study].tune_seeds
     return f"results/{wildcards.study}/chosen.json" if tuned else []

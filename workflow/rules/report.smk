@@ -1,4 +1,4 @@
-"""Claims, films, and the report: one self-contained HTML file, and Markdown."""
+"""Claims, recordings, and the report: one self-contained HTML file, and Markdown."""
 
 
 rule claims:
@@ -16,18 +16,18 @@ rule claims:
         "pgstudy --log {log:q} claims {input.study:q}"
 
 
-rule films:
+rule recordings:
     input:
         study="results/{study}/study.json",
         tables=rules.tables.output,
     output:
-        "results/{study}/films/films.json",
+        "results/{study}/recordings/recordings.json",
     log:
-        "results/logs/{study}/films.log",
+        "results/logs/{study}/recordings.log",
     params:
-        code=steps.digest("films"),
+        code=steps.digest("recordings"),
     shell:
-        "pgstudy --log {log:q} films {input.study:q}"
+        "pgstudy --log {log:q} recordings {input.study:q}"
 
 
 rule report:
@@ -37,7 +37,7 @@ rule report:
         gradients=GRADIENTS,
         claims=rules.claims.output,
         figures=rules.figures.output,
-        films=rules.films.output,
+        recordings=rules.recordings.output,
         tracked="results/{study}/tracked.json",
         paper=rules.paper.output if PUBLISHED else [],
         acceptance=ACCEPTANCE,

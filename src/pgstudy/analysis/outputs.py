@@ -11,11 +11,11 @@ from typing import Any
 
 import pandas as pd
 
+from pgstudy.analysis.common import columns
 from pgstudy.analysis.common.csv_files import read_csv
 from pgstudy.analysis.common.names import (
     ACCEPTANCE,
     CLAIMS,
-    GRADIENT_COLUMNS,
     VERIFICATION,
     VERIFIED_RUNS,
     gradients_file,
@@ -25,15 +25,6 @@ from pgstudy.analysis.tables.build import Tables
 from pgstudy.experiment.store.digests import changed
 from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.system.files import file_digest
-
-# Of its columns: texts may look like numbers or be empty, numbers may be missing.
-TEXT = ("item", "id", "kind", "cell", "quantity", "why", "verdict", "reason")
-COUNTS = ("runs", "finished", "stuck")
-NUMBERS = ("value", "below", "tolerance", "ours", "low", "high", *COUNTS)
-LABELS = (
-    "environment", "at", "policy", "estimator", "claim", "quantity", "figure", "note",
-)  # fmt: skip
-LABEL_TYPES = dict.fromkeys(LABELS, str)
 
 
 class Missing(RuntimeError):
@@ -45,38 +36,36 @@ class Missing(RuntimeError):
 
 def read_tables(folder: StudyFolder) -> Tables:
     """The tables that are there. Errors: Missing."""
-    for name in Tables.NAMES:
+    for name in Tables.SCHEMAS:
         need(folder.path, f"tables/{name}.csv", "tables")
     return Tables.read(folder.path / "tables")
 
 
 def read_tuning(folder: StudyFolder) -> Tables | None:
-    """The tables of the study that chose this one's step sizes. Errors: Missing."""
+    """The tables of the study that chose this one's learning rates. Errors: Missing."""
     return None if folder.tuning is None else read_tables(folder.tuning)
 
 
 def read_aggregates(folder: StudyFolder) -> Aggregates:
     """What `tables` wrote of cells beside cells. Errors: Missing."""
-    for name in Aggregates.NAMES:
+    for name in Aggregates.SCHEMAS:
         need(folder.path, f"tables/{name}.csv", "tables")
     return Aggregates.read(folder.path / "tables")
 
 
-def read_films(folder: StudyFolder) -> list[dict[str, Any]]:
-    """The entries of films.json, each with its `data`; none if no film was made.
+def read_recordings(folder: StudyFolder) -> list[dict[str, Any]]:
+    """The entries of recordings.json, each with its `data`; none if there is no file.
 
     Errors: Missing.
     """
-    place = folder.path
-    entries: list[dict[str, Any]] = read_json(place, "films/films.json", [], "films")
-    names = [entry["file"] for entry in entries if entry.get("file")]
-    for name in names:
-        need(place, f"films/{name}", "films")
-    films = {name: (place / "films" / name).read_bytes() for name in names}
-    return [
-        entry | {"data": films[entry["file"]]} if entry.get("file") else entry
-        for entry in entries
-    ]
+    place = folder.path / "recordings"
+    entries: list[dict[str, Any]]
+    entries = read_json(folder.path, "recordings/recordings.json", [], "recordings")
+    for entry in entries:
+        if name := entry.get("file"):
+            need(folder.path, f"recordings/{name}", "recordings")
+            entry["data"] = (place / name).read_bytes()
+    return entries
 
 
 def read_json(folder: Path, name: str, otherwise: Any, command: str) -> Any:
@@ -99,11 +88,11 @@ def read_gradients(folder: StudyFolder) -> pd.DataFrame:
     Errors: Missing.
     """
     if folder.study.gradients is None:
-        return pd.DataFrame(columns=GRADIENT_COLUMNS)
+        return pd.DataFrame(columns=columns.names(columns.GRADIENTS))
     files = [gradients_file(folder.path, name) for name in folder.study.environments]
     for file in files:
         need(folder.path, str(file.relative_to(folder.path)), "gradients")
-    table: pd.DataFrame = pd.concat(read_csv(file, LABEL_TYPES) for file in files)
+    table: pd.DataFrame = pd.concat(read_csv(file, columns.GRADIENTS) for file in files)
     return table
 
 
@@ -112,13 +101,8 @@ def read_acceptance(folder: StudyFolder) -> pd.DataFrame | None:
     if not folder.study.published:
         return None
     need(folder.path, ACCEPTANCE, "compare")
-    table: pd.DataFrame = pd.read_csv(
-        folder.path / ACCEPTANCE,
-        keep_default_na=False,
-        na_values={name: [""] for name in NUMBERS},
-        dtype=dict.fromkeys(TEXT, str),
-    )
-    return table
+    table = read_csv(folder.path / ACCEPTANCE, columns.ACCEPTANCE)
+    return table.fillna({"why": "", "reason": ""})
 
 
 def need(folder: Path, name: str, command: str) -> None:
@@ -139,7 +123,7 @@ def _changed(file: Path, command: str) -> str:
 def read_claims(folder: StudyFolder) -> pd.DataFrame:
     """The claims and their verdicts. Errors: Missing."""
     need(folder.path, CLAIMS, "claims")
-    return read_csv(folder.path / CLAIMS, LABEL_TYPES)
+    return read_csv(folder.path / CLAIMS, columns.CLAIMS)
 
 
 def read_verification(folder: StudyFolder) -> str | None:

@@ -71,19 +71,19 @@ STEPS = {
         reads=("tables", "gradients"),
     ),
     "paper": Step(
-        "analysis.report.paper:paper",
+        "analysis.report.latex:paper",
         _analysis("outputs.py", "figures", "report"),
         reads=("tables", "comparison"),
     ),
-    "films": Step(
-        "analysis.recordings.step:films",
+    "recordings": Step(
+        "analysis.recordings.step:recordings",
         _analysis("outputs.py", "recordings"),
         reads=("tables",),
     ),
     "report": Step(
         "analysis.report.step:report",
         _analysis("outputs.py", "report"),
-        reads=("tables", "gradients", "comparison", "claims", "figures", "films"),
+        reads=("tables", "gradients", "comparison", "claims", "figures", "recordings"),
     ),
 }
 

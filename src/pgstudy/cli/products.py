@@ -42,9 +42,9 @@ def claims(study_file: StudyFile) -> None:
 
 
 @app.command()
-def films(study_file: StudyFile) -> None:
-    """Film the worst, the median and the best run of each environment."""
-    make("films", study_file)
+def recordings(study_file: StudyFile) -> None:
+    """Record an episode each of an environment's worst, median and best run."""
+    make("recordings", study_file)
 
 
 @app.command()

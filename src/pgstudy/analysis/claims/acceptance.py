@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import safetensors.numpy
 
+from pgstudy.analysis.common.columns import ACCEPTANCE, names
 from pgstudy.analysis.gradients import exact
 from pgstudy.analysis.statistics import intervals
 from pgstudy.analysis.statistics.basics import Array
@@ -51,7 +52,8 @@ def compare(store: Store, study: Study) -> pd.DataFrame:
             _row(study, published, check, _measured(store, study, published, check))
             for published in study.published
             for check in published.checks
-        ]
+        ],
+        columns=names(ACCEPTANCE),
     )
 
 

@@ -23,9 +23,9 @@ from pgstudy.analysis.claims.verdicts import (
     above,
     within,
 )
+from pgstudy.analysis.common.names import FigureKey
 from pgstudy.analysis.gradients.bias import MARGIN, Across
 from pgstudy.analysis.statistics.intervals import Interval
-from pgstudy.experiment.study.cell import folder_name
 from pgstudy.experiment.study.study import Study
 from pgstudy.learning.specification import EstimatorSpecification
 
@@ -68,7 +68,7 @@ class Cell:
         )
 
 
-def build(
+def bias_claim(
     study: Study, environment: str, name: str, rows: Sequence[Row]
 ) -> Iterator[Claim]:
     """The claim of one estimator, from its rows of gradients/ (N not empty)."""
@@ -79,11 +79,15 @@ def build(
     worst, count = min(cells, key=Cell.p), len(cells)
     tests = _tests(cells, bool(known_bias(how)))
     yield Claim(
-        environment, f"{name} is an unbiased estimate of grad J",
+        environment,
+        f"{name} is an unbiased estimate of grad J",
         f"mean estimate along grad J over |grad J|, {worst.place}, worst of {count} "
-        f"(simultaneous interval), {where(rows[0])}", worst.bounds(count), tests,
-        f"gradients-{folder_name(environment)}", note=_note(cells, how),
-    )  # fmt: skip
+        f"(simultaneous interval), {where(rows[0])}",
+        worst.bounds(count),
+        tests,
+        FigureKey("gradients", environment),
+        note=_note(cells, how),
+    )
 
 
 def where(row: Row) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pgstudy.analysis.claims import gradients as gradient_claims
+from pgstudy.analysis.claims.gradients import gradient_claims
 from pgstudy.analysis.claims.verdicts import (
     AT_EDGE,
     FEWEST_SEEDS,
@@ -19,18 +19,17 @@ from pgstudy.analysis.claims.verdicts import (
     judge,
     within,
 )
+from pgstudy.analysis.common.names import FigureKey
 from pgstudy.analysis.statistics.comparisons import welch
 from pgstudy.analysis.statistics.intervals import Interval
 from pgstudy.analysis.tables.aggregates import Aggregates
-from pgstudy.analysis.tables.build import Tables, at_best_step_sizes, rows_of
-from pgstudy.analysis.tables.tuning import at_edge, step_size_slope
-from pgstudy.experiment.study.cell import Cell, folder_name
+from pgstudy.analysis.tables.build import Tables, at_best_learning_rates, rows_of
+from pgstudy.analysis.tables.tuning import at_edge, learning_rate_slope
+from pgstudy.experiment.study.cell import Cell
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.study.tuning import place
 
-UNITS = {
-    "env_steps": "environment steps", "episodes": "episodes", "updates": "updates"
-}  # fmt: skip
+UNITS = {"env_steps": "environment steps", "episodes": "episodes", "updates": "updates"}
 
 
 def build(
@@ -46,11 +45,11 @@ def build(
     for environment in study.environments:
         measured = gradients[gradients["environment"] == environment]
         if len(measured):
-            claims += gradient_claims.build(study, environment, measured)
+            claims += gradient_claims(study, environment, measured)
         for estimator in study.estimators:
             claims += returns.claims(environment, estimator)
             if tuning is not None:
-                claims += _of_step_sizes(study, environment, estimator, tuning)
+                claims += _of_learning_rates(study, environment, estimator, tuning)
     return judge(claims)
 
 
@@ -64,7 +63,7 @@ class _Returns:
     edges: Mapping[str, str]
 
     def claims(self, environment: str, estimator: str) -> Iterator[Claim]:
-        best = at_best_step_sizes(self.study, self.tables)
+        best = at_best_learning_rates(self.study, self.tables)
         cells = sorted(best.cells_of(environment, estimator), key=lambda c: c.n)
         if len(cells) > 1:
             ends = cells[0], cells[-1]
@@ -84,12 +83,16 @@ class _Returns:
             tests = Tests(half, 1 - half)
             barred, note = _barred(self.edges, (few, many), seeds)
             yield Claim(
-                few.environment, f"At equal {UNITS[budget.unit]}, {few.estimator} ends "
+                few.environment,
+                f"At equal {UNITS[budget.unit]}, {few.estimator} ends "
                 f"higher with N = {many.n} than with {few.n}",
-                "probability of improvement", found,
-                tests if found.estimate > 0.5 else Tests(*tests[::-1]), "improvement",
-                barred=barred, note=note,
-            )  # fmt: skip
+                "probability of improvement",
+                found,
+                tests if found.estimate > 0.5 else Tests(*tests[::-1]),
+                FigureKey("improvement"),
+                barred=barred,
+                note=note,
+            )
 
     def _at_equal_updates(self, few: Cell, many: Cell) -> Iterator[Claim]:
         """By Welch's test of the runs' returns at the last update that all made."""
@@ -104,11 +107,16 @@ class _Returns:
         found = Interval(*test[:3])
         barred, note = _barred(self.edges, (few, many), min(map(len, values)))
         yield Claim(
-            few.environment, f"At equal updates, {few.estimator} is ahead with N = "
+            few.environment,
+            f"At equal updates, {few.estimator} is ahead with N = "
             f"{many.n}, on {steps[1] / steps[0]:.3g} times the steps of N = {few.n}",
-            "difference of mean returns", found, above(found, 0.0, test.df),
-            f"equal_updates-{folder_name(few.environment)}", barred=barred, note=note,
-        )  # fmt: skip
+            "difference of mean returns",
+            found,
+            above(found, 0.0, test.df),
+            FigureKey("equal_updates", few.environment),
+            barred=barred,
+            note=note,
+        )
 
 
 def _pair(pairs: pd.DataFrame, one: Cell, two: Cell) -> pd.DataFrame:
@@ -135,19 +143,19 @@ def _barred(
     if not found:
         return "", ""
     texts = [f"of N = {n} is the {end} of its grid" for n, end in found.items()]
-    return AT_EDGE, f"the chosen step size {', '.join(texts)}"
+    return AT_EDGE, f"the chosen learning rate {', '.join(texts)}"
 
 
-def _of_step_sizes(
+def _of_learning_rates(
     study: Study, environment: str, estimator: str, tuning: Tables
 ) -> Iterator[Claim]:
     runs = tuning.runs
     here = (runs["environment"] == environment) & (runs["estimator"] == estimator)
     grids = runs[here].groupby("n")["learning_rate"].nunique()
     if len(grids) < 2 or grids.min() < 2:
-        return  # of one step size there was no choice
+        return  # of one learning rate there was no choice
     cells = study.cells_of(environment, estimator)
-    found = step_size_slope(runs[here])
+    found = learning_rate_slope(runs[here])
     seeds = runs.loc[here, "seed"].nunique()
     barred, note = _barred(at_edge(study, tuning), cells, seeds)
     claims = {
@@ -156,7 +164,12 @@ def _of_step_sizes(
     }
     for words, tests in claims.items():
         yield Claim(
-            environment, f"The best step size of {estimator} grows {words}",
-            "slope of its logarithm on log N", found, tests,
-            f"tuning-{folder_name(environment)}", barred=barred, note=note,
-        )  # fmt: skip
+            environment,
+            f"The best learning rate of {estimator} grows {words}",
+            "slope of its logarithm on log N",
+            found,
+            tests,
+            FigureKey("tuning", environment),
+            barred=barred,
+            note=note,
+        )

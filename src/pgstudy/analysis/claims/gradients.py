@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from pgstudy.analysis.claims import bias as bias_claims
+from pgstudy.analysis.claims.bias import bias_claim, where
 from pgstudy.analysis.claims.verdicts import (
     CONSISTENT,
     OPEN,
@@ -21,23 +21,24 @@ from pgstudy.analysis.claims.verdicts import (
     below,
     within,
 )
-from pgstudy.analysis.common.names import FRACTIONS
+from pgstudy.analysis.common.names import FRACTIONS, FigureKey
 from pgstudy.analysis.statistics.intervals import Interval
 from pgstudy.analysis.statistics.variances import ratio
-from pgstudy.experiment.study.cell import folder_name
 from pgstudy.experiment.study.study import Study
 
 SLOPE, EQUIVALENT = -1.0, 0.1  # theory's, and how near to it counts as it
 Row = dict[Hashable, Any]
 
 
-def build(study: Study, environment: str, measured: pd.DataFrame) -> Iterator[Claim]:
+def gradient_claims(
+    study: Study, environment: str, measured: pd.DataFrame
+) -> Iterator[Claim]:
     """The claims of one environment; measured: its rows of gradients/."""
     sizes = measured[measured["n"].notna()]
     yield from _slopes(study, environment, measured)
     for name in study.estimators:
         rows = sizes[sizes["estimator"] == name].to_dict("records")
-        yield from bias_claims.build(study, environment, name, rows)
+        yield from bias_claim(study, environment, name, rows)
     largest = sizes[sizes["n"] == max(study.sample_counts)]
     at_end = largest[largest["at"] == "end"]
     for name in study.estimators[1:]:
@@ -53,46 +54,55 @@ def _slopes(study: Study, environment: str, measured: pd.DataFrame) -> Iterator[
     for row in here.to_dict("records"):
         found = Interval(row["slope"], row["slope_low"], row["slope_high"])
         yield Claim(
-            environment, f"At the {row['at']} of training, the variance of {estimator} "
-            "falls as 1/N", f"slope of log variance on log N, {_at(row)}", found,
-            within(found, SLOPE - EQUIVALENT, SLOPE + EQUIVALENT), _figure(environment),
+            environment,
+            f"At the {row['at']} of training, the variance of {estimator} falls as 1/N",
+            f"slope of log variance on log N, {where(row)}",
+            found,
+            within(found, SLOPE - EQUIVALENT, SLOPE + EQUIVALENT),
+            _figure(environment),
             CONSISTENT if found.low <= SLOPE <= found.high else OPEN,
             note=f"to hold, within {EQUIVALENT} of {SLOPE:g}",
-        )  # fmt: skip
+        )
 
 
 def _variances(study: Study, environment: str, rows: list[Row]) -> Iterator[Claim]:
     for row in rows:
         found = _interval(row, "variance_ratio")
         yield Claim(
-            environment, f"At the end, {row['estimator']} has less variance than "
-            f"{study.estimators[0]}", f"ratio of variances at N = {row['n']:.0f}, "
-            f"{_at(row)}", found, below(found, 1.0), _figure(environment),
+            environment,
+            f"At the end, {row['estimator']} has less variance than "
+            f"{study.estimators[0]}",
+            f"ratio of variances at N = {row['n']:.0f}, {where(row)}",
+            found,
+            below(found, 1.0),
+            _figure(environment),
             note="paired: both from the same batches",
-        )  # fmt: skip
+        )
 
 
 def _ends(environment: str, rows: dict[str, Row]) -> Iterator[Claim]:
     if all(at in rows for at in FRACTIONS):
         end, start = (_interval(rows[at], "noise_scale") for at in ("end", "start"))
         found, name = ratio(end, start), rows["end"]["estimator"]
-        known = found if math.isfinite(found.high) else Interval(
-            found.estimate, math.nan, math.nan)  # fmt: skip
+        known = (
+            found
+            if math.isfinite(found.high)
+            else Interval(found.estimate, math.nan, math.nan)
+        )
         yield Claim(
-            environment, "The gradient is harder to see at the end than at the start",
-            f"ratio of noise scales of {name}, {_at(rows['end'])}", found,
-            above(known, 1.0), _figure(environment),
+            environment,
+            "The gradient is harder to see at the end than at the start",
+            f"ratio of noise scales of {name}, {where(rows['end'])}",
+            found,
+            above(known, 1.0),
+            _figure(environment),
             note="independent batches at the two ends",
-        )  # fmt: skip
+        )
 
 
 def _interval(row: Row, name: str) -> Interval:
     return Interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
 
 
-def _at(row: Row) -> str:
-    return bias_claims.where(row)
-
-
-def _figure(environment: str) -> str:
-    return f"gradients-{folder_name(environment)}"
+def _figure(environment: str) -> FigureKey:
+    return FigureKey("gradients", environment)

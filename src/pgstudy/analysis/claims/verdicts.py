@@ -16,25 +16,23 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
-from pgstudy.analysis.common.names import FEW_RUNS
+from pgstudy.analysis.common.columns import CLAIMS, names
+from pgstudy.analysis.common.names import FEW_RUNS, FigureKey
 from pgstudy.analysis.statistics.basics import CONFIDENCE
 from pgstudy.analysis.statistics.comparisons import holm
 from pgstudy.analysis.statistics.intervals import Interval
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided"
 CONSISTENT, TOO_FEW = "consistent with", "too few seeds"
-AT_EDGE = "step size at the edge"
+AT_EDGE = "learning rate at the edge"
 FEWEST_SEEDS = FEW_RUNS  # below, no verdict
 LEVEL = 1 - CONFIDENCE
 FAMILY = (
     "p is two-sided. Holm's correction runs over all claims of this table that were "
     "tested: the chance of any wrong verdict in it is 5 %. There is no verdict from "
-    f"fewer than {FEWEST_SEEDS} seeds, nor from a step size at the edge of its grid."
+    f"fewer than {FEWEST_SEEDS} seeds, nor from a learning rate at the edge of its "
+    "grid."
 )
-COLUMNS = [
-    "environment", "claim", "quantity", "estimate", "low", "high", "p", "p_holm",
-    "verdict", "note", "figure",
-]  # fmt: skip
 
 
 class Tests(NamedTuple):
@@ -60,7 +58,7 @@ class Claim:
     quantity: str
     found: Interval
     tests: Tests
-    figure: str
+    figure: FigureKey
     otherwise: str = OPEN
     barred: str = ""
     note: str = ""
@@ -120,10 +118,10 @@ def judge(claims: Sequence[Claim]) -> pd.DataFrame:
                 "p_holm": adjusted,
                 "verdict": _verdict(claim, adjusted),
                 "note": claim.note,
-                "figure": claim.figure,
+                "figure": claim.figure.name,
             }
         )
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=names(CLAIMS))
 
 
 def _verdict(claim: Claim, p_holm: float) -> str:

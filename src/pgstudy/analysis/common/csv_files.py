@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, ClassVar, Self
 
 import pandas as pd
 
+from pgstudy.analysis.common.columns import Schema, of_type
 from pgstudy.experiment.system.files import write_atomically
 
 
@@ -16,30 +17,38 @@ def csv_writer(table: pd.DataFrame) -> Callable[[Path], object]:
     return lambda path: table.to_csv(path, index=False, lineterminator="\n")
 
 
-def read_csv(file: Path | BinaryIO, types: Mapping[str, type]) -> pd.DataFrame:
-    """The inverse, for columns of these types.
+def read_csv(file: Path | BinaryIO, schema: Schema) -> pd.DataFrame:
+    """The inverse; columns that the file lacks, or has beside the schema, are no error.
 
-    A label such as "none" or "1" is text, not a missing value or a number.
+    A label such as "none" or "1" is text, not a missing value or a number. Numbers are
+    what the file says, whole or not, and without rows they are numbers too.
     """
-    options: Any = {"keep_default_na": False, "na_values": [""], "dtype": types}
+    text = dict.fromkeys(of_type(schema, str), str)
+    options: Any = {"keep_default_na": False, "na_values": [""], "dtype": text}
     table: pd.DataFrame = pd.read_csv(file, **options)
+    if table.empty:
+        numbers = [c for c in of_type(schema, int, float) if c in table]
+        table = table.astype(dict.fromkeys(numbers, float))
     return table
 
 
 class TableSet:
     """A dataclass of tables, each a file of its own in one folder."""
 
-    NAMES: ClassVar[tuple[str, ...]]
-    TYPES: ClassVar[Mapping[str, type]]
+    SCHEMAS: ClassVar[Mapping[str, Schema]]
 
     def write(self, folder: Path) -> None:
         """Write each."""
-        for name in self.NAMES:
+        for name in self.SCHEMAS:
             table = getattr(self, name)
             write_atomically(folder / f"{name}.csv", csv_writer(table))
 
     @classmethod
     def read(cls, folder: Path) -> Self:
         """The inverse of `write`."""
-        files = {name: folder / f"{name}.csv" for name in cls.NAMES}
-        return cls(**{name: read_csv(file, cls.TYPES) for name, file in files.items()})
+        return cls(
+            **{
+                name: read_csv(folder / f"{name}.csv", schema)
+                for name, schema in cls.SCHEMAS.items()
+            }
+        )

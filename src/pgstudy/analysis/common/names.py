@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from pgstudy.experiment.study.cell import folder_name
@@ -12,39 +13,47 @@ ACCEPTANCE, CLAIMS, TRACKED = "acceptance.csv", "claims.csv", "tracked.json"
 VERIFICATION = "verification.json"
 VERIFIED_RUNS = Path("tables") / "runs.csv"  # those that a verification speaks of
 FEW_RUNS = 5  # below this an interval says little, and none is drawn
-TABLES = ("runs", "seeds", "curves", "updates", "summary")
-AGGREGATES = ("scores", "profiles", "pairs", "adequacy")  # beside them
 NUMBERS, TABLE = "numbers.tex", "table.tex"
 FRACTIONS = ("start", "middle", "end")  # of a run's training
-GRADIENT_COLUMNS = [
-    "environment", "at", "policy", "reference", "gradient_norm", "estimator", "n",
-    "batches", "env_steps", "variance", "variance_low", "variance_high",
-    "variance_ratio", "variance_ratio_low", "variance_ratio_high", "bias",
-    "bias_by_chance", "along", "along_low", "along_high", "across", "across_by_chance",
-    "across_df", "cosine", "cosine_low", "cosine_high", "signal_to_noise",
-    "noise_scale", "noise_scale_low", "noise_scale_high", "zero_share",
-    "variance_x_cost", "slope", "slope_low", "slope_high",
-]  # fmt: skip
 LARGEST_MATRIX = 36  # cells; of more of them the first ones are drawn
 ENDINGS = ("pdf", "svg", "png")
 
 
+@dataclass(frozen=True)
+class FigureKey:
+    """A figure of a study: its kind, and its environment if it shows only one."""
+
+    kind: str
+    environment: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of its files, without ending, and of its place in the report."""
+        place = f"-{folder_name(self.environment)}" if self.environment else ""
+        return self.kind + place
+
+
+def figure_keys(study: Study) -> list[FigureKey]:
+    """Figures per environment, then those of all."""
+    kinds = {
+        "learning_curves": True,
+        "learning_rates": study.sweeps_step_sizes,
+        "tuning": bool(study.tune_seeds),
+        "equal_updates": len(study.sample_counts) > 1,
+        "gradients": study.gradients is not None,
+    }
+    each = [kind for kind, there in kinds.items() if there]
+    scored = any(cell.threshold is not None for cell in study.cells)
+    general = ["final_return", "wall_clock", *["profiles"][:scored], "improvement"]
+    return [
+        *(FigureKey(kind, e) for e in study.environments for kind in each),
+        *map(FigureKey, general),
+    ]
+
+
 def figure_names(study: Study) -> list[str]:
-    """Names without endings: figures per environment, then those of all."""
-    kinds = ["learning_curves"]
-    if study.sweeps_step_sizes:
-        kinds.append("step_sizes")
-    if study.tune_seeds:
-        kinds.append("tuning")
-    if len(study.sample_counts) > 1:
-        kinds.append("equal_updates")
-    if study.gradients is not None:
-        kinds.append("gradients")
-    each = [f"{kind}-{folder_name(e)}" for e in study.environments for kind in kinds]
-    general = ["final_return", "wall_clock"]
-    if any(cell.threshold is not None for cell in study.cells):
-        general.append("profiles")
-    return [*each, *general, "improvement"]
+    """The names of all of them."""
+    return [key.name for key in figure_keys(study)]
 
 
 def paper_figure_names(study: Study) -> list[str]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pgstudy.analysis.figures import style  # before matplotlib: it sets the backend
-
-import numpy as np  # isort: skip
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
 from pgstudy.analysis.common.names import LARGEST_MATRIX
-from pgstudy.analysis.figures import layout
+from pgstudy.analysis.figures import layout, style
 from pgstudy.analysis.figures.panels import FINAL, Drawn, errors, finish, mean_and_band
 from pgstudy.analysis.statistics.basics import Array
 from pgstudy.analysis.tables.aggregates import Aggregates
-from pgstudy.analysis.tables.build import Tables, at_best_step_sizes, rows_of
+from pgstudy.analysis.tables.build import Tables, at_best_learning_rates, rows_of
 from pgstudy.experiment.study.cell import Cell
 from pgstudy.experiment.study.study import Study
 
@@ -25,7 +23,7 @@ LETTER = 0.06  # inches, of its labels
 def equal_updates(study: Study, tables: Tables, environment: str) -> Drawn:
     """Return against the number of updates: the picture that flatters a large N."""
     figure, (axes_list,) = layout.panels(len(study.estimators))
-    best = at_best_step_sizes(study, tables)
+    best = at_best_learning_rates(study, tables)
     rows = []
     for axes, estimator in zip(axes_list, study.estimators, strict=True):
         layout.panel_title(axes, estimator)
@@ -43,7 +41,7 @@ def equal_updates(study: Study, tables: Tables, environment: str) -> Drawn:
 def wall_clock(study: Study, tables: Tables) -> Drawn:
     """Final return against the training time of a run."""
     figure, (axes_list,) = layout.panels(len(study.environments))
-    best, rows = at_best_step_sizes(study, tables), []
+    best, rows = at_best_learning_rates(study, tables), []
     for axes, environment in zip(axes_list, study.environments, strict=True):
         layout.panel_title(axes, environment)
         axes.set_xlabel("seconds of training per run")
@@ -51,10 +49,16 @@ def wall_clock(study: Study, tables: Tables) -> Drawn:
             row = rows_of(tables.summary, cell)
             index = study.estimators.index(cell.estimator)
             axes.errorbar(
-                row["mean_seconds"], row["final_return"], yerr=errors(row), capsize=2,
-                color=style.looks(study).of(cell), lw=1, ls="", ms=5,
+                row["mean_seconds"],
+                row["final_return"],
+                yerr=errors(row),
+                capsize=2,
+                color=style.looks(study).of(cell),
+                lw=1,
+                ls="",
+                ms=5,
                 marker=style.marker(index),
-            )  # fmt: skip
+            )
             rows.append(row)
     for axes in layout.leftmost(axes_list):
         axes.set_ylabel(FINAL)
@@ -73,17 +77,21 @@ def profiles(study: Study, aggregates: Aggregates) -> Drawn:
         rows = table[table["estimator"] == estimator]
         for n, curve in rows.groupby("n"):
             colour = (
-                "0.3" if style.looks(study).by_step_size else colours[float(str(n))]
+                "0.3" if style.looks(study).by_learning_rate else colours[float(str(n))]
             )
             axes.plot(curve["score"], curve["share"], color=colour, lw=1.2)
             axes.fill_between(
-                curve["score"], curve["low"], curve["high"], color=colour, alpha=0.15,
+                curve["score"],
+                curve["low"],
+                curve["high"],
+                color=colour,
+                alpha=0.15,
                 lw=0,
-            )  # fmt: skip
+            )
         axes.axvline(1, color="0.6", lw=0.7, ls="--")
     layout.share_y(axes_list, "share of runs above the score")
     title = "Performance profiles (score 0: untrained, 1: threshold)"
-    finish(figure, study, title, legend=not style.looks(study).by_step_size)
+    finish(figure, study, title, legend=not style.looks(study).by_learning_rate)
     return figure, table
 
 
@@ -92,7 +100,7 @@ def improvement(study: Study, tables: Tables, aggregates: Aggregates) -> Drawn:
 
     Of more than LARGEST_MATRIX cells the first ones; the panel's title says so.
     """
-    best = at_best_step_sizes(study, tables)
+    best = at_best_learning_rates(study, tables)
     cells = [best.cells_of(e) for e in study.environments]
     labels = [
         [f"{c.estimator}, {c.n}" for c in here[:LARGEST_MATRIX]] for here in cells
@@ -119,9 +127,14 @@ def _draw_matrix(axes: Axes, values: Array, labels: list[str]) -> None:
         dark = abs(value - 0.5) > 0.3
         text = "" if np.isnan(value) else f"{value:.2f}"
         axes.text(
-            column, row, text, ha="center", va="center", fontsize=6,
+            column,
+            row,
+            text,
+            ha="center",
+            va="center",
+            fontsize=6,
             color="white" if dark else "black",
-        )  # fmt: skip
+        )
     axes.set_xticks(range(len(labels)), labels, rotation=90)
     axes.set_yticks(range(len(labels)), labels)
     axes.tick_params(length=0)

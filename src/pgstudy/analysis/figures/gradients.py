@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgstudy.analysis.figures import style  # before pyplot: it sets the backend
-
-import matplotlib.pyplot as plt  # isort: skip
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -14,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from pgstudy.analysis.common.names import FRACTIONS
-from pgstudy.analysis.figures import layout
+from pgstudy.analysis.figures import layout, style
 from pgstudy.analysis.figures.panels import Drawn
 from pgstudy.experiment.study.study import Study
 
@@ -33,9 +31,13 @@ def draw(study: Study, measured: pd.DataFrame, environment: str) -> Drawn:
     """A row per quantity, a column per fraction of training, a marker per estimator."""
     scale = 1.5 if len(study.estimators) > MANY else 1.0
     figure, axes = plt.subplots(
-        len(ROWS), len(FRACTIONS), figsize=(SIZE[0] * scale, SIZE[1] * scale),
-        sharex=True, sharey="row", layout="constrained",
-    )  # fmt: skip
+        len(ROWS),
+        len(FRACTIONS),
+        figsize=(SIZE[0] * scale, SIZE[1] * scale),
+        sharex=True,
+        sharey="row",
+        layout="constrained",
+    )
     here = measured["environment"] == environment
     table = measured[here & measured["n"].notna()]
     for row, (name, label) in zip(axes, ROWS.items(), strict=True):
@@ -67,9 +69,13 @@ def _panel(axes: Axes, study: Study, table: pd.DataFrame, name: str) -> None:
         apart = [mean - rows[f"{name}_low"], rows[f"{name}_high"] - mean]
         place = (index - (len(study.estimators) - 1) / 2) / len(study.estimators)
         axes.errorbar(
-            rows["n"] * np.exp(APART * place), mean, yerr=np.maximum(apart, 0),
-            capsize=2, ms=4, **style.estimator_look(index) | {"lw": 1},
-        )  # fmt: skip
+            rows["n"] * np.exp(APART * place),
+            mean,
+            yerr=np.maximum(apart, 0),
+            capsize=2,
+            ms=4,
+            **style.estimator_look(index) | {"lw": 1},
+        )
     if name == "variance":
         first = table.sort_values("n").iloc[0]
         ns = np.array(study.sample_counts, float)

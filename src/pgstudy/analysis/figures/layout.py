@@ -7,12 +7,12 @@ import textwrap
 from collections.abc import Sequence
 from typing import Literal
 
-from pgstudy.analysis.figures import style  # before matplotlib: it sets the backend
-
-import matplotlib.pyplot as plt  # isort: skip
+import matplotlib.pyplot as plt
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from pgstudy.analysis.figures import style
 
 PANEL = 3.2, 2.5  # inches, width and height of one panel
 WIDTH = 9.7  # inches that a row of panels may take, if it has more than one
@@ -95,9 +95,12 @@ def legend(
     """
     for columns in range(min(len(handles), MOST_COLUMNS), 0, -1):
         made = figure.legend(
-            handles=handles, title=heading or None, loc=place,
-            ncols=columns, frameon=False,
-        )  # fmt: skip
+            handles=handles,
+            title=heading or None,
+            loc=place,
+            ncols=columns,
+            frameon=False,
+        )
         box = made.get_window_extent()
         beyond = box.width / figure.dpi - figure.get_figwidth()
         if beyond <= 0 or columns == 1:

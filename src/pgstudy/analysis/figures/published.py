@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pgstudy.analysis.figures import style  # before pyplot: it sets the backend
-
-import matplotlib.pyplot as plt  # isort: skip
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -18,8 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pgstudy.analysis.common.names import FEW_RUNS, paper_figure_names
-from pgstudy.analysis.figures import layout
-from pgstudy.analysis.figures.panels import FINAL, final_returns_panel
+from pgstudy.analysis.figures import layout, style
+from pgstudy.analysis.figures.panels import FINAL
+from pgstudy.analysis.figures.returns import final_returns_panel
 from pgstudy.analysis.gradients import exact
 from pgstudy.analysis.tables.build import Tables, rows_of
 from pgstudy.experiment.study.cell import Cell, step_size_text
@@ -66,10 +65,15 @@ def _published(published: Published, how: PublishedFigure, tables: Tables) -> Fi
     if how.line is not None:
         axes.axhline(how.line["value"], color="0.4", ls="--", lw=0.8)
         axes.annotate(
-            how.line["label"], (1, how.line["value"]), (3, 0), va="center",
-            xycoords=("axes fraction", "data"), textcoords="offset points", fontsize=7,
+            how.line["label"],
+            (1, how.line["value"]),
+            (3, 0),
+            va="center",
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            fontsize=7,
             parse_math=False,
-        )  # fmt: skip
+        )
     sns.despine(figure)
     return figure
 
@@ -95,7 +99,7 @@ def _episodes(axes: Axes, cells: tuple[Cell, ...], tables: Tables) -> None:
 
 
 def _label(cell: Cell, cells: tuple[Cell, ...]) -> str:
-    """What tells a cell from the others of its figure, the step size always."""
+    """What tells a cell from the others of its figure, the learning rate always."""
     base, _, exponent = step_size_text(cell.alpha).partition("^")
     step = f"${base}^{{{exponent}}}$" if exponent else base
     parts = [rf"$\alpha$ = {step}"]
@@ -125,8 +129,13 @@ def _exact_curve(axes: Axes, published: Published) -> None:
             inward, side = (0, -12), "center"
         axes.plot([p], [j], marker="o", ms=4, color="C3", ls="")
         axes.annotate(
-            f"J({p:.3g}) = {j:.1f}", (p, j), inward, textcoords="offset points",
-            fontsize=7, va="center", ha=side,
-        )  # fmt: skip
+            f"J({p:.3g}) = {j:.1f}",
+            (p, j),
+            inward,
+            textcoords="offset points",
+            fontsize=7,
+            va="center",
+            ha=side,
+        )
     axes.set(xlabel=f"probability of action {action}, p", ylabel="J(p), exact")
     axes.set_xlim(0, 1)

@@ -1,15 +1,61 @@
-"""Tables -> figures/."""
+"""Tables and gradients -> figures/: PDF, SVG, PNG and the data as CSV, byte-stable."""
 
 from __future__ import annotations
 
-from pgstudy.analysis.figures.drawing import Source, draw
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from pgstudy.analysis.common.names import figure_keys
+from pgstudy.analysis.figures import comparisons, gradients, returns, style, tuning
+from pgstudy.analysis.figures.panels import Drawn
 from pgstudy.analysis.outputs import (
     read_aggregates,
     read_gradients,
     read_tables,
     read_tuning,
 )
+from pgstudy.analysis.tables.aggregates import Aggregates
+from pgstudy.analysis.tables.build import Tables
 from pgstudy.experiment.store.study_folder import StudyFolder
+from pgstudy.experiment.study.study import Study
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the figures are drawn from."""
+
+    study: Study
+    tables: Tables
+    aggregates: Aggregates
+    gradients: pd.DataFrame
+    tuning: Tables | None = None
+
+
+# By the kind of the figure; the text is the environment, if it shows only one.
+KINDS: dict[str, Callable[[Source, str], Drawn]] = {
+    "learning_curves": lambda s, e: returns.learning_curves(s.study, s.tables, e),
+    "learning_rates": lambda s, e: returns.learning_rates(s.study, s.tables, e),
+    "tuning": lambda s, e: tuning.draw(s.study, s.tuning, e),
+    "equal_updates": lambda s, e: comparisons.equal_updates(s.study, s.tables, e),
+    "gradients": lambda s, e: gradients.draw(s.study, s.gradients, e),
+    "final_return": lambda s, _: returns.final_returns(s.study, s.tables),
+    "wall_clock": lambda s, _: comparisons.wall_clock(s.study, s.tables),
+    "profiles": lambda s, _: comparisons.profiles(s.study, s.aggregates),
+    "improvement": lambda s, _: comparisons.improvement(
+        s.study, s.tables, s.aggregates
+    ),
+}
+
+
+def draw(source: Source, folder: Path) -> None:
+    """Draw every figure of `figure_keys(study)` into the folder."""
+    style.use()
+    for key in figure_keys(source.study):
+        figure, data = KINDS[key.kind](source, key.environment)
+        style.save(figure, folder / key.name, data)
 
 
 def figures(folder: StudyFolder) -> None:

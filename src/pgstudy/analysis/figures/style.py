@@ -7,21 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from pgstudy.analysis.common.csv_files import csv_writer
 from pgstudy.analysis.common.names import ENDINGS
-from pgstudy.analysis.figures import own_defaults
 from pgstudy.experiment.study.cell import Cell, step_size_text
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.system.files import write_atomically
-
-with own_defaults.read_at_import():
-    import matplotlib as mpl
-    import matplotlib.pyplot as plt
-    import seaborn as sns
-    from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
 
 DPI = 200
 TITLE = 9  # points, a figure's title
@@ -67,24 +64,26 @@ def save(figure: Figure, path: Path, data: pd.DataFrame | None = None) -> None:
 class Looks:
     """One colour per N, light to dark, the same in every figure of the study.
 
-    Where a study compares step sizes at a single N, they have the colours.
+    Where a study compares learning rates at a single N, they have the colours.
     """
 
-    by_step_size: bool
+    by_learning_rate: bool
     colours: Mapping[float, Colour]
 
     def of(self, cell: Cell) -> Colour:
         """The colour of a cell."""
-        return self.colours[cell.alpha if self.by_step_size else cell.n]
+        return self.colours[cell.alpha if self.by_learning_rate else cell.n]
 
     @property
     def title(self) -> str:
         """What the colours stand for."""
-        return "step size" if self.by_step_size else "N, trajectories per update"
+        if self.by_learning_rate:
+            return "learning rate"
+        return "N, trajectories per update"
 
     def handles(self) -> list[Line2D]:
         """A legend's entry for each colour."""
-        text = step_size_text if self.by_step_size else str
+        text = step_size_text if self.by_learning_rate else str
         return [
             Line2D([], [], color=colour, lw=2, label=text(key))
             for key, colour in self.colours.items()
@@ -93,10 +92,12 @@ class Looks:
 
 def looks(study: Study) -> Looks:
     """How the cells of a study are drawn."""
-    by_step_size = study.sweeps_step_sizes and len(study.sample_counts) == 1
-    keys: Sequence[float] = study.step_sizes if by_step_size else study.sample_counts
+    by_learning_rate = study.sweeps_step_sizes and len(study.sample_counts) == 1
+    keys: Sequence[float] = (
+        study.step_sizes if by_learning_rate else study.sample_counts
+    )
     palette = sns.color_palette("plasma_r", len(keys) + 1)[1:]  # no pale yellow
-    return Looks(by_step_size, dict(zip(keys, palette, strict=True)))
+    return Looks(by_learning_rate, dict(zip(keys, palette, strict=True)))
 
 
 def marker(index: int) -> str:

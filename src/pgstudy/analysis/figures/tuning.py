@@ -1,18 +1,16 @@
-"""How sensitive the return is to the step size, and which one each N prefers."""
+"""How sensitive the return is to the learning rate, and which one each N prefers."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pgstudy.analysis.figures import style  # before matplotlib: it sets the backend
-
-import numpy as np  # isort: skip
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from pgstudy.analysis.figures import layout
+from pgstudy.analysis.figures import layout, style
 from pgstudy.analysis.figures.panels import Drawn
 from pgstudy.analysis.tables.build import Tables
 from pgstudy.analysis.tables.tuning import best_areas
@@ -25,7 +23,7 @@ CHOSEN: Any = {"marker": "o", "ms": 4, "ls": "", "color": "0.1", "label": "chose
 
 
 def draw(study: Study, tuning: Tables | None, environment: str) -> Drawn:
-    """A panel per estimator: sensitivity above, the chosen step sizes below."""
+    """A panel per estimator: sensitivity above, the chosen learning rates below."""
     assert tuning is not None  # the name is only asked for where there is a tuning
     summary = tuning.summary
     here = summary[summary["environment"] == environment]
@@ -39,9 +37,9 @@ def draw(study: Study, tuning: Tables | None, environment: str) -> Drawn:
     layout.share_x(above)
     layout.share_x(below)
     layout.share_y(above, "mean learning curve, tuning seeds")
-    layout.share_y(below, "chosen step size")
+    layout.share_y(below, "chosen learning rate")
     looks = style.looks(study)
-    layout.title(figure, f"{environment}: step sizes")
+    layout.title(figure, f"{environment}: learning rates")
     rules = [Line2D([], [], **look) for look in (LINEAR, ROOT, CHOSEN)]
     layout.legend(figure, [*looks.handles(), *rules], looks.title)
     sns.despine(figure)
@@ -49,19 +47,27 @@ def draw(study: Study, tuning: Tables | None, environment: str) -> Drawn:
 
 
 def _sensitivity(axes: Axes, study: Study, rows: pd.DataFrame) -> None:
-    axes.set(xlabel="step size", xscale="log")
+    axes.set(xlabel="learning rate", xscale="log")
     colours = style.looks(study).colours
     for n, curve in rows.groupby("n"):
         colour, curve = colours[int(str(n))], curve.sort_values("learning_rate")
         axes.plot(
-            curve["learning_rate"], curve["area"], color=colour, lw=1.2,
-            marker=".", ms=4,
-        )  # fmt: skip
+            curve["learning_rate"],
+            curve["area"],
+            color=colour,
+            lw=1.2,
+            marker=".",
+            ms=4,
+        )
         top = best_areas(curve).head(1)
         axes.plot(
-            top["learning_rate"], top["area"], color=colour, marker="o", ms=8,
+            top["learning_rate"],
+            top["area"],
+            color=colour,
+            marker="o",
+            ms=8,
             mfc="none",
-        )  # fmt: skip
+        )
 
 
 def _chosen(axes: Axes, study: Study, rows: pd.DataFrame) -> None:

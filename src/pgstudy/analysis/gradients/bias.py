@@ -114,8 +114,9 @@ def across(estimates: Array, reference: Reference) -> Across:
     if not (norm > 0 and reference.square.estimate > 0):
         return nothing
     unit = reference.gradient / norm
-    parts = [estimates] if reference.estimates is None else [
-        estimates, reference.estimates]  # fmt: skip
+    parts = (
+        [estimates] if reference.estimates is None else [estimates, reference.estimates]
+    )
     spread = np.concatenate([_of_mean(_beside(part, unit)) for part in parts])
     total = float((spread**2).sum())
     noise = float(estimates.var(0, ddof=1).sum()) / len(estimates)

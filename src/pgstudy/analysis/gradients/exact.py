@@ -14,7 +14,7 @@ import numpy as np
 import scipy.optimize
 
 from pgstudy.analysis.statistics.basics import Array
-from pgstudy.learning.environments import registry as environments
+from pgstudy.learning.environments import registry
 from pgstudy.learning.environments.spaces import Layout, UnusableEnvironment
 from pgstudy.learning.specification import EnvironmentSpecification
 
@@ -37,7 +37,7 @@ class Model:
 
 def model(environment_id: str, kwargs: Mapping[str, Any] | None = None) -> Model:
     """An environment's own model. Errors: UnusableEnvironment, if it has none."""
-    registered = environments.registered(environment_id)
+    registered = registry.registered(environment_id)
     environment: Any = registered.make(**(kwargs or {})).unwrapped
     table = getattr(environment, "P", None)
     if table is None:
@@ -112,7 +112,9 @@ def policy_gradient(
 def best(known: Model, action: int) -> tuple[float, float]:
     """The p with the largest J(p), and that J, where J has one maximum."""
     found = scipy.optimize.minimize_scalar(
-        lambda p: -return_at(known, action, p), bounds=(0, 1), method="bounded",
+        lambda p: -return_at(known, action, p),
+        bounds=(0, 1),
+        method="bounded",
         options={"xatol": 1e-10},
-    )  # fmt: skip
+    )
     return float(found.x), -float(found.fun)

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 import safetensors.numpy
 
-from pgstudy.analysis.common.names import FRACTIONS, GRADIENT_COLUMNS
+from pgstudy.analysis.common.columns import GRADIENTS, names
+from pgstudy.analysis.common.names import FRACTIONS
 from pgstudy.analysis.gradients import exact
 from pgstudy.analysis.gradients.bias import across, along
 from pgstudy.analysis.gradients.samples import REFERENCE_N, Effort, Probe
@@ -41,11 +42,11 @@ def measure(store: Store, study: Study, environment: str) -> pd.DataFrame:
     fraction and estimator. Estimators whose run did not finish have none.
     """
     rows: list[dict[str, Any]] = []
-    for owner, names in groups(study, environment).items():
+    for owner, estimators in groups(study, environment).items():
         run = policy_run(store, study, environment, owner)
         if run is not None:
-            rows += _at_run(study, run, names)
-    return pd.DataFrame(rows, columns=GRADIENT_COLUMNS)
+            rows += _at_run(study, run, estimators)
+    return pd.DataFrame(rows, columns=names(GRADIENTS))
 
 
 def groups(study: Study, environment: str) -> dict[str, list[str]]:
@@ -105,9 +106,12 @@ def _at_run(study: Study, run: Run, names: list[str]) -> Iterator[dict[str, Any]
         probe = Probe(specification, arrays, estimators, effort, stream)
         reference = _reference(probe, run)
         place = {
-            "environment": environment, "at": at, "policy": run.name,
-            "reference": reference.kind, "gradient_norm": reference.norm,
-        }  # fmt: skip
+            "environment": environment,
+            "at": at,
+            "policy": run.name,
+            "reference": reference.kind,
+            "gradient_norm": reference.norm,
+        }
         for row in _rows(probe, reference, study.sample_counts, estimators):
             if row["estimator"] in names:
                 yield place | row
@@ -136,9 +140,12 @@ def _rows(
         for name, estimates in samples.estimates.items():
             noise = noises[name][n] = Noise(estimates, reference)
             yield {
-                "estimator": name, "n": n, **noise.row(n, samples.env_steps),
-                **_bias(estimates, reference), **_against(noise, noises[first].get(n)),
-            }  # fmt: skip
+                "estimator": name,
+                "n": n,
+                **noise.row(n, samples.env_steps),
+                **_bias(estimates, reference),
+                **_against(noise, noises[first].get(n)),
+            }
     for name, found in noises.items():
         ns = np.array(list(found), float)
         slope = log_log_slope(ns, [noise.variance for noise in found.values()])

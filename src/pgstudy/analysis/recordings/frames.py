@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from pgstudy.learning.environments.corridor import GOAL_STATE, SWITCHED_STATE
 from pgstudy.learning.environments.spaces import EnvironmentFault
 
 SIDE = 300  # pixels, at most, of a picture's longer side
 STRIP, TEXT = 22, 14  # pixels: the caption's height, its letters
-FRAMES = 60  # of a film, at most
+FRAMES = 60  # of a recording, at most
 SHORTEST, LONGEST, HOLD = 2000, 8000, 800  # ms; the last frame is held
-LARGEST = 120_000  # bytes of a film
+LARGEST = 120_000  # bytes of a recording
 # From the finest to the smallest: the share of SIDE, and the quality.
 ATTEMPTS = ((1.0, 80), (1.0, 60), (1.0, 40), (1.0, 20), (0.7, 20), (0.5, 5), (0.3, 0))
 
-PAPER, INK, GREY = "#ffffff", "#222222", "#767676"
-WALL, FLOOR, GOAL, SWITCHED, AGENT = (
-    "#9a9a9a", "#f4f4f4", "#cdead3", "#fbe3c0", "#2166ac",
-)  # fmt: skip
+PAPER, INK = "#ffffff", "#222222"
 
 Picture = Image.Image
-Painter = Callable[[Any], Picture]  # of an unwrapped environment
 
 
 class TooLarge(RuntimeError):
@@ -39,49 +34,6 @@ def rendered(environment: Any) -> Picture:
     if np.ndim(pixels) != 3 or np.shape(pixels)[2] != 3 or not np.size(pixels):
         raise EnvironmentFault("the environment gave no picture of its pixels")
     return Image.fromarray(np.asarray(pixels, np.uint8))
-
-
-def paint_corridor(environment: Any) -> Picture:
-    """The short corridor: four boxes, the goal, the switched state, and the agent."""
-    box, top, scale = 66, 30, 2  # drawn at twice the size, for smooth edges
-    width, height = 4 * box + 36, box + 2 * top
-    picture = Image.new("RGB", (scale * width, scale * height), PAPER)
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(scale * 13)
-    for state in range(GOAL_STATE + 1):
-        left = 18 + state * box
-        corners = [scale * x for x in (left, top, left + box, top + box)]
-        fill = {SWITCHED_STATE: SWITCHED, GOAL_STATE: GOAL}.get(state, FLOOR)
-        draw.rectangle(corners, fill, WALL, scale * 2)
-        label = {0: "start", SWITCHED_STATE: "switched", GOAL_STATE: "goal"}
-        middle = scale * (left + box / 2), scale * (top + box + 14)
-        draw.text(middle, label.get(state, ""), GREY, font, "mm")
-        _arrows(draw, scale, left + box / 2, top - 14, state)
-    centre = scale * (18 + environment.state * box + box / 2)
-    draw.circle((centre, scale * (top + box / 2)), scale * 20, AGENT)
-    return picture.resize((width, height), Image.Resampling.LANCZOS)
-
-
-def _arrows(
-    draw: ImageDraw.ImageDraw, scale: int, x: float, y: float, state: int
-) -> None:
-    """Where left and right lead: L and R, each beside its arrow; not at the goal."""
-    if state == GOAL_STATE:
-        return
-    letters = "RL" if state == SWITCHED_STATE else "LR"
-    colour = "#b35806" if state == SWITCHED_STATE else GREY
-    font = ImageFont.load_default(scale * 13)
-    for side, letter in zip((-1, 1), letters, strict=True):
-        near, far = scale * (x + side * 15), scale * (x + side * 27)
-        level = scale * y
-        draw.text((scale * (x + side * 8), level), letter, colour, font, "mm")
-        draw.line((near, level, far, level), colour, 2 * scale)
-        barb = far - side * 5 * scale
-        tip = [(far + side * scale, level), (barb, level - 4 * scale)]
-        draw.polygon([*tip, (barb, level + 4 * scale)], colour)
-
-
-# What has no render of its own, painted from the unwrapped environment.
-PAINTERS: dict[str, Painter] = {"ShortCorridor-v0": paint_corridor}
 
 
 def captioned(picture: Picture, step: int, total: float) -> Picture:
@@ -151,7 +103,7 @@ def encoded(frames: Sequence[Picture], durations: Sequence[int]) -> bytes:
         content = _webp([_scaled(f, share) for f in frames], durations, quality)
         if len(content) <= LARGEST:
             return content
-    raise TooLarge(f"the film can't be made smaller than {len(content):,} bytes")
+    raise TooLarge(f"the recording can't be made smaller than {len(content):,} bytes")
 
 
 def _scaled(frame: Picture, share: float) -> Picture:

@@ -1,26 +1,29 @@
-"""Films of final policies: each environment's worst, median and best run of its best
-cell plays one episode.
+"""Recordings of final policies, an episode each.
 
+Of an environment's best cell the worst, the median and the best run play one.
 No screen is needed. The bytes depend on the policies and the seeds alone.
 """
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-os.environ["SDL_VIDEODRIVER"] = "dummy"  # before pygame: a server has no screen
-os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
-
 import numpy as np
 import pandas as pd
 import safetensors.numpy
 
-from pgstudy.analysis.recordings import frames as paint
+from pgstudy.analysis.recordings.corridor import PAINTERS, Painter
+from pgstudy.analysis.recordings.frames import (
+    Picture,
+    Reel,
+    TooLarge,
+    encoded,
+    rendered,
+)
 from pgstudy.analysis.tables.build import Tables, best
 from pgstudy.experiment.store.runs import POLICY, Store
 from pgstudy.experiment.study.cell import folder_name
@@ -37,39 +40,39 @@ from pgstudy.learning.sampling import sampling
 from pgstudy.learning.specification import EnvironmentSpecification, RunSpecification
 from pgstudy.learning.streams import EpisodeStreams
 
-INDEX = "films.json"
+INDEX = "recordings.json"
 ROLES = ("worst", "median", "best")
-STREAM = 20_240_607  # sets the films' random numbers apart from those of training
+STREAM = 20_240_607  # sets the recordings' random numbers apart from those of training
 STEPS_PER_SECOND = 4.0  # where an environment names no pace
-SPEAKING = spaces.UnusableEnvironment, spaces.EnvironmentFault, paint.TooLarge
+SPEAKING = spaces.UnusableEnvironment, spaces.EnvironmentFault, TooLarge
 
 
 @dataclass(frozen=True)
-class Film:
+class Recording:
     """One episode: frames, how long each is shown (ms), its return and its steps."""
 
-    frames: Sequence[paint.Picture]
+    frames: Sequence[Picture]
     durations: Sequence[int]
     episode_return: float
     steps: int
 
     def encoded(self) -> bytes:
         """As an animated WebP. Errors: TooLarge."""
-        return paint.encoded(self.frames, self.durations)
+        return encoded(self.frames, self.durations)
 
 
-class FilmedEnvironment(EnvironmentList):
+class RecordedEnvironment(EnvironmentList):
     """One that is looked at after its reset and its steps, for a reel of pictures."""
 
     def __init__(
         self,
         specification: EnvironmentSpecification,
         seeds: Sequence[int],
-        painter: paint.Painter,
+        painter: Painter,
     ) -> None:
         super().__init__(specification, seeds)
         self._paint = painter
-        self.reel = paint.Reel()
+        self.reel = Reel()
         self.steps = 0
         self.total = 0.0
 
@@ -102,8 +105,8 @@ class FilmedEnvironment(EnvironmentList):
         self.reel.add(picture, self.steps, self.total)
 
 
-def film(specification: RunSpecification, policy_file: Path, seed: int) -> Film:
-    """Let a saved policy play one episode, drawing its actions, and film it.
+def record(specification: RunSpecification, policy_file: Path, seed: int) -> Recording:
+    """Let a saved policy play one episode, drawing its actions, and record it.
 
     `seed` is the run's. Errors: OSError, UnusableEnvironment, EnvironmentFault, and
     whatever an environment raises while it is made or rendered.
@@ -119,23 +122,23 @@ def film(specification: RunSpecification, policy_file: Path, seed: int) -> Film:
     with (
         one_thread(),
         warnings.catch_warnings(action="ignore"),  # what goes wrong is raised, too
-        sampling(specification, streams, 1, policy, _filmed) as sampler,
+        sampling(specification, streams, 1, policy, _recorded) as sampler,
     ):
         load(sampler.policy, safetensors.numpy.load_file(policy_file))
         batch, shown = sampler.sample(), sampler.environments
-        assert isinstance(shown, FilmedEnvironment)
+        assert isinstance(shown, RecordedEnvironment)
         shown.look()  # the end, whatever the stride
         frames, durations = shown.reel.cut(shown.pace)
-        return Film(frames, durations, float(batch.returns[0]), shown.steps)
+        return Recording(frames, durations, float(batch.returns[0]), shown.steps)
 
 
-def _filmed(
+def _recorded(
     specification: EnvironmentSpecification, seeds: Sequence[int]
-) -> FilmedEnvironment:
+) -> RecordedEnvironment:
     """The environment with its pictures. Errors: UnusableEnvironment."""
     environments.load_code(specification)
-    if specification.id in paint.PAINTERS:
-        return FilmedEnvironment(specification, seeds, paint.PAINTERS[specification.id])
+    if specification.id in PAINTERS:
+        return RecordedEnvironment(specification, seeds, PAINTERS[specification.id])
     plain = make(specification)
     modes = plain.metadata.get("render_modes") or ()
     plain.close()
@@ -143,7 +146,7 @@ def _filmed(
         raise spaces.UnusableEnvironment("it has no render mode rgb_array")
     kwargs = {**specification.kwargs, "render_mode": "rgb_array"}
     shown = replace(specification, kwargs=kwargs)
-    return FilmedEnvironment(shown, seeds, paint.rendered)
+    return RecordedEnvironment(shown, seeds, rendered)
 
 
 def choose(tables: Tables, environment: str) -> dict[str, pd.Series]:
@@ -165,9 +168,9 @@ def choose(tables: Tables, environment: str) -> dict[str, pd.Series]:
 
 
 def write(store: Store, study: Study, tables: Tables, folder: Path) -> None:
-    """Write the films, and `films.json`: an entry per film.
+    """Write the recordings, and `recordings.json`: an entry for each.
 
-    Where an environment can't be filmed, the entry has a `reason` and no `file`.
+    Where an environment can't be recorded, the entry has a `reason` and no `file`.
     Errors: OSError.
     """
     entries: list[dict[str, Any]] = []
@@ -188,7 +191,7 @@ def write(store: Store, study: Study, tables: Tables, folder: Path) -> None:
 def _made(
     store: Store, study: Study, role: str, row: pd.Series
 ) -> tuple[dict[str, Any], bytes | None]:
-    """One film's entry, and its bytes if it could be made."""
+    """One recording's entry, and its bytes if it could be made."""
     cells = study.cells_of(row["environment"], row["estimator"])
     place = row["n"], row["learning_rate"]
     cell = next(c for c in cells if (c.n, c.alpha) == place)
@@ -196,7 +199,7 @@ def _made(
     entry = {"environment": cell.environment, "role": role, "estimator": cell.estimator,
              "n": cell.n, "learning_rate": cell.alpha, "seed": run.seed}  # fmt: skip
     try:
-        made = film(cell.specification, run.folder / POLICY, run.seed)
+        made = record(cell.specification, run.folder / POLICY, run.seed)
         content = made.encoded()
     except (Exception, SystemExit) as error:  # an environment may raise anything
         own = isinstance(error, SPEAKING)

@@ -1,4 +1,4 @@
-"""Saved policies -> films/."""
+"""Saved policies -> recordings/."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pgstudy.analysis.recordings.record import write
 from pgstudy.experiment.store.study_folder import StudyFolder
 
 
-def films(folder: StudyFolder) -> None:
-    """Policies -> films/: the worst, the median and the best run, filmed."""
+def recordings(folder: StudyFolder) -> None:
+    """An episode each of the worst, the median and the best run -> recordings/."""
     tables = read_tables(folder)
-    write(folder.store, folder.study, tables, folder.path / "films")
+    write(folder.store, folder.study, tables, folder.path / "recordings")

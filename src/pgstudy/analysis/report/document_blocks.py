@@ -10,6 +10,7 @@ import pandas as pd
 
 from pgstudy.analysis.claims.acceptance import PASS
 from pgstudy.analysis.claims.verdicts import FAILS, FAMILY, HOLDS
+from pgstudy.analysis.common.columns import SCHEMAS
 from pgstudy.analysis.common.names import ACCEPTANCE, CLAIMS
 from pgstudy.analysis.common.numbers import bounded, number, p_value, steps
 from pgstudy.analysis.outputs import Missing
@@ -21,8 +22,14 @@ FINDINGS = {
     FAILS: "**The runs speak against these:**",
 }
 OPEN = "**These runs don't decide:**"
-VERSIONS = {"python": "Python", "torch": "torch", "numpy": "numpy",
-            "gymnasium": "gymnasium"}  # fmt: skip
+VERSIONS = {
+    "python": "Python",
+    "torch": "torch",
+    "numpy": "numpy",
+    "gymnasium": "gymnasium",
+}
+
+TYPES: Mapping[type, str] = {str: "text", int: "whole numbers", float: "numbers"}
 
 
 def made(record: StudyRecord, _: str) -> str:
@@ -126,29 +133,51 @@ def tuned(records: Sequence[StudyRecord]) -> str:
         (row,) = record.table(SUMMARY).to_dict("records")
         file = f"`{record.study.removeprefix('tuned-')}.yaml`"
         rows.append(
-            [row["environment"], file, row["n"], number(row["untrained_return"]),
-             bounded(row["final_return"], row["final_low"], row["final_high"], number),
-             number(row["threshold"]), _several(record.made["git"]),
-             _several(record.made["cpu"])]
-        )  # fmt: skip
+            [
+                row["environment"],
+                file,
+                row["n"],
+                number(row["untrained_return"]),
+                bounded(
+                    row["final_return"], row["final_low"], row["final_high"], number
+                ),
+                number(row["threshold"]),
+                _several(record.made["git"]),
+                _several(record.made["cpu"]),
+            ]
+        )
     return markdown.table(header, rows)
 
 
+def columns(name: str) -> str:
+    """What each column of a table means. Errors: ValueError."""
+    if name not in SCHEMAS:
+        raise ValueError(f"no table {name!r}; tables are {', '.join(SCHEMAS)}")
+    rows = [[f"`{c.name}`", TYPES[c.type], c.meaning] for c in SCHEMAS[name]]
+    return markdown.table("| column | values | meaning |", rows)
+
+
 RENDERERS: dict[str, Callable[[StudyRecord, str], str]] = {
-    "made": made, "summary": summary, "claims": claims, "acceptance": acceptance,
-    "met": met, "caption": caption,
-}  # fmt: skip
+    "made": made,
+    "summary": summary,
+    "claims": claims,
+    "acceptance": acceptance,
+    "met": met,
+    "caption": caption,
+}
 
 
 def render(what: str, lookup: Callable[[str], StudyRecord]) -> str:
-    """The text of a block; `what` is its kind, its study, and what the kind takes.
+    """The text of a block; `what` is its kind, its study or table, and the rest.
 
     Errors: ValueError, Missing.
     """
     kind, *words = what.split()
     if kind == "tuned" and words:
         return tuned([lookup(study) for study in words])
+    if kind == "columns" and words:
+        return columns(words[0])
     if kind not in RENDERERS or not words:
-        kinds = ", ".join([*RENDERERS, "tuned"])
+        kinds = ", ".join([*RENDERERS, "tuned", "columns"])
         raise ValueError(f"a block is a kind and a study; kinds are {kinds}")
     return RENDERERS[kind](lookup(words[0]), " ".join(words[1:]))

@@ -14,13 +14,17 @@ import yaml
 
 from pgstudy.analysis.claims.verdicts import FAMILY
 from pgstudy.analysis.common.numbers import decimals, duration, number, p_value, steps
-from pgstudy.analysis.figures.captions import captions
+from pgstudy.analysis.report.captions import captions
 from pgstudy.analysis.report.checklists import answers
 from pgstudy.analysis.report.markdown import markdown_report
 from pgstudy.analysis.statistics import coverage
-from pgstudy.analysis.tables import aggregates as beside
 from pgstudy.analysis.tables import thresholds
-from pgstudy.analysis.tables.aggregates import Aggregates
+from pgstudy.analysis.tables.aggregates import (
+    DENOMINATOR,
+    SCORE,
+    Aggregates,
+    unscored,
+)
 from pgstudy.analysis.tables.build import Tables, best
 from pgstudy.analysis.tables.rows import STATES
 from pgstudy.experiment.store.makings import Fact
@@ -37,8 +41,8 @@ LOCAL = "http://127.0.0.1:5000"  # where `make ui` serves
 class Contents:
     """What the report shows, as far as there is something.
 
-    films: the entries of films.json, with `data`, the bytes, where there is a film.
-    edges: chosen step sizes at an end of their grid, see `tuning.at_edge`.
+    recordings: the entries of recordings.json, with `data`, the bytes, if it has some.
+    edges: chosen learning rates at an end of their grid, see `tuning.at_edge`.
     notes: what people should know of runs, see `makings.notes`.
     tracked: what `pgstudy track` wrote.
     """
@@ -52,21 +56,24 @@ class Contents:
     edges: Mapping[str, str] = field(default_factory=dict)
     made: Sequence[Fact] = ()
     notes: Sequence[str] = ()
-    films: Sequence[Mapping[str, Any]] = ()
+    recordings: Sequence[Mapping[str, Any]] = ()
     tracked: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write(study: Study, contents: Contents, folder: Path) -> None:
     """Render both reports. Everything that comes from a config is escaped."""
-    html = _environment().get_template("report.html.j2").render(
-        study=study, **_values(study, contents), pictures=_pictures(study, folder),
+    html = _environment().get_template("report.html.j2")
+    page = html.render(
+        study=study,
+        **_values(study, contents),
+        pictures=_pictures(study, folder),
         published=_published(study, folder / "paper"),
-    )  # fmt: skip
+    )
     text = markdown_report(
         study, contents.tables, contents.claims, contents.edges, contents.notes
     )
-    for name, page in ("report.html", html), ("report.md", text):
-        write_atomically(folder / name, lambda p, t=page: p.write_text(t, "utf-8"))  # type: ignore[misc]
+    for name, content in ("report.html", page), ("report.md", text):
+        write_atomically(folder / name, lambda p, t=content: p.write_text(t, "utf-8"))  # type: ignore[misc]
 
 
 def _environment() -> jinja2.Environment:
@@ -81,47 +88,54 @@ def _environment() -> jinja2.Environment:
     environment.filters["p_value"] = p_value
     environment.filters["steps"] = steps
     environment.filters["duration"] = duration
-    environment.filters["step_size"] = step_size_text
+    environment.filters["learning_rate"] = step_size_text
     environment.globals["decimals"] = decimals
     return environment
 
 
 def _values(study: Study, contents: Contents) -> dict[str, Any]:
     """Everything of the template but the study and the pictures."""
-    tables, acceptance = contents.tables, contents.acceptance
-    verdicts = contents.claims["verdict"]
-    measured = contents.gradients
+    tables = contents.tables
     return {
+        **_rows(contents),
         "counts": {s: int((tables.runs["status"] == s).sum()) for s in STATES},
-        "verdicts": verdicts.value_counts().to_dict(),
-        "claims": _records(contents.claims),
-        "summary": _records(tables.summary),
-        "runs": _records(tables.runs),
-        "unfinished": _records(tables.runs[tables.runs["status"] != "finished"]),
-        "scores": _records(contents.aggregates.scores),
-        "pairs": _records(_neighbours(contents.aggregates.pairs)),
-        "adequacy": _records(contents.aggregates.adequacy),
-        "gradients": _records(measured[measured["n"].notna()]),
-        "slopes": _records(measured[measured["slope"].notna()]),
-        "denominator": beside.DENOMINATOR,
-        "score_rule": beside.SCORE,
-        "unscored": beside.unscored(study, tables),
+        "verdicts": contents.claims["verdict"].value_counts().to_dict(),
+        "unscored": unscored(study, tables),
         "edges": contents.edges,
-        "family": FAMILY,
-        "threshold_rule": thresholds.RULE,
         "coverage": coverage.tables(study.gradients is not None),
-        "acceptance": [] if acceptance is None else _records(acceptance),
-        "learned": _learned(tables.summary),
         "commits": sorted(tables.runs["commit"].dropna().unique()),
         "config": yaml.safe_dump(dict(study.config), sort_keys=False),
         "made": contents.made,
         "notes": contents.notes,
-        "films": [_film(entry) for entry in contents.films],
+        "recordings": [_recording(entry) for entry in contents.recordings],
         "verified": contents.verified,
         "ended": tables.runs["ended"].dropna().max(),
         "checks": answers(study, tables.runs, contents.verified),
         "links": _links(contents.tracked),
+        "denominator": DENOMINATOR,
+        "score_rule": SCORE,
+        "family": FAMILY,
+        "threshold_rule": thresholds.RULE,
     }
+
+
+def _rows(contents: Contents) -> dict[str, list[dict[str, Any]]]:
+    """The rows of the report's tables, by the name in the template."""
+    runs, measured = contents.tables.runs, contents.gradients
+    shown = {
+        "claims": contents.claims,
+        "summary": contents.tables.summary,
+        "runs": runs,
+        "unfinished": runs[runs["status"] != "finished"],
+        "scores": contents.aggregates.scores,
+        "pairs": _neighbours(contents.aggregates.pairs),
+        "adequacy": contents.aggregates.adequacy,
+        "gradients": measured[measured["n"].notna()],
+        "slopes": measured[measured["slope"].notna()],
+        "acceptance": contents.acceptance,
+        "learned": _learned(contents.tables.summary),
+    }
+    return {k: [] if v is None else _records(v) for k, v in shown.items()}
 
 
 def _neighbours(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -158,8 +172,8 @@ def _published(study: Study, folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _film(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """An entry with its film as an address; None where there is none."""
+def _recording(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry with its recording as an address; None where there is none."""
     data = entry.get("data")
     return {**entry, "data": data and _inline("webp", data)}
 
@@ -172,11 +186,11 @@ def _inline(kind: str, data: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _learned(summary: pd.DataFrame) -> list[dict[str, Any]]:
-    """Per environment and estimator: the N and step size with the best final return."""
+def _learned(summary: pd.DataFrame) -> pd.DataFrame:
+    """The N and learning rate with the best final return, for each estimator."""
     groups = summary.groupby(["environment", "estimator"], sort=False)
     rows = [best(group).head(1) for _, group in groups]
-    return _records(pd.concat(rows).dropna(subset=["final_return"]))
+    return pd.concat(rows).dropna(subset=["final_return"])
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -14,8 +14,11 @@ import pandas as pd
 from pgstudy.analysis.claims.acceptance import PASS
 from pgstudy.analysis.common.names import NUMBERS, TABLE
 from pgstudy.analysis.common.numbers import decimals, number
+from pgstudy.analysis.figures import published
+from pgstudy.analysis.outputs import read_acceptance, read_tables
 from pgstudy.analysis.tables.build import Tables, rows_of
 from pgstudy.analysis.tables.rows import STATES
+from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.cell import step_size_text
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.system.files import write_atomically
@@ -25,9 +28,18 @@ MACRO = r"""\providecommand{\pg}[1]{\ifcsname pg@#1\endcsname\csname pg@#1\endcs
 \providecommand{\pgset}[2]{\expandafter\def\csname pg@#1\endcsname{#2}}
 """
 SPECIAL = {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
     **{character: "\\" + character for character in "&%$#_{}"},
-}  # fmt: skip
+}
+
+
+def paper(folder: StudyFolder) -> None:
+    """Tables and acceptance.csv -> paper/: figures, numbers.tex and table.tex."""
+    tables, acceptance = read_tables(folder), read_acceptance(folder)
+    published.draw(folder.study, tables, folder.path / "paper")
+    write(folder.study, tables, acceptance, folder.path / "paper")
 
 
 def write(
@@ -84,7 +96,7 @@ def _numbers(study: Study, tables: Tables) -> Iterator[tuple[str, str]]:
         place = f"{cell.environment}/{cell.estimator}/{cell.n}/"
         if study.sweeps_step_sizes:
             place += f"{step_size_text(cell.alpha)}/"
-        yield place + "step-size", _step(cell.alpha)
+        yield place + "learning-rate", _step(cell.alpha)
         for name in ("finished", "runs", "reached_threshold"):
             yield place + name.replace("_", "-"), str(row[name])
         for name in ("untrained_return", "final_return", "final_low", "final_high"):
@@ -95,7 +107,7 @@ def _numbers(study: Study, tables: Tables) -> Iterator[tuple[str, str]]:
 def _acceptance_numbers(
     study: Study, acceptance: pd.DataFrame
 ) -> Iterator[tuple[str, str]]:
-    names = {published.item: published.slug for published in study.published}
+    names = {item.item: item.slug for item in study.published}
     yield "checks", str(len(acceptance))
     yield "checks-passed", str(int((acceptance["verdict"] == PASS).sum()))
     for row in acceptance.to_dict("records"):
@@ -124,24 +136,45 @@ def _acceptance_rows(acceptance: pd.DataFrame) -> list[list[str]]:
         mark = "" if row["verdict"] == PASS else r"\textbf{fails} "
         where = escaped(f"{row['item']}, {row['cell']}")
         rows.append(
-            [where, escaped(row["quantity"]), theirs,
-             mark + signed(row["ours"], digits), interval, allowed]
-        )  # fmt: skip
+            [
+                where,
+                escaped(row["quantity"]),
+                theirs,
+                mark + signed(row["ours"], digits),
+                interval,
+                allowed,
+            ]
+        )
     return rows
 
 
 def summary_rows(study: Study, tables: Tables) -> list[list[str]]:
     """A row per cell of the study."""
-    rows = [["environment", "estimator", "$N$", "step size", "untrained",
-             "final return", "95\\,\\% interval"]]  # fmt: skip
+    rows = [
+        [
+            "environment",
+            "estimator",
+            "$N$",
+            "learning rate",
+            "untrained",
+            "final return",
+            "95\\,\\% interval",
+        ]
+    ]
     for cell in study.cells:
         (row,) = rows_of(tables.summary, cell).to_dict("records")
         low, high = signed(row["final_low"]), signed(row["final_high"])
         rows.append(
-            [escaped(cell.environment), escaped(cell.estimator), str(cell.n),
-             _step(cell.alpha), signed(row["untrained_return"]),
-             signed(row["final_return"]), f"{low} to {high}"]
-        )  # fmt: skip
+            [
+                escaped(cell.environment),
+                escaped(cell.estimator),
+                str(cell.n),
+                _step(cell.alpha),
+                signed(row["untrained_return"]),
+                signed(row["final_return"]),
+                f"{low} to {high}",
+            ]
+        )
     return rows
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
+import jinja2
 import pandas as pd
 
 from pgstudy.analysis.claims.verdicts import FAMILY
@@ -18,7 +18,7 @@ from pgstudy.analysis.common.numbers import (
     p_value,
     steps,
 )
-from pgstudy.analysis.figures.captions import captions
+from pgstudy.analysis.report.captions import captions
 from pgstudy.analysis.statistics import coverage
 from pgstudy.analysis.tables import thresholds
 from pgstudy.analysis.tables.aggregates import DENOMINATOR, unscored
@@ -27,9 +27,13 @@ from pgstudy.experiment.study.cell import step_size_text
 from pgstudy.experiment.study.study import Study
 
 Row = dict[Any, Any]
-EDGE = (
-    "**A step size lies at the edge of its grid**, a better one may lie beyond it, and "
-    "no verdict rests on it: {}."
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("pgstudy.analysis.report"),
+    autoescape=False,  # Markdown
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
 )
 ACCEPTANCE_HEADER = (
     "| item | cell | quantity | theirs | ours, 95 % interval | tolerance | runs "
@@ -75,19 +79,24 @@ CELLS: dict[str, tuple[str, Callable[[Row], Any]]] = {
     "estimator": ("estimator", lambda row: row["estimator"]),
     "N": ("n", lambda row: row["n"]),
     "finished": ("finished", lambda row: f"{row['finished']} of {row['runs']}"),
-    "step size": ("learning_rate", lambda row: step_size_text(row["learning_rate"])),
+    "learning rate": (
+        "learning_rate",
+        lambda row: step_size_text(row["learning_rate"]),
+    ),
     "updates": ("mean_updates", lambda row: steps(row["mean_updates"])),
     "untrained": ("untrained_return", lambda row: number(row["untrained_return"])),
     "final return, 95 % interval": ("final_return", _final),
     "truncated": ("truncated_share", lambda row: number(row["truncated_share"], 3)),
     "reached threshold": ("reached_threshold", _reached),
     "median time to threshold, 95 % interval": (
-        "median_threshold_at_low", lambda row: _duration(row, "median_threshold_at")
+        "median_threshold_at_low",
+        lambda row: _duration(row, "median_threshold_at"),
     ),
     "restricted mean time, 95 % interval": (
-        "mean_threshold_at_low", lambda row: _duration(row, "mean_threshold_at")
+        "mean_threshold_at_low",
+        lambda row: _duration(row, "mean_threshold_at"),
     ),
-}  # fmt: skip
+}
 
 
 def _joined(cells: list[Any]) -> str:
@@ -160,27 +169,17 @@ def markdown_report(
     notes: Sequence[str] = (),
 ) -> str:
     """The report for a README: claims, figures beside it, the table of all cells."""
-    runs, missing = tables.runs, unscored(study, tables)
-    finished = int((runs["status"] == "finished").sum())
-    pictures = [
-        f"![{caption.text}](figures/{quote(caption.name)}.png)\n\n*{caption.text}.*"
-        for caption in captions(study)
-    ]
-    parts = [
-        f"# {study.name}",
-        "What does a policy-gradient estimate from N sampled trajectories buy? "
-        f"{finished} of {len(runs)} runs finished.",
-        *([EDGE.format(_listed(edges))] if edges else []),
-        *(["## Claims", claims_table(claims), FAMILY] if len(claims) else []),
-        "## Figures",
-        *pictures,
-        "## Every cell",
-        summary_table(tables.summary),
-        thresholds.RULE,
-        DENOMINATOR,
-        *([f"No scores: {_listed(missing)}."] if missing else []),
-        *(["## Notes on runs", *(f"- {note}" for note in notes)] if notes else []),
-        "## Intervals",
-        *coverage_tables(study),
-    ]
-    return "\n\n".join(parts) + "\n"
+    template = TEMPLATES.get_template("report.md.j2")
+    return template.render(
+        study=study,
+        runs=tables.runs,
+        edges=_listed(edges or {}),
+        claims=claims_table(claims) if len(claims) else "",
+        family=FAMILY,
+        captions=captions(study),
+        summary=summary_table(tables.summary),
+        rules=(thresholds.RULE, DENOMINATOR),
+        unscored=_listed(unscored(study, tables)),
+        notes=notes,
+        coverage=coverage_tables(study),
+    )

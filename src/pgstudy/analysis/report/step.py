@@ -8,9 +8,9 @@ from pgstudy.analysis.outputs import (
     read_acceptance,
     read_aggregates,
     read_claims,
-    read_films,
     read_gradients,
     read_json,
+    read_recordings,
     read_tables,
     read_tuning,
     read_verification,
@@ -39,7 +39,7 @@ def report(folder: StudyFolder) -> None:
         verified=read_verification(folder),
         made=facts(runs),
         notes=notes(runs),
-        films=read_films(folder),
+        recordings=read_recordings(folder),
         tracked=read_json(folder.path, TRACKED, {}, "track"),
     )
     write(study, contents, folder.path)

@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from pgstudy.analysis.common.columns import SCHEMAS
 from pgstudy.analysis.common.csv_files import read_csv
 from pgstudy.analysis.common.names import (
     ACCEPTANCE,
@@ -23,9 +24,9 @@ from pgstudy.analysis.common.names import (
     figure_names,
     paper_figure_names,
 )
-from pgstudy.analysis.figures.captions import captions
-from pgstudy.analysis.outputs import LABEL_TYPES, Missing, need
-from pgstudy.experiment.provenance import identity as provenance
+from pgstudy.analysis.outputs import Missing, need
+from pgstudy.analysis.report.captions import captions
+from pgstudy.experiment.provenance.identity import utc
 from pgstudy.experiment.store.makings import FACTS, facts
 from pgstudy.experiment.store.study_folder import StudyFolder
 
@@ -49,8 +50,8 @@ class StudyRecord:
 
     def table(self, name: str) -> pd.DataFrame:
         """A table by its file's name. Errors: Missing."""
-        types = {**LABEL_TYPES, "verdict": str, "note": str, "reason": str}
-        return read_csv(io.BytesIO(self._file(name)), types)
+        schema = SCHEMAS[name.removesuffix(".csv")]
+        return read_csv(io.BytesIO(self._file(name)), schema)
 
     def has(self, name: str) -> bool:
         """Whether there is such a file."""
@@ -119,8 +120,8 @@ def _made(made_of: StudyFolder) -> dict[str, Any]:
         "seeds": len(study.seeds),
         "runs": len(study.cells) * len(study.seeds),
         "finished": sum(run.status() == "finished" for run in runs),
-        "first_start": provenance.utc(min(r["started"] for r in records)),
-        "last_end": provenance.utc(end),
+        "first_start": utc(min(r["started"] for r in records)),
+        "last_end": utc(end),
         "training_seconds": round(sum(r.get("seconds", 0.0) for r in records)),
         **{
             key: [fact.value for fact in known if fact.name == FACTS[key]]

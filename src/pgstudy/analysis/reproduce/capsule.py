@@ -19,7 +19,7 @@ from rocrate.rocrate import ROCrate
 from pgstudy.analysis.reproduce import unpacking
 from pgstudy.analysis.reproduce.capsule_check import CELLS, cells_to_dict, check
 from pgstudy.experiment.provenance import git, user_code
-from pgstudy.experiment.provenance import identity as provenance
+from pgstudy.experiment.provenance.identity import utc
 from pgstudy.experiment.store.runs import Run
 from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.study import Study
@@ -30,9 +30,15 @@ from pgstudy.learning.specification import EnvironmentSpecification
 CAPSULE = "capsule.zip"
 WORKFLOW = "Snakefile"
 CODE = (
-    "Makefile", "pyproject.toml", "requirements.lock", "requirements-extras.lock",
-    "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md",
-)  # fmt: skip
+    "Makefile",
+    "pyproject.toml",
+    "requirements.lock",
+    "requirements-extras.lock",
+    "README.md",
+    "LICENSE",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+)
 CODE_FOLDERS = ("workflow", "profiles", "config", "src", "paper", "docs")
 LEFT_OUT = ("partial", "tracked.json", CAPSULE)  # of a study's results
 PROFILES = {
@@ -138,8 +144,8 @@ def _describe_action(
     }
     if records:
         ends = [record["started"] + record["seconds"] for record in records]
-        action["startTime"] = provenance.utc(min(r["started"] for r in records))
-        action["endTime"] = provenance.utc(max(ends))
+        action["startTime"] = utc(min(r["started"] for r in records))
+        action["endTime"] = utc(max(ends))
         crate.datePublished = action["endTime"]
     entity = crate.add(ContextEntity(crate, "#run", properties=action))
     crate.root_dataset["mentions"] = [{"@id": entity.id}]

@@ -23,9 +23,9 @@ import pandas as pd
 
 from pgstudy.analysis import steps
 from pgstudy.analysis.reproduce.unpacking import DamagedCapsule, unpack
-from pgstudy.experiment.config import messages as configs
 from pgstudy.experiment.config.checks import plain_ids
 from pgstudy.experiment.config.loading import assembled
+from pgstudy.experiment.config.messages import examine
 from pgstudy.experiment.store.runs import RECORD, Run, Store
 from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.cell import Cell
@@ -49,9 +49,12 @@ def check(file: Path, seconds: float = SECONDS) -> str:
         command = [sys.executable, "-P", "-m", __name__, str(file.resolve()), place]
         try:
             done = subprocess.run(
-                command, cwd=empty, capture_output=True, timeout=seconds,
+                command,
+                cwd=empty,
+                capture_output=True,
+                timeout=seconds,
                 env=os.environ | {"MPLBACKEND": "agg"},
-            )  # fmt: skip
+            )
         except subprocess.TimeoutExpired:
             raise _cant_be_used(file, f"it takes over {seconds:g} s") from None
     try:
@@ -136,16 +139,18 @@ def _json(file: Path) -> dict[str, Any]:
 
 def _study(planned: Mapping[str, Any], packed: Mapping[str, Any]) -> Study:
     """The study of study.json with the cells of cells.json."""
-    config, _, faults = configs.examine(planned["config"])
+    config, _, faults = examine(planned["config"])
     if faults:
         raise DamagedCapsule(f"its config: {faults[0]}")
     cells = tuple(
         PackedCell(
-            data["environment"], data["estimator"],
-            RunSpecification.from_dict(data["specification"]), data["threshold"],
+            data["environment"],
+            data["estimator"],
+            RunSpecification.from_dict(data["specification"]),
+            data["threshold"],
         )
         for data in packed["cells"]
-    )  # fmt: skip
+    )
     study = assembled(config, cells)
     entries = plain_ids(config)["environments"]
     places = {entry.get("name", entry["id"]) for entry in entries}

@@ -17,8 +17,12 @@ AGGREGATES = ("runs", "mean", "iqm", "low", "high")
 def curve_table(cell: Cell, axis: dict[str, Any], binned: Array) -> pd.DataFrame:
     """Aggregates over a cell's runs at each point of the axis; binned: [n, points]."""
     aggregates = column_aggregates(binned)
-    place = {"environment": cell.environment, "estimator": cell.estimator,
-             "n": cell.n, "learning_rate": cell.alpha}  # fmt: skip
+    place = {
+        "environment": cell.environment,
+        "estimator": cell.estimator,
+        "n": cell.n,
+        "learning_rate": cell.alpha,
+    }
     columns = {"runs" if k == "n" else k: v for k, v in aggregates.items()}
     table = pd.DataFrame({**axis, **columns, **place}).astype({"runs": int})
     return table[table["runs"] > 0][[*place, *axis, *AGGREGATES]]

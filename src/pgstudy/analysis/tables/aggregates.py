@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pgstudy.analysis.common.columns import AGGREGATES, names
 from pgstudy.analysis.common.csv_files import TableSet
-from pgstudy.analysis.common.names import AGGREGATES
 from pgstudy.analysis.common.numbers import number
 from pgstudy.analysis.statistics import comparisons, improvement
 from pgstudy.analysis.statistics.basics import Array
-from pgstudy.analysis.tables.build import Tables, at_best_step_sizes, rows_of
+from pgstudy.analysis.tables.build import Tables, at_best_learning_rates, rows_of
 from pgstudy.experiment.study.cell import Cell
 from pgstudy.experiment.study.study import Study
 
@@ -42,10 +42,7 @@ class Aggregates(TableSet):
     width of the interval that fewer seeds would have given.
     """
 
-    NAMES = AGGREGATES
-    TYPES = dict.fromkeys(
-        ("environment", "estimator", "one_estimator", "two_estimator", "aggregate"), str
-    )
+    SCHEMAS = AGGREGATES
 
     scores: pd.DataFrame
     profiles: pd.DataFrame
@@ -54,16 +51,20 @@ class Aggregates(TableSet):
 
 
 def build(study: Study, tables: Tables) -> Aggregates:
-    """All four. Of several step sizes at one N the best one stands for it."""
-    shown = at_best_step_sizes(study, tables)
+    """All four. Of several learning rates at one N the best one stands for it."""
+    shown = at_best_learning_rates(study, tables)
     scores, profiles = [], []
     for (estimator, n), group in _across_environments(shown).items():
         found = [_scores(tables, cell) for cell in group]
         strata = [values for values in found if values is not None]
         if not strata:
             continue
-        place = {"estimator": estimator, "n": n, "environments": len(strata),
-                 "runs": sum(map(len, strata))}  # fmt: skip
+        place = {
+            "estimator": estimator,
+            "n": n,
+            "environments": len(strata),
+            "runs": sum(map(len, strata)),
+        }
         scores += [place | row for row in _score_rows(strata)]
         share, low, high = comparisons.performance_profile(strata, GRID)
         columns = {"score": GRID, "share": share, "low": low, "high": high}
@@ -71,26 +72,15 @@ def build(study: Study, tables: Tables) -> Aggregates:
     pairs = [row for e in study.environments for row in _pairs(tables, shown, e)]
     adequacy = [row for cell in shown.cells for row in _adequacy(tables, cell)]
     return Aggregates(
-        _table(scores, SCORE_COLUMNS),
-        pd.concat(profiles) if profiles else _table([], PROFILE_COLUMNS),
-        _table(pairs, PAIR_COLUMNS),
-        _table(adequacy, ADEQUACY_COLUMNS),
+        _table("scores", scores),
+        pd.concat(profiles) if profiles else _table("profiles", []),
+        _table("pairs", pairs),
+        _table("adequacy", adequacy),
     )
 
 
-PLACE = ["estimator", "n", "environments", "runs"]
-SCORE_COLUMNS = [*PLACE, "aggregate", "estimate", "low", "high"]
-PROFILE_COLUMNS = [*PLACE, "score", "share", "low", "high"]
-PAIR_COLUMNS = [
-    "environment", "one_estimator", "one_n", "two_estimator", "two_n",
-    "one_finished", "two_finished", "difference", "low", "high", "p", "p_holm",
-    "improvement", "improvement_low", "improvement_high", "improvement_p",
-]  # fmt: skip
-ADEQUACY_COLUMNS = ["environment", "estimator", "n", "finished", "seeds", "width"]
-
-
-def _table(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=columns)
+def _table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=names(AGGREGATES[name]))
 
 
 def _across_environments(study: Study) -> dict[tuple[str, int], list[Cell]]:
@@ -184,5 +174,11 @@ def _adequacy(tables: Tables, cell: Cell) -> Iterator[dict[str, Any]]:
     counts = sorted({k for k in (2, 3, 5, 10, 20, 50, n) if 2 <= k <= n})
     widths = comparisons.width_by_seeds(values, counts)
     for seeds, width in zip(counts, widths, strict=True):
-        yield {"environment": cell.environment, "estimator": cell.estimator,
-               "n": cell.n, "finished": n, "seeds": seeds, "width": width}  # fmt: skip
+        yield {
+            "environment": cell.environment,
+            "estimator": cell.estimator,
+            "n": cell.n,
+            "finished": n,
+            "seeds": seeds,
+            "width": width,
+        }

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from pgstudy.analysis.common.columns import TABLES
 from pgstudy.analysis.common.csv_files import TableSet
-from pgstudy.analysis.common.names import TABLES
-from pgstudy.analysis.statistics import basics as statistics
 from pgstudy.analysis.statistics import curves
+from pgstudy.analysis.statistics.basics import Array
 from pgstudy.analysis.statistics.comparisons import area
 from pgstudy.analysis.tables import histories, rows, thresholds
 from pgstudy.analysis.tables.histories import History
@@ -29,11 +29,7 @@ from pgstudy.experiment.study.study import Study
 class Tables(TableSet):
     """The tables of a study; `seeds` has a curve per run, in the rows of `runs`."""
 
-    NAMES = TABLES
-    TYPES = dict.fromkeys(("environment", "estimator", "key", "commit"), str) | (
-        # even without rows
-        dict.fromkeys(("at", "update", "mean", "iqm", "low", "high"), float)
-    )
+    SCHEMAS = TABLES
 
     runs: pd.DataFrame
     seeds: pd.DataFrame
@@ -49,7 +45,7 @@ def rows_of(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
     return table[place & how & (table["learning_rate"] == cell.alpha)]
 
 
-def seed_curves(tables: Tables, cell: Cell) -> tuple[statistics.Array, ...]:
+def seed_curves(tables: Tables, cell: Cell) -> tuple[Array, ...]:
     """Where a cell's bins are, [bins], and the curves of its runs, [n, bins]."""
     rows = tables.seeds.loc[rows_of(tables.runs, cell).index].to_numpy(np.float64)
     return (np.arange(rows.shape[1] - 1) + 0.5) * rows[0, 0], rows[:, 1:]
@@ -68,8 +64,8 @@ def best(summary: pd.DataFrame) -> pd.DataFrame:
 Order = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def at_best_step_sizes(study: Study, tables: Tables, order: Order = best) -> Study:
-    """The study with only the best of several step sizes at one N.
+def at_best_learning_rates(study: Study, tables: Tables, order: Order = best) -> Study:
+    """The study with only the best of several learning rates at one N.
 
     order: puts rows of a summary, the best first.
     """
@@ -130,21 +126,19 @@ def _reached(cell: Cell, read: list[History | None], window: int) -> list[float]
     return [time if np.isfinite(time) else np.nan for time in times]
 
 
-def _last(history: History | None, edges: statistics.Array) -> float:
+def _last(history: History | None, edges: Array) -> float:
     """A run's mean return in the last bin of equal updates."""
     return np.nan if history is None else float(history.by_updates(edges[-2:])[0])
 
 
-def _equal_updates(found: list[list[History | None]], bins: int) -> statistics.Array:
+def _equal_updates(found: list[list[History | None]], bins: int) -> Array:
     """Edges of bins over as many updates as every finished run made."""
     counts = [len(h.returns) for row in found for h in row if h is not None]
     end = min(counts, default=1)
     return np.linspace(0, end, min(bins, end) + 1)
 
 
-def _updates_table(
-    cell: Cell, edges: statistics.Array, found: list[History]
-) -> pd.DataFrame:
+def _updates_table(cell: Cell, edges: Array, found: list[History]) -> pd.DataFrame:
     """Mean return against the number of updates, and the steps that these took."""
     binned = np.array([history.by_updates(edges) for history in found])
     steps = np.array([history.steps_at(edges[1:]) for history in found])
@@ -154,7 +148,7 @@ def _updates_table(
     return curves.curve_table(cell, axis | {"env_steps": steps.mean(0)}, binned)
 
 
-def _edges(store: Store, study: Study, environment: str) -> statistics.Array:
+def _edges(store: Store, study: Study, environment: str) -> Array:
     """Equal bins of the curves' unit, the same for every cell of the environment."""
     cells = study.cells_of(environment)
     budgets, unit = [c.specification.budget for c in cells], study.unit(environment)

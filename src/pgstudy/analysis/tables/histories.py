@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pgstudy.analysis.statistics import basics as statistics
+from pgstudy.analysis.statistics import basics
 from pgstudy.analysis.statistics.basics import Array
 from pgstudy.experiment.store.runs import UPDATES, Run
 
@@ -37,12 +37,12 @@ class History:
 
     def _at_end(self, values: Array) -> float:
         span = np.array([(1 - FINAL_SHARE) * self.ends[-1], self.ends[-1]])
-        return float(statistics.binned(self.ends, values, span)[0])
+        return float(basics.binned(self.ends, values, span)[0])
 
     def by_updates(self, edges: Array) -> Array:
         """Mean returns between the updates that `edges` name: [bins]."""
         ends = np.arange(1.0, len(self.returns) + 1)
-        return statistics.binned(ends, self.returns, edges)
+        return basics.binned(ends, self.returns, edges)
 
     def steps_at(self, updates: Array) -> Array:
         """Environment steps spent after so many updates, between two by its share."""
@@ -65,4 +65,4 @@ def binned(history: History | None, edges: Array) -> Array:
     """Mean returns on the bins, [bins]; NaN where the run is not, or not there."""
     if history is None:
         return np.full(len(edges) - 1, np.nan)
-    return statistics.binned(history.ends, history.returns, edges)
+    return basics.binned(history.ends, history.returns, edges)

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pgstudy.analysis.common.columns import RUNS, names
 from pgstudy.analysis.statistics import intervals
 from pgstudy.analysis.statistics.intervals import Interval
 from pgstudy.analysis.tables import thresholds
 from pgstudy.analysis.tables.histories import History
-from pgstudy.experiment.provenance import git
-from pgstudy.experiment.provenance import identity as provenance
+from pgstudy.experiment.provenance.git import commit_text
+from pgstudy.experiment.provenance.identity import utc
 from pgstudy.experiment.store.runs import COMPLETE, Run
 from pgstudy.experiment.study.cell import Cell
 
@@ -20,14 +21,17 @@ STATES = (*COMPLETE, "failed", "missing")
 
 
 def run_row(run: Run, history: History | None) -> dict[str, Any]:
-    """A run's row of runs.csv; numbers are missing where the run is, or is damaged."""
+    """A run's row of runs.csv; numbers are missing where the run is, or is damaged.
+
+    The last three columns are of all runs of an environment: `build` has them.
+    """
     record = run.record() or {}
     cell = run.cell
     complete = history is not None or run.is_complete()  # a history is of such a run
     if not complete and record.get("status") != "failed":
         damaged = run.damaged()
         record = {"reason": f"{damaged} is damaged"} if damaged else {}
-    row = {
+    row = dict.fromkeys(names(RUNS)) | {
         "environment": cell.environment,
         "estimator": cell.estimator,
         "n": cell.n,
@@ -37,23 +41,28 @@ def run_row(run: Run, history: History | None) -> dict[str, Any]:
         "key": cell.key(run.seed),
         "learning_rate": cell.alpha,
     }
-    measured: dict[str, Any] = dict.fromkeys(
-        ("env_steps", "updates", "episodes", "seconds", "untrained_return",
-         "final_return", "evaluation_return", "truncated_share",
-         "final_truncated_share", "ended", "commit")
-    )  # fmt: skip
-    if complete:
-        measured |= {k: record[k] for k in ("env_steps", "updates", "episodes")}
-        measured["commit"] = git.commit_text(record["made_by"]["git"])
-        measured["seconds"] = round(record["seconds"], 3)
-        measured["ended"] = provenance.utc(record["started"] + record["seconds"])
-        measured["untrained_return"] = _mean(record["evaluation"]["untrained"])
-        measured["evaluation_return"] = _mean(record["evaluation"]["final"])
-    if history is not None:
-        measured["final_return"] = history.final_return
-        measured["truncated_share"] = float(history.truncated.mean())
-        measured["final_truncated_share"] = history.final_truncated_share
-    return row | measured
+    measured = _recorded(record) if complete else {}
+    return row | measured | ({} if history is None else _of_history(history))
+
+
+def _recorded(record: dict[str, Any]) -> dict[str, Any]:
+    """What a complete run's record says."""
+    return {
+        **{name: record[name] for name in ("env_steps", "updates", "episodes")},
+        "seconds": round(record["seconds"], 3),
+        "untrained_return": _mean(record["evaluation"]["untrained"]),
+        "evaluation_return": _mean(record["evaluation"]["final"]),
+        "ended": utc(record["started"] + record["seconds"]),
+        "commit": commit_text(record["made_by"]["git"]),
+    }
+
+
+def _of_history(history: History) -> dict[str, float]:
+    return {
+        "final_return": history.final_return,
+        "truncated_share": float(history.truncated.mean()),
+        "final_truncated_share": history.final_truncated_share,
+    }
 
 
 def _mean(values: list[float]) -> float | None:

@@ -1,4 +1,4 @@
-"""The best step size for each N, and how it grows, from the runs of a tuning study."""
+"""The best learning rate for each N, and how it grows, from a tuning study's runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 
 from pgstudy.analysis.statistics.basics import BOOTSTRAP_SEED, Array
 from pgstudy.analysis.statistics.intervals import Interval, percentile_interval
-from pgstudy.analysis.tables.build import Tables, at_best_step_sizes
+from pgstudy.analysis.tables.build import Tables, at_best_learning_rates
 from pgstudy.experiment.study.cell import Cell
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.study.tuning import place
@@ -22,18 +22,18 @@ def best_areas(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def chosen(study: Study, tables: Tables) -> dict[str, float]:
-    """The step size of each environment, estimator and N of a tuning study."""
-    best = at_best_step_sizes(study, tables, best_areas)
+    """The learning rate of each environment, estimator and N of a tuning study."""
+    best = at_best_learning_rates(study, tables, best_areas)
     return {place(cell): cell.alpha for cell in best.cells}
 
 
-def step_size_slope(runs: pd.DataFrame) -> Interval:
-    """Slope of the log of the best step size on log N.
+def learning_rate_slope(runs: pd.DataFrame) -> Interval:
+    """Slope of the log of the best learning rate on log N.
 
-    runs: rows of one environment and estimator, several step sizes at each N. One at
-    which fewer runs finished is no choice. The interval is a percentile bootstrap over
-    seeds, and on each side wider by what half a step of the grid can do: the best step
-    size is not known better. NaN if at some N no run finished.
+    runs: rows of one environment and estimator, several learning rates at each N. One
+    at which fewer runs finished is no choice. The interval is a percentile bootstrap
+    over seeds, and on each side wider by what half a step of the grid can do: the best
+    rate is not known better. NaN if at some N no run finished.
     """
     counts, choices, halves = [], [], []
     for n, group in sorted(runs.groupby("n")):
@@ -60,10 +60,10 @@ def _half_step(rates: Array) -> float:
 
 
 def _choices(table: pd.DataFrame) -> Array:
-    """Log of the step size with the highest mean area: of all seeds, then of draws.
+    """Log of the learning rate with the highest mean area: of all seeds, then of draws.
 
-    table: a row per step size, a column per seed; areas that are missing are left out,
-    and of equals the first is taken. Returns [1 + SLOPES].
+    table: a row per learning rate, a column per seed; areas that are missing are left
+    out, and of equals the first is taken. Returns [1 + SLOPES].
     """
     areas, logs = table.to_numpy(float), np.log(table.index.to_numpy(float))
     seeds = areas.shape[1]
@@ -77,10 +77,10 @@ def _choices(table: pd.DataFrame) -> Array:
 
 
 def at_edge(study: Study, tuning: Tables | None) -> dict[str, str]:
-    """Chosen step sizes at an end of their grid: "smallest" or "largest", by place.
+    """Chosen learning rates at an end of their grid: "smallest" or "largest", by place.
 
     study: with the chosen ones alone; tuning: the tables that they were chosen from.
-    A grid of one step size has no end.
+    A grid of one learning rate has no end.
     """
     if tuning is None:
         return {}
@@ -93,7 +93,7 @@ def at_edge(study: Study, tuning: Tables | None) -> dict[str, str]:
 
 
 def _grid(runs: pd.DataFrame, cell: Cell) -> list[float]:
-    """The step sizes that were tried, in rising order."""
+    """The learning rates that were tried, in rising order."""
     here = (runs["environment"] == cell.environment) & (runs["n"] == cell.n)
     here &= runs["estimator"] == cell.estimator
     return sorted(runs.loc[here, "learning_rate"].unique())

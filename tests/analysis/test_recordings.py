@@ -1,4 +1,4 @@
-"""Films of final policies, of real environments and real runs."""
+"""Recordings of final policies, of real environments and real runs."""
 
 import dataclasses
 import io
@@ -14,8 +14,7 @@ import pytest
 import safetensors.numpy
 from PIL import Image
 
-from pgstudy.analysis.recordings import frames as paint
-from pgstudy.analysis.recordings import record as films
+from pgstudy.analysis.recordings import corridor, frames, record
 from pgstudy.analysis.tables.build import Tables, build
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import POLICY, Store
@@ -37,7 +36,7 @@ LABELS = ("a/corridor", "CartPole-v1", "Pendulum-v1", BLIND)
 
 def study_of(*places, seeds=1):
     config = {
-        "study": "films",
+        "study": "recordings",
         "seeds": seeds,
         "seeds_per_job": seeds,
         "sample_counts": [2],
@@ -69,13 +68,13 @@ def made(tmp_path_factory):
 @pytest.fixture(scope="module")
 def written(made, tmp_path_factory):
     study, store, tables = made
-    folder = tmp_path_factory.mktemp("films")
-    films.write(store, study, tables, folder)
+    folder = tmp_path_factory.mktemp("recordings")
+    record.write(store, study, tables, folder)
     return folder
 
 
 def entries(folder):
-    return json.loads((folder / "films.json").read_text())
+    return json.loads((folder / "recordings.json").read_text())
 
 
 def run_of(made, label, seed=0):
@@ -84,8 +83,8 @@ def run_of(made, label, seed=0):
     return store.run(cell, seed)
 
 
-def film_of(run):
-    return films.film(run.cell.specification, run.folder / POLICY, run.seed)
+def recording_of(run):
+    return record.record(run.cell.specification, run.folder / POLICY, run.seed)
 
 
 def assert_sound(content):
@@ -95,7 +94,7 @@ def assert_sound(content):
     assert image.format == "WEBP"
     assert image.info["loop"] == 0
     assert 1 < image.n_frames <= 60
-    assert max(image.size) <= 300 + paint.STRIP
+    assert max(image.size) <= 300 + frames.STRIP
     for frame in range(image.n_frames):
         image.seek(frame)
         image.load()
@@ -104,15 +103,16 @@ def assert_sound(content):
     return image.n_frames
 
 
-def test_every_environment_has_its_films(written):
+def test_every_environment_has_its_recordings(written):
     """Worst, median and best, in files named after the environment."""
     found = [e for e in entries(written) if "file" in e]
-    files = [f"a%2Fcorridor-{role}.webp" for role in films.ROLES]
+    files = [f"a%2Fcorridor-{role}.webp" for role in record.ROLES]
     assert [e["file"] for e in found[:3]] == files
     assert len(found) == 9
     assert {p.name for p in written.iterdir()} == {
-        "films.json", *(e["file"] for e in found),
-    }  # fmt: skip
+        "recordings.json",
+        *(e["file"] for e in found),
+    }
     for entry in found:
         shown = assert_sound((written / entry["file"]).read_bytes())
         assert shown == min(entry["steps"] + 1, 60)
@@ -126,15 +126,15 @@ def test_an_environment_without_pictures_is_no_error(written):
 
 
 def test_whatever_fails_is_a_reason(made, tmp_path, monkeypatch):
-    """A painter that raises, and pictures that are none; the others are filmed."""
+    """A painter that raises, and pictures that are none; the others are recorded."""
     study, store, tables = made
 
     def fail(environment):
         raise OSError("no paint")
 
-    monkeypatch.setitem(paint.PAINTERS, "ShortCorridor-v0", fail)
-    monkeypatch.setitem(paint.PAINTERS, BLIND, paint.rendered)
-    films.write(store, study, tables, tmp_path)
+    monkeypatch.setitem(corridor.PAINTERS, "ShortCorridor-v0", fail)
+    monkeypatch.setitem(corridor.PAINTERS, BLIND, frames.rendered)
+    record.write(store, study, tables, tmp_path)
     found = {e["environment"]: e for e in entries(tmp_path)}
     assert list(found) == list(LABELS)
     assert "no paint" in found["a/corridor"]["reason"]
@@ -144,18 +144,18 @@ def test_whatever_fails_is_a_reason(made, tmp_path, monkeypatch):
 
 def test_the_same_bytes_twice(made, written, tmp_path):
     study, store, tables = made
-    films.write(store, study, tables, tmp_path)
+    record.write(store, study, tables, tmp_path)
     for file in written.iterdir():
         assert file.read_bytes() == (tmp_path / file.name).read_bytes()
 
 
 @pytest.mark.parametrize("label", LABELS[:3])
-def test_the_return_is_that_of_the_filmed_episode(made, written, label):
+def test_the_return_is_that_of_the_recorded_episode(made, written, label):
     """Replayed without this package's environments, sampler and pictures."""
     entry = [e for e in entries(written) if e["environment"] == label][1]
     run = run_of(made, label, entry["seed"])
     where = run.cell.specification.environment
-    root = np.random.SeedSequence(entry["seed"], spawn_key=(films.STREAM,))
+    root = np.random.SeedSequence(entry["seed"], spawn_key=(record.STREAM,))
     first, second, _ = root.spawn(3)
     generator = np.random.default_rng(second)
     policy, layout = loaded(run)
@@ -203,24 +203,24 @@ def test_the_loaded_policy_is_the_trained_one(made, label):
 
 
 @pytest.mark.parametrize("name", ["Acrobot-v1", "FrozenLake-v1", "LunarLander-v3"])
-def test_other_environments_can_be_filmed(name, tmp_path):
+def test_other_environments_can_be_recorded(name, tmp_path):
     if name.startswith("Lunar"):
         pytest.importorskip("Box2D")
     study, store = study_of({"id": name, "env_steps": 300}), Store(tmp_path)
     training.train_block(store, next(study.blocks()))
-    films.write(store, study, build(store, study), tmp_path / "films")
-    (entry,) = entries(tmp_path / "films")
+    record.write(store, study, build(store, study), tmp_path / "recordings")
+    (entry,) = entries(tmp_path / "recordings")
     assert entry["role"] == "best"
-    assert_sound((tmp_path / "films" / entry["file"]).read_bytes())
+    assert_sound((tmp_path / "recordings" / entry["file"]).read_bytes())
 
 
 def test_the_step_limit_is_kept(made):
     run = run_of(made, "Pendulum-v1")
     where = dataclasses.replace(run.cell.specification.environment, max_episode_steps=7)
     short = dataclasses.replace(run.cell.specification, environment=where)
-    made_film = films.film(short, run.folder / POLICY, 0)
-    assert made_film.steps == 7
-    assert len(made_film.frames) == 8
+    short_one = record.record(short, run.folder / POLICY, 0)
+    assert short_one.steps == 7
+    assert len(short_one.frames) == 8
 
 
 def test_no_screen_is_needed(made):
@@ -228,10 +228,10 @@ def test_no_screen_is_needed(made):
     run = run_of(made, "Pendulum-v1")
     code = (
         "import json, sys; from pathlib import Path;"
-        "from pgstudy.analysis.recordings import record as films;"
+        "from pgstudy.analysis.recordings.record import record;"
         "from pgstudy.learning.specification import RunSpecification;"
         "how = RunSpecification.from_dict(json.loads(sys.argv[1]));"
-        "film = films.film(how, Path(sys.argv[2]), 0); print(film.episode_return)"
+        "made = record(how, Path(sys.argv[2]), 0); print(made.episode_return)"
     )
     shell = {k: v for k, v in os.environ.items() if k != "DISPLAY"}
     text = json.dumps(run.cell.specification.to_dict())
@@ -242,7 +242,7 @@ def test_no_screen_is_needed(made):
         text=True,
         check=True,
     )
-    assert float(result.stdout) == film_of(run).episode_return
+    assert float(result.stdout) == recording_of(run).episode_return
 
 
 def tables_of(returns, statuses=None):
@@ -253,8 +253,10 @@ def tables_of(returns, statuses=None):
         place | {"estimator": "good", "seed": i, "final_return": r, "status": s}
         for i, (r, s) in enumerate(zip(returns, statuses, strict=True))
     ]
-    bad = [place | {"estimator": "bad", "seed": 0, "final_return": 99.0,
-                    "status": "finished"}]  # fmt: skip
+    bad = [
+        place
+        | {"estimator": "bad", "seed": 0, "final_return": 99.0, "status": "finished"}
+    ]
     summary = [
         place | {"estimator": "bad", "finished": 1, "final_return": -5.0},
         place | {"estimator": "good", "finished": 1, "final_return": 5.0},
@@ -275,7 +277,7 @@ def tables_of(returns, statuses=None):
 )
 def test_worst_median_and_best_by_hand(returns, seeds):
     """Of the best cell; no run is shown twice."""
-    chosen = films.choose(tables_of(returns), "e")
+    chosen = record.choose(tables_of(returns), "e")
     assert {role: row.seed for role, row in chosen.items()} == seeds
     assert {row.estimator for row in chosen.values()} == {"good"}
 
@@ -283,28 +285,30 @@ def test_worst_median_and_best_by_hand(returns, seeds):
 def test_runs_that_did_not_finish_are_not_shown():
     statuses = ["diverged", "finished", "stuck", "finished", "finished"]
     returns = [-9.0, 1.0, 9.0, 3.0, 2.0]
-    chosen = films.choose(tables_of(returns, statuses), "e")
+    chosen = record.choose(tables_of(returns, statuses), "e")
     assert {k: row.seed for k, row in chosen.items()} == {
-        "worst": 1, "median": 4, "best": 3,
-    }  # fmt: skip
-    assert films.choose(tables_of([1.0], ["failed"]), "e") == {}
+        "worst": 1,
+        "median": 4,
+        "best": 3,
+    }
+    assert record.choose(tables_of([1.0], ["failed"]), "e") == {}
 
 
 @pytest.mark.parametrize("steps", [1, 59, 60, 119, 120, 121, 239, 240, 241, 1000])
 def test_first_and_last_step_are_always_shown(steps):
     """Evenly between them, whatever the length; time is in proportion to steps."""
-    reel, shown = paint.Reel(), {}
+    reel, shown = frames.Reel(), {}
     for step in range(steps + 1):
         if reel.wants(step) or step == steps:
             picture = Image.new("RGB", (30, 20), (step % 256, step // 256, 0))
             reel.add(picture, step, 0.0)
-    frames, durations = reel.cut(pace=50)
-    for frame in frames:
+    pictures, durations = reel.cut(pace=50)
+    for frame in pictures:
         red, green, _ = frame.getpixel((frame.width // 2, 0))
         shown[red + 256 * green] = frame
     assert list(shown) == sorted(shown)
     assert (min(shown), max(shown)) == (0, steps)
-    assert len(frames) == len(durations) <= 60
+    assert len(pictures) == len(durations) <= 60
     gaps, held = np.diff(list(shown)), sum(durations[:-1]) / steps
     assert gaps.max() <= 2 * max(1, steps / 59)
     assert abs(gaps * held - durations[:-1]).max() <= 1
@@ -316,7 +320,7 @@ def test_the_corridor_shows_where_the_agent_is():
     environment.reset()
     discs = []
     for action in (1, 0, 1):  # the second state is switched
-        pixels = np.asarray(paint.paint_corridor(environment), int)
+        pixels = np.asarray(corridor.paint_corridor(environment), int)
         blue = (pixels[..., 2] > 140) & (pixels[..., 0] < 60)
         discs.append(blue.nonzero()[1].mean())
         environment.step(action)
@@ -327,14 +331,14 @@ def test_the_corridor_shows_where_the_agent_is():
 def test_noise_fits_too_or_is_refused(monkeypatch):
     """The worst pictures there can be get smaller; beyond that there is a reason."""
     noise = np.random.default_rng(0).integers(0, 256, (60, 322, 300, 3), np.uint8)
-    frames = [Image.fromarray(pixels) for pixels in noise]
-    assert_sound(paint.encoded(frames, [100] * 60))
-    monkeypatch.setattr(paint, "LARGEST", 100)
-    with pytest.raises(paint.TooLarge, match="smaller than"):
-        paint.encoded(frames[:2], [1000] * 2)
+    pictures = [Image.fromarray(pixels) for pixels in noise]
+    assert_sound(frames.encoded(pictures, [100] * 60))
+    monkeypatch.setattr(frames, "LARGEST", 100)
+    with pytest.raises(frames.TooLarge, match="smaller than"):
+        frames.encoded(pictures[:2], [1000] * 2)
 
 
 def test_the_environments_are_those_that_are_registered():
     """A painter for an id that is gone would never be used."""
-    for name in paint.PAINTERS:
+    for name in corridor.PAINTERS:
         assert environments.registered(name)

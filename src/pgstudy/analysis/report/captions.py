@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import unquote
 
-from pgstudy.analysis.common.names import FEW_RUNS, LARGEST_MATRIX, figure_names
+from pgstudy.analysis.common.names import (
+    FEW_RUNS,
+    LARGEST_MATRIX,
+    FigureKey,
+    figure_keys,
+)
 from pgstudy.experiment.study.cell import rivals
 from pgstudy.experiment.study.study import Study
 
@@ -13,11 +17,12 @@ INTERVAL = f"from {FEW_RUNS} seeds on the 95 % t interval over seeds"
 TEXTS = {
     "learning_curves": "{e}: mean return of the training batches against {unit}, one "
     f"panel per estimator; single seeds are faint, the band is {INTERVAL}",
-    "step_sizes": "{e}: return over the last tenth of training against the step "
-    f"size: mean, and {INTERVAL}",
-    "tuning": "{e}: above, mean return over the whole training against the step "
-    "size, mean over the tuning seeds, the chosen one ringed; below, the chosen step "
-    "size against N, beside a linear and a square-root rule through the smallest N",
+    "learning_rates": "{e}: return over the last tenth of training against the "
+    f"learning rate: mean, and {INTERVAL}",
+    "tuning": "{e}: above, mean return over the whole training against the "
+    "learning rate, mean over the tuning seeds, the chosen one ringed; below, the "
+    "chosen learning rate against N, beside a linear and a square-root rule through "
+    "the smallest N",
     "equal_updates": "{e}: the same at equal updates, where N trajectories cost N "
     "times the steps. This picture always flatters a large N",
     "gradients": "{e}: estimates of the gradient from N fresh trajectories, at "
@@ -34,7 +39,7 @@ TEXTS = {
     "column's (estimator, N); a run that did not finish loses",
 }
 SECTIONS = {
-    "curves": ("learning_curves", "step_sizes", "tuning", "equal_updates"),
+    "curves": ("learning_curves", "learning_rates", "tuning", "equal_updates"),
     "aggregates": ("final_return", "profiles", "improvement", "wall_clock"),
     "gradients": ("gradients",),
 }
@@ -50,24 +55,23 @@ class Caption:
 
 
 def captions(study: Study) -> list[Caption]:
-    """One for each of `figure_names`."""
-    return [_caption(study, name) for name in figure_names(study)]
+    """One for each of `figure_keys`."""
+    return [_caption(study, key) for key in figure_keys(study)]
 
 
-def _caption(study: Study, name: str) -> Caption:
-    kind, _, place = name.partition("-")
-    environment, unit = unquote(place), ""
+def _caption(study: Study, key: FigureKey) -> Caption:
+    kind, environment, unit = key.kind, key.environment, ""
     if environment:
         unit = study.unit(environment).replace("env_", "environment ")
     text = TEXTS[kind].format(e=environment, unit=unit)
-    if study.sweeps_step_sizes and kind != "step_sizes":
-        text += "; of several step sizes at one N, the best one"
+    if study.sweeps_step_sizes and kind != "learning_rates":
+        text += "; of several learning rates at one N, the best one"
     if kind == "improvement":
         text += _left_out(study)
     if kind == "gradients":
         text += _at_runs_of_their_own(study, environment)
     section = next(s for s, kinds in SECTIONS.items() if kind in kinds)
-    return Caption(name, section, text)
+    return Caption(key.name, section, text)
 
 
 def _at_runs_of_their_own(study: Study, environment: str) -> str:
