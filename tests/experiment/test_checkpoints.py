@@ -91,7 +91,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bits(
         assert process.wait() != 0
         assert "Traceback" not in process.stderr.read()
         assert run.record() is None
-        spent.append(checkpoints.read(run).snapshot["spent"]["env_steps"])
+        spent.append(checkpoints.read(run).snapshot["history"]["spent"]["env_steps"])
     assert 0 < spent[0] < spent[1] < 60_000
     last = start(block, tmp_path)
     assert last.wait() == 0, last.stderr.read()

@@ -71,7 +71,7 @@ def _train(store: Store, run: Run) -> bool:
     _clear(store, run)
     saved = checkpoints.read(run)
     unit = run.cell.specification.budget.unit
-    spent = saved.snapshot["spent"][unit] if saved else 0
+    spent = saved.snapshot["history"]["spent"][unit] if saved else 0
     started, before = time.time(), saved.seconds if saved else 0.0
     provenance.describe()  # once for all runs of the block
     trained: bool
