@@ -5,7 +5,6 @@ Each measure takes an empty folder and yields rows: what, measured.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ import yaml
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.provenance import identity as provenance
 from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.study.study_file import Plan, write_plan
 from pgstudy.experiment.training.block import save
 from pgstudy.learning.reinforce import train
 from pgstudy.learning.results import Training
@@ -106,7 +106,7 @@ def fake_runs(folder, study):
             save(store.run(cell, seed), Training(**fields), made)
     file = folder / "results" / "bench" / "study.json"
     file.parent.mkdir()
-    file.write_text(json.dumps({"config": study.config, "published": {}}))
+    write_plan(file, Plan(study))
     return file
 
 

@@ -3,12 +3,13 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 import yaml
 
 from pgstudy.experiment.config.loading import load_study
-from pgstudy.experiment.study.tuning import place, tuning_study
+from pgstudy.experiment.study.tuning import Choice, tuning_study
 from tests.conftest import ROOT, SMOKE
 
 
@@ -163,7 +164,7 @@ def test_prune_keeps_the_runs_that_a_step_size_was_chosen_by(tmp_path):
         assert pgstudy("train", block.to_json(), cwd=tmp_path)[0] == 0
     chosen = tmp_path / "chosen.json"
     first = study.cells[0]
-    chosen.write_text(json.dumps({"chosen": {place(first): first.alpha}}))
+    chosen.write_text(json.dumps({"chosen": [asdict(Choice.of(first))]}))
     words = ("plan", json.dumps(config), "--chosen", str(chosen))
     assert pgstudy(*words, cwd=tmp_path)[0] == 0
     assert "0 runs: removed" in pgstudy("runs", "prune", "--yes", cwd=tmp_path)[1]

@@ -53,7 +53,7 @@ def made_tables(study, finals, untrained=-80.0):
             "environment": cell.environment,
             "estimator": cell.estimator,
             "n": cell.n,
-            "learning_rate": cell.alpha,
+            "learning_rate": cell.learning_rate,
         }
         for seed, value in enumerate(values):
             ended = {"final_return": value, "untrained_return": untrained}
@@ -231,7 +231,7 @@ def test_of_several_learning_rates_at_one_n_the_best_stands():
     rates = {"learning_rate": {1: [0.5, 0.25, 0.125], 4: 0.5}}
     study = made_study(SCORED | {"optimizer": rates})
     finals = [[-50.0] * 4, [-35.0] * 4, [-20.0, *[NAN] * 3], [-65.0] * 4]
-    assert [c.alpha for c in study.cells] == [0.5, 0.25, 0.125, 0.5]
+    assert [c.learning_rate for c in study.cells] == [0.5, 0.25, 0.125, 0.5]
     made = made_tables(study, finals)
     shown = at_best_learning_rates(study, made)
     assert list(shown.cells) == [study.cells[1], study.cells[3]]

@@ -16,7 +16,7 @@ from pgstudy.analysis.reproduce import capsule, capsule_check, unpacking
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.store.study_folder import StudyFolder
-from pgstudy.experiment.system.files import write_json
+from pgstudy.experiment.study.study_file import Plan, write_plan
 from pgstudy.experiment.training import block as training
 from tests.conftest import SMOKE
 from tests.experiment.test_user_code import BOTH, FILES, keys, written
@@ -30,7 +30,7 @@ def packed(tmp_path_factory):
     for block in study.blocks():
         training.train_block(store, block)
     folder = results / "smoke"
-    write_json(folder / "study.json", {"config": study.config, "published": {}})
+    write_plan(folder / "study.json", Plan(study))
     made = StudyFolder(store, study, folder)
     steps.make_all(made)
     return capsule.pack(made)
@@ -62,7 +62,6 @@ def test_a_capsule_holds_config_code_lock_runs_and_results(packed):
         "results/smoke/paper/numbers.tex",
         "code/LICENSE",
         "code/docs/design.md",
-        "cells.json",
     ):
         assert name in names, name
     assert sum(name.endswith("/run.json") for name in names) == 12

@@ -30,7 +30,7 @@ from pgstudy.analysis.statistics.intervals import Interval
 from pgstudy.analysis.tables.aggregates import Aggregates
 from pgstudy.analysis.tables.build import Tables
 from pgstudy.experiment.config.loading import load_study
-from pgstudy.experiment.study.tuning import place, restricted
+from pgstudy.experiment.study.tuning import Choice, restricted
 from tests.analysis.test_aggregates import made_study
 
 NOTHING, NAN = pd.DataFrame(), math.nan
@@ -280,16 +280,16 @@ def test_of_several_learning_rates_the_best_is_compared_at_equal_updates(rates):
     means = {(1, 0.5): 10, (1, 0.25): -70, (4, 0.5): 40, (4, 0.25): -90}
     runs, steps, cells = [], [], []
     for cell in study.cells:
-        mean = means[cell.n, cell.alpha]
-        runs.append((cell.n, LOW + mean, cell.alpha))
-        steps.append(at(cell.n, 100, rate=cell.alpha))
+        mean = means[cell.n, cell.learning_rate]
+        runs.append((cell.n, LOW + mean, cell.learning_rate))
+        steps.append(at(cell.n, 100, rate=cell.learning_rate))
         cells.append(
             {
                 "environment": NAME,
                 "estimator": "plain",
                 "n": cell.n,
                 "finished": 2,
-                "learning_rate": cell.alpha,
+                "learning_rate": cell.learning_rate,
                 "final_return": mean,
             }
         )
@@ -330,13 +330,13 @@ def tuned(power, counts=(1, 64), seeds=5, chosen=0, factor=2.0):
             "estimator": "plain",
             "n": c.n,
             "seed": seed,
-            "learning_rate": c.alpha,
-            "area": seed - abs(math.log(c.alpha / best[c.n])),
+            "learning_rate": c.learning_rate,
+            "area": seed - abs(math.log(c.learning_rate / best[c.n])),
         }
         for c in study.cells
         for seed in range(seeds)
     ]
-    sizes = {place(c): best[c.n] * factor**chosen for c in study.cells}
+    sizes = [Choice(*c.group, best[c.n] * factor**chosen) for c in study.cells]
     return restricted(study, sizes), Tables(pd.DataFrame(rows), *[NOTHING] * 4)
 
 
@@ -368,7 +368,7 @@ def test_no_verdict_rests_on_a_step_size_at_the_edge_of_its_grid(chosen, end):
     """Neither of rates nor of returns; one step further in there are verdicts."""
     for steps, barred in ((chosen, True), (0, False)):
         study, tuning = tuned(1, chosen=steps)
-        rates = {cell.n: cell.alpha for cell in study.cells}
+        rates = {cell.n: cell.learning_rate for cell in study.cells}
         runs = [(1, LOW, rates[1]), (64, HIGH, rates[64])]
         axis = [at(n, 100 * n, rate=rate) for n, rate in rates.items()]
         pairs = [of_pair(LOW, HIGH, n=(1, 64))]
@@ -388,7 +388,7 @@ def test_few_tuning_seeds_have_no_verdict():
 
 def test_a_grid_of_one_learning_rate_has_no_edge():
     study, tuning = tuned(1)
-    rates = {cell.n: cell.alpha for cell in study.cells}
+    rates = {cell.n: cell.learning_rate for cell in study.cells}
     here = tuning.runs["learning_rate"] == tuning.runs["n"].map(rates)
     single = Tables(tuning.runs[here], *[NOTHING] * 4)
     assert AT_EDGE not in set(said(study, tuning=single)["verdict"])
@@ -401,7 +401,7 @@ def test_a_grid_of_one_learning_rate_has_no_edge():
 
 def test_every_claim_has_a_figure_of_the_study():
     study, tuning = tuned(1)
-    rates = {cell.n: cell.alpha for cell in study.cells}
+    rates = {cell.n: cell.learning_rate for cell in study.cells}
     found = said(
         study,
         runs=[(n, LOW, rate) for n, rate in rates.items()],

@@ -23,7 +23,8 @@ from pgstudy.analysis.reproduce.unpacking import CHECKSUMS, DamagedCapsule
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.store.study_folder import StudyFolder
-from pgstudy.experiment.system.files import canonical_json, write_json
+from pgstudy.experiment.study.study_file import Plan, write_plan
+from pgstudy.experiment.system.files import canonical_json
 from pgstudy.experiment.training import block as training
 
 CONFIG = {
@@ -36,7 +37,7 @@ CONFIG = {
     "environments": [{"id": "ShortCorridor-v0"}],
     "estimators": [{"name": "total-return"}],
 }
-STUDY, CELLS = "results/small/study.json", "cells.json"
+STUDY = "results/small/study.json"
 TABLE = "results/small/tables/runs.csv"
 
 
@@ -48,7 +49,7 @@ def sound(tmp_path_factory):
     for block in study.blocks():
         training.train_block(store, block)
     folder = results / "small"
-    write_json(folder / "study.json", {"config": study.config, "published": {}})
+    write_plan(folder / "study.json", Plan(study))
     made = StudyFolder(store, study, folder)
     steps.make("tables", made)
     archive = zipfile.ZipFile(capsule.pack(made))
@@ -154,7 +155,22 @@ def edited(name, change):
 
 
 def config(**values):
-    return edited("study.json", lambda data: data["config"].update(values))
+    return edited("study.json", lambda data: data["study"]["config"].update(values))
+
+
+def study(**values):
+    """With other values in the resolved study."""
+    return edited("study.json", lambda data: data["study"].update(values))
+
+
+def without(key):
+    """With a part of the resolved study left out."""
+    return edited("study.json", lambda data: data["study"].pop(key) and None)
+
+
+def cell(change):
+    """With its first cell changed."""
+    return edited("study.json", lambda data: change(data["study"]["cells"][0]) and None)
 
 
 def with_table(name, change):
@@ -226,7 +242,7 @@ CASES = {
         files | {CHECKSUMS: files[CHECKSUMS] + b"0  ../../../etc/passwd\n"}
     ),
     "changed": lambda files: zipped(files | {STUDY: files[STUDY] + b" "}),
-    # study.json and cells.json
+    # study.json
     "no study": replaced("study.json", None),
     "two studies": lambda f: sealed(f | {"results/more/study.json": f[STUDY]}),
     "another study": config(study="more"),
@@ -234,28 +250,36 @@ CASES = {
     "study not JSON": replaced("study.json", b"{"),
     "study deep": replaced("study.json", DEEP),
     "study a list": replaced("study.json", b"[]"),
-    "study without config": edited("study.json", lambda d: {"published": {}}),
-    "config a list": edited("study.json", lambda d: d.update(config=[1])),
+    "study without config": without("config"),
+    "config a list": study(config=[1]),
     "config of NaN": config(bins=float("nan")),
     "config with other keys": config(a=1),
     "seeds as text": config(seeds="all"),
     "seeds without end": config(seeds=10**5),
-    "no cells": replaced("cells.json", None),
-    "cells empty": edited("cells.json", lambda d: d.update(cells=[])),
-    "cells as text": edited("cells.json", lambda d: d.update(cells="all")),
-    "cells deep": replaced("cells.json", b'{"cells": ' + DEEP + b"}"),
-    "cells of another environment": edited(
-        "cells.json", lambda d: d["cells"][0].update(environment="../..")
+    "study with other keys": study(a=1),
+    "plan with other keys": edited("study.json", lambda d: d.update(a=1)),
+    "study of a config alone": edited(
+        "study.json", lambda d: {"config": d["study"]["config"], "published": {}}
     ),
-    "cells without N": edited(
-        "cells.json", lambda d: d["cells"][0]["specification"].pop("n") and None
-    ),
-    "cells of another N": edited(
-        "cells.json", lambda d: d["cells"][0]["specification"].update(n="4")
-    ),
-    "cells with a budget of text": edited(
-        "cells.json",
-        lambda d: d["cells"][0]["specification"]["budget"].update(amount="x"),
+    "other seeds than its config": study(seeds=[1]),
+    "seeds of the study as text": study(seeds=["0"]),
+    "seeds of the study without end": study(seeds=list(range(10**5))),
+    "bins as text": study(bins="5"),
+    "other bins": study(bins=7),
+    "chosen as text": edited("study.json", lambda d: d.update(chosen="all")),
+    "nothing chosen": edited("study.json", lambda d: d.update(chosen=[])),
+    "no cells": without("cells"),
+    "cells empty": study(cells=[]),
+    "cells as text": study(cells="all"),
+    "cells deep": replaced("study.json", b'{"study": {"cells": ' + DEEP + b"}}"),
+    "cells of another environment": cell(lambda c: c.update(environment="../..")),
+    "cells of other code": cell(lambda c: c["identity"]["numeric"].update(torch="9")),
+    "cells of versions of text": cell(lambda c: c["identity"].update(numeric="9")),
+    "cells without N": cell(lambda c: c["specification"].pop("n")),
+    "cells of another N": cell(lambda c: c["specification"].update(n=4)),
+    "cells of an N of text": cell(lambda c: c["specification"].update(n="2")),
+    "cells with a budget of text": cell(
+        lambda c: c["specification"]["budget"].update(amount="x")
     ),
     # runs and tables
     "run not JSON": replaced("run.json", b"\0"),

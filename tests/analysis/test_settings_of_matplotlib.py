@@ -1,6 +1,5 @@
 """Figures are the same bytes whatever settings of matplotlib a user has."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import pytest
 
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.study.study_file import Plan, write_plan
 from pgstudy.experiment.training import block as training
 
 OTHER_LOOKS = """
@@ -67,8 +67,7 @@ def file(tmp_path_factory):
     for block in study.blocks():
         training.train_block(Store(folder.parent), block)
     folder.mkdir()
-    text = {"config": dict(study.config), "published": {}}
-    (folder / "study.json").write_text(json.dumps(text))
+    write_plan(folder / "study.json", Plan(study))
     make(folder / "study.json", ["tables"], folder, {})
     return folder / "study.json"
 

@@ -77,7 +77,7 @@ def test_a_training_says_how_far_it_is_and_its_bits_are_the_same(tmp_path):
     run = store.run(block.cell, 0)
     process = start(block, tmp_path)
     (job,) = wait_for(lambda: points(tmp_path), process)
-    assert (job.name, job.key) == (run.name, run.cell.key(0))
+    assert (job.name, job.key) == (run.name, run.key)
     assert (job.unit, job.amount, job.before) == ("env_steps", 350_000, 0)
     assert 0 < job.curve[0][1] < job.curve[-1][1] <= job.spent == job.env_steps
     assert 2 < len(job.curve) <= progress.POINTS
@@ -158,7 +158,7 @@ def made_up(run, **changes):
     cell = run.cell
     state = progress.Progress(
         run.name, cell.environment, cell.estimator, cell.n, run.seed,
-        cell.key(run.seed), "env_steps", 350_000, 0, 0, 0, 0.0, [], 7, time.time(),
+        run.key, "env_steps", 350_000, 0, 0, 0, 0.0, [], 7, time.time(),
     )  # fmt: skip
     path = run.folder.parents[4] / "progress" / f"{state.key}.json"
     path.write_text(json.dumps(vars(state) | changes))

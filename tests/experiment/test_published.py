@@ -7,6 +7,7 @@ import yaml
 
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.config.published_files import find
+from pgstudy.experiment.study.study_file import Plan, read_study, write_plan
 from pgstudy.experiment.system.errors import ConfigError
 from tests.conftest import ROOT
 
@@ -53,8 +54,8 @@ def test_the_books_tables_belong_to_the_books_study():
     assert all(check.cell in study.cells for p in others for check in p.checks)
     early = others[0].checks[0]
     assert (early.value, early.standard_error) == (-39.25, 0.59)
-    assert (early.cell.estimator, early.cell.alpha) == ("reward-to-go", 2**-12)
-    assert [c.alpha for c in others[0].figure.cells] == [2**-12, 2**-13, 2**-14]
+    assert (early.cell.estimator, early.cell.learning_rate) == ("reward-to-go", 2**-12)
+    assert [c.learning_rate for c in others[0].figure.cells] == [2**-12, 2**-13, 2**-14]
 
 
 def test_a_file_of_ones_own_wins_over_pgstudys(tmp_path, monkeypatch):
@@ -135,13 +136,12 @@ def test_anything_may_stand_under_published(value):
         load_study(CONFIG | {"published": value})
 
 
-def test_contents_that_are_given_are_not_read_from_files(tmp_path, figure):
+def test_a_study_file_holds_what_was_published(tmp_path, figure):
     """So that study.json says all, wherever it is read from."""
     study = load(tmp_path, figure)
-    contents = {p.name: p.data for p in study.published}
     (tmp_path / "0.yaml").unlink()
-    again = load_study(study.config, (), contents)
-    assert again.published == study.published
+    write_plan(tmp_path / "study.json", Plan(study))
+    assert read_study(tmp_path / "study.json").published == study.published
 
 
 @pytest.mark.parametrize(

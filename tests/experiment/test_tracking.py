@@ -67,7 +67,7 @@ def test_mlflow_equals_the_files(store):
     assert {e.info.status for e in found} == {"FINISHED"}
     by_key = {e.data.tags["key"]: e for e in found}
     for run in runs:
-        entry = by_key[run.cell.key(run.seed)]
+        entry = by_key[run.key]
         assert entry.info.run_name == run.name
         assert entry.data.params["n"] == str(run.cell.n)
         assert entry.data.params["optimizer.learning_rate"] == "0.001"
@@ -99,7 +99,7 @@ def test_a_changed_run_replaces_its_entry(store):
     runs[0].write_record(runs[0].record() | {"digest": "new"})
     report = tracking.sync(results, study, runs)
     assert (report.uploaded, report.replaced) == (1, 1)
-    key = runs[0].cell.key(runs[0].seed)
+    key = runs[0].key
     (entry,) = entries(results, study, f"tags.key = '{key}'")[1]
     assert entry.data.tags["content_hash"] == "new"
 
@@ -112,7 +112,7 @@ def test_an_upload_that_a_kill_cut_short_is_made_again(store):
         MlflowClient(tracking.tracking_uri(results)),
         entries(results, study)[1][0].info.experiment_id,
     )
-    for key in (runs[0].cell.key(runs[0].seed), "of-no-run"):
+    for key in (runs[0].key, "of-no-run"):
         client.create_run(experiment_id, tags={"key": key})
     tracking.sync(results, study, runs)
     found = entries(results, study)[1]

@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import Store
-from pgstudy.experiment.system.files import write_json
+from pgstudy.experiment.study.study_file import Plan, write_plan
 from pgstudy.experiment.tracking import upload as tracking
 from pgstudy.experiment.training.block import train_block
 from tests.experiment.test_tracking import free_port
@@ -44,9 +44,7 @@ def trained(tmp_path_factory):
     study = load_study(CONFIG)
     for block in study.blocks():
         train_block(Store(results), block)
-    write_json(
-        results / "trouble" / "study.json", {"config": study.config, "published": {}}
-    )
+    write_plan(results / "trouble" / "study.json", Plan(study))
     return results
 
 
@@ -94,13 +92,13 @@ def assert_whole(uri, results):
     study = load_study(CONFIG)
     client, found = entries(uri)
     runs = [Store(results).run(study.cells[0], seed) for seed in study.seeds]
-    keys = sorted(run.cell.key(run.seed) for run in runs)
+    keys = sorted(run.key for run in runs)
     assert sorted(e.data.tags["key"] for e in found) == keys
     assert {e.info.status for e in found} == {"FINISHED"}
     by_key = {e.data.tags["key"]: e for e in found}
     for run in runs:
         table = pd.read_parquet(run.folder / "updates.parquet")
-        entry = by_key[run.cell.key(run.seed)]
+        entry = by_key[run.key]
         last = table["mean_return"].iloc[-1]
         assert entry.data.metrics["mean_return"] == last
         history = client.get_metric_history(entry.info.run_id, "mean_return")

@@ -10,15 +10,16 @@ import pytest
 from pgstudy.analysis.tables import build as tables
 from pgstudy.analysis.tables.build import Tables
 from pgstudy.analysis.tables.tuning import best_areas, chosen, learning_rate_slope
-from pgstudy.experiment.config.loading import load_study, read_study
+from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import Store
-from pgstudy.experiment.study.tuning import place, restricted, tuning_study
+from pgstudy.experiment.study.cell import rivals
+from pgstudy.experiment.study.study_file import Plan, read_study, write_plan
+from pgstudy.experiment.study.tuning import Choice, restricted, tuning_study
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.experiment.system.files import canonical_json
 from pgstudy.experiment.training.block import train_block
 
 NOTHING, NAN = pd.DataFrame(), math.nan
-LABEL = "corridor, total-return, N = {}"
 CORRIDOR = {
     "study": "known",
     "seeds": 3,
@@ -151,16 +152,13 @@ def test_what_is_tuned_elsewhere_changes_no_run_of_the_study(config):
 
 def picks(study, which):
     """A choice: the step size with this index at each N."""
-    found = {}
-    for cell in study.cells:
-        found.setdefault(place(cell), []).append(cell.alpha)
-    return {where: rates[which] for where, rates in found.items()}
+    return tuple(Choice.of(cells[which]) for cells in rivals(study.cells))
 
 
 def test_restricted_keeps_one_step_size_per_place(config):
     study = load_study(config)
     kept = restricted(study, picks(study, 2))
-    assert [(c.n, c.alpha) for c in kept.cells] == [
+    assert [(c.n, c.learning_rate) for c in kept.cells] == [
         (n, n * 2.0**-12) for n in (1, 32, 128)
     ]
     assert (kept.name, kept.seeds) == (study.name, study.seeds)
@@ -173,11 +171,10 @@ def test_a_study_file_is_read_with_what_was_chosen(config, tmp_path):
     """Through JSON, to the last bit; without a choice all step sizes are there."""
     study = load_study(config)
     file = tmp_path / "study.json"
-    data = {"config": study.config, "published": {}}
-    file.write_text(json.dumps(data))
-    assert read_study(file).cells == study.cells
+    write_plan(file, Plan(study))
+    assert read_study(file) == study
     choice = picks(study, 1)
-    file.write_text(json.dumps(data | {"chosen": choice}))
+    write_plan(file, Plan(study, choice))
     assert read_study(file) == restricted(study, choice)
 
 
@@ -185,7 +182,7 @@ def summarised(study, rows):
     """Tables with a summary of (finished, area) for each cell in order."""
     table = [
         {"environment": c.environment, "estimator": c.estimator, "n": c.n,
-         "learning_rate": c.alpha, "finished": finished, "area": area}
+         "learning_rate": c.learning_rate, "finished": finished, "area": area}
         for c, (finished, area) in zip(study.cells, rows, strict=True)
     ]  # fmt: skip
     return Tables(*[NOTHING] * 4, pd.DataFrame(table))
@@ -212,14 +209,20 @@ def test_the_highest_mean_area_is_chosen(config, rows, best, rising):
     tuning = tuning_study(load_study(config))
     found = chosen(tuning, summarised(tuning, rows[order] * 3))
     smallest = 2.0**-14 * 2**best
-    assert found == {LABEL.format(n): n * smallest for n in (1, 32, 128)}
+    assert found == tuple(
+        Choice("corridor", "total-return", n, n * smallest) for n in (1, 32, 128)
+    )
 
 
 def test_each_n_has_its_own_choice(config):
     tuning = tuning_study(load_study(config))
     rows = [(8, -abs(i - best)) for best in (3, 0, 2) for i in range(4)]
     found = chosen(tuning, summarised(tuning, rows))
-    assert list(found.values()) == [2.0**-11, 32 * 2.0**-14, 128 * 2.0**-12]
+    assert [choice.learning_rate for choice in found] == [
+        2.0**-11,
+        32 * 2.0**-14,
+        128 * 2.0**-12,
+    ]
     assert best_areas(pd.DataFrame(columns=["learning_rate", "finished", "area"])).empty
 
 
@@ -299,7 +302,7 @@ def known(tmp_path_factory):
         assert train_block(store, block) == []
     made = tables.build(store, study)
     choice = chosen(study, made)
-    return study, made, {n: choice[LABEL.format(n)] / n for n in (1, 32, 128)}
+    return study, made, {c.n: c.learning_rate / c.n for c in choice}
 
 
 def test_the_corridors_best_step_size_grows_with_n(known):

@@ -10,6 +10,7 @@ import pytest
 import torch
 from gymnasium import spaces
 
+from pgstudy.experiment.provenance.identity import NOT_KNOWN
 from pgstudy.experiment.store.checkpoints import Saved, decode, encode
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.study.cell import Block, Cell
@@ -129,7 +130,7 @@ def test_evaluations_have_draws_of_their_own():
 
 def records(tmp_path, name, seeds):
     store = Store(tmp_path / name)
-    cell = Cell("global", "total", run(*ALL), None)
+    cell = Cell("global", "total", run(*ALL), None, NOT_KNOWN)
     block = Block(cell, seeds)
     assert train_block(store, block) == []
     paths = (run.folder / "run.json" for run in store.runs(block))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
+from pgstudy.experiment.provenance.identity import NOT_KNOWN
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.study.cell import Block, Cell
 from pgstudy.experiment.training.block import train_block
@@ -138,7 +139,7 @@ def test_a_time_in_seconds_is_learned_from():
 def test_without_the_option_there_is_a_warning(tmp_path, capsys):
     """In run.json and on stderr, naming the feature and the way out."""
     store = Store(tmp_path)
-    block = Block(Cell("sides", "to-go", sides(1.7e9, False), None), (0,))
+    block = Block(Cell("sides", "to-go", sides(1.7e9, False), None, NOT_KNOWN), (0,))
     assert train_block(store, block) == []
     (warning,) = json.loads((store.runs(block)[0].folder / "run.json").read_text())[
         "warnings"

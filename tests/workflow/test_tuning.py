@@ -5,8 +5,9 @@ import json
 import pandas as pd
 import pytest
 
-from pgstudy.experiment.config.loading import load_study, read_study
-from pgstudy.experiment.study.tuning import place, tuning_study
+from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.study.study_file import read_study
+from pgstudy.experiment.study.tuning import Choice, tuning_study
 from tests.workflow.test_workflow import NOTHING, Project
 
 TUNED = {
@@ -42,7 +43,10 @@ def tuned(tmp_path_factory):
 
 def chosen(project):
     file = project.results / "tuned" / "chosen.json"
-    return json.loads(file.read_text())["chosen"]
+    rows = [Choice(**row) for row in json.loads(file.read_text())["chosen"]]
+    assert {row.environment for row in rows} == {"corridor"}
+    assert {row.estimator for row in rows} == {"total-return"}
+    return {row.n: row.learning_rate for row in rows}
 
 
 def test_one_call_chooses_and_reports(tuned):
@@ -63,8 +67,7 @@ def test_each_chosen_step_size_is_the_one_with_the_highest_area(tuned):
     assert set(runs["status"]) == {"finished"}
     means = runs.groupby(["n", "learning_rate"])["area"].mean()
     best = {n: means[n].idxmax() for n in (1, 4)}
-    label = "corridor, total-return, N = {}"
-    assert chosen(tuned) == {label.format(n): best[n] for n in (1, 4)}
+    assert chosen(tuned) == best
 
 
 def test_the_tables_hold_the_chosen_step_sizes_on_the_studys_own_seeds(tuned):
@@ -72,8 +75,7 @@ def test_the_tables_hold_the_chosen_step_sizes_on_the_studys_own_seeds(tuned):
     runs = pd.read_csv(tuned.results / "tuned" / "tables" / "runs.csv")
     assert set(runs["status"]) == {"finished"}
     rows = runs[["n", "learning_rate", "seed"]].itertuples(index=False, name=None)
-    places = {1: "corridor, total-return, N = 1", 4: "corridor, total-return, N = 4"}
-    wanted = [(n, chosen(tuned)[at], s) for n, at in places.items() for s in (0, 1)]
+    wanted = [(n, rate, s) for n, rate in chosen(tuned).items() for s in (0, 1)]
     assert sorted(rows) == sorted(wanted)
     assert len(tuned.run_folders()) == 8 + 4
 
@@ -81,7 +83,7 @@ def test_the_tables_hold_the_chosen_step_sizes_on_the_studys_own_seeds(tuned):
 def test_the_study_file_is_that_of_the_chosen_step_sizes(tuned):
     """What commands after training read has one cell for each N."""
     study = read_study(tuned.results / "tuned" / "study.json")
-    assert {place(c): c.alpha for c in study.cells} == chosen(tuned)
+    assert {c.n: c.learning_rate for c in study.cells} == chosen(tuned)
     tuning = read_study(tuned.results / "tuned-tuning" / "study.json")
     expected = tuning_study(load_study(TUNED))
     assert tuning.cells == expected.cells

@@ -3,6 +3,7 @@
 from urllib.parse import unquote
 
 from pgstudy.analysis.common.columns import AGGREGATES, TABLES
+from pgstudy.experiment.study import study_file
 from pgstudy.experiment.study.cell import folder_name
 
 TUNED = [f"results/{TUNING.name}/tracked.json"] if TUNING else []
@@ -22,6 +23,8 @@ rule plan:
         "results/logs/{study}/plan.log",
     params:
         config=lambda wildcards: canonical_json(STUDIES[wildcards.study].config),
+        # with the keys of its runs: other code or versions, another plan
+        planned=lambda wildcards: study_file.digest(STUDIES[wildcards.study]),
         chosen=lambda wildcards, input: (
             f"--chosen={input.chosen}" if input.chosen else []
         ),

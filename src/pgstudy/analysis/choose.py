@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from pgstudy.analysis.outputs import read_tables
@@ -15,5 +16,9 @@ def chosen(folder: StudyFolder) -> dict[str, Any]:
 
     Errors: Missing.
     """
-    sizes = tuning.chosen(folder.study, read_tables(folder))
-    return {"rule": RULE, "seeds": list(folder.study.seeds), "chosen": sizes}
+    choices = tuning.chosen(folder.study, read_tables(folder))
+    return {
+        "rule": RULE,
+        "seeds": list(folder.study.seeds),
+        "chosen": [asdict(choice) for choice in choices],
+    }

@@ -11,10 +11,10 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from pgstudy.experiment.config.loading import NotAStudyFile, read_study
 from pgstudy.experiment.store.digests import changed
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.store.study_folder import StudyFolder
+from pgstudy.experiment.study.study_file import NotAStudyFile, read_study
 from pgstudy.experiment.system import logs
 from pgstudy.experiment.system.errors import ConfigError
 
@@ -61,14 +61,17 @@ def main() -> None:
 
 
 def opened(study_file: Path) -> StudyFolder:
-    """The folder of a study file, with its study and runs. Errors: UserError."""
+    """The folder of a study file, with its study and runs. Errors: UserError.
+
+    Runs that were planned with other code than is here now count as missing.
+    """
     if changed(study_file.parent, study_file.name):
         raise UserError(
             f"{study_file} is not what `pgstudy plan` wrote; call snakemake, which "
             "makes it and all that follows from it again"
         )
     try:
-        study = read_study(study_file)
+        study = read_study(study_file).now()
     except NotAStudyFile as error:
         raise UserError(str(error)) from None
     return StudyFolder(Store(study_file.resolve().parents[1]), study, study_file.parent)

@@ -20,10 +20,12 @@ from pgstudy.cli.common import (
 from pgstudy.experiment.config.loading import load_study, read_config
 from pgstudy.experiment.config.messages import schema
 from pgstudy.experiment.config.reference import settings_table
+from pgstudy.experiment.planning import read_chosen
 from pgstudy.experiment.provenance import user_code
 from pgstudy.experiment.store.digests import recording
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.study.cell import Block, rivals
+from pgstudy.experiment.study.study_file import STUDY_FILE, Plan, write_plan
 from pgstudy.experiment.system.files import write_json
 from pgstudy.experiment.tracking import mirror
 
@@ -61,15 +63,9 @@ def plan(
 ) -> None:
     """Write results/<study>/study.json, which the commands after training read."""
     study = load_study(_table(config))
-    data = {
-        "config": study.config,
-        "left_out": [vars(c) for c in study.left_out],
-        "published": {p.name: p.data for p in study.published},
-    }
-    if chosen is not None:
-        data["chosen"] = json.loads(chosen.read_text(encoding="utf-8"))["chosen"]
+    choices = None if chosen is None else read_chosen(chosen)
     with recording(results / study.name, "plan"):
-        write_json(results / study.name / "study.json", data)
+        write_plan(results / study.name / STUDY_FILE, Plan(study, choices))
 
 
 def _table(text: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pgstudy.experiment.store.runs import Run, Store
 from pgstudy.experiment.store.staleness import reasons
 from pgstudy.experiment.study.cell import Block
 from pgstudy.experiment.study.study import Study
-from pgstudy.experiment.study.tuning import restricted
+from pgstudy.experiment.study.tuning import Choice, restricted
 from pgstudy.experiment.system import places
 from pgstudy.experiment.system.files import remove_leftovers
 from pgstudy.experiment.tracking import mirror
@@ -93,10 +93,10 @@ def wanted_blocks(store: Store, study: Study) -> list[Block]:
         return []
 
 
-def read_chosen(file: Path) -> dict[str, float]:
+def read_chosen(file: Path) -> tuple[Choice, ...]:
     """The chosen step sizes. Errors: OSError, ValueError, KeyError, TypeError."""
-    chosen: dict[str, float] = json.loads(file.read_text("utf-8"))["chosen"]
-    return chosen
+    rows = json.loads(file.read_text("utf-8"))["chosen"]
+    return tuple(Choice(**row) for row in rows)
 
 
 def _write_manifests(store: Store, studies: Studies, found: Found) -> None:

@@ -16,15 +16,13 @@ from typing import Any
 from pgstudy.experiment.config import messages as configs
 from pgstudy.experiment.config import yaml_files
 from pgstudy.experiment.config.loading import load_study
-from pgstudy.experiment.provenance.identity import environment_identity
 from pgstudy.experiment.store.runs import RECORD, Store
 from pgstudy.experiment.study.cell import folder_name
 from pgstudy.experiment.study.study import Study
+from pgstudy.experiment.study.study_file import STUDY_FILE, structured
 from pgstudy.experiment.study.tuning import tuning_study
 from pgstudy.experiment.system import places
 from pgstudy.experiment.system.errors import ConfigError
-
-STUDY_FILE = "study.json"
 
 
 class Unreadable(ValueError):
@@ -49,8 +47,7 @@ class Wanted:
         for one in studies:
             self.folders |= {run.folder for run in self.store.every_run(one)}
         for cell in study.cells:
-            identity = environment_identity(cell.specification.environment)
-            if lacking := [name for name, what in identity.items() if what is None]:
+            if lacking := cell.identity.lacking():
                 why = f"{source} asks for it, and {', '.join(lacking)} is not installed"
                 self.environments.setdefault(cell.environment, why)
 
@@ -79,21 +76,20 @@ def wanted(files: Iterable[Path], store: Store) -> Wanted:
     for file in files:
         raw = _read_yaml(file)
         if isinstance(raw, dict) and "study" in raw:
-            _add(asked, raw, file, lambda raw=raw: load_study(raw))
+            _add(asked, raw, file)
     for file in sorted(store.results.glob(f"*/{STUDY_FILE}")):
-        data = _read_json(file)
-        if not isinstance(data, dict) or not isinstance(data.get("config"), dict):
-            raise Unreadable(f"{file} is not a study file")
+        try:
+            plan = structured(json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise Unreadable(f"{file} can't be read: {error}") from None
         # all its step sizes: those not chosen are the tuning study's runs
-        contents = data.get("published")
-        config = data["config"]
-        _add(asked, config, file, lambda c=config, p=contents: load_study(c, (), p))
+        asked.add(plan.study.now(), file)
     return asked
 
 
-def _add(asked: Wanted, raw: Mapping[str, Any], file: Path, load: Any) -> None:
+def _add(asked: Wanted, raw: Mapping[str, Any], file: Path) -> None:
     try:
-        asked.add(load(), file)
+        asked.add(load_study(raw), file)
     except ConfigError as error:
         if configs.examine(raw)[2]:  # it is wrong wherever it is read
             raise Unreadable(f"{file}: {error}") from None
@@ -107,13 +103,6 @@ def _read_yaml(file: Path) -> Any:
         return yaml_files.read(file)[0]
     except ConfigError as error:
         raise Unreadable(error.faults[0]) from None
-
-
-def _read_json(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Unreadable(f"{file} can't be read: {error}") from None
 
 
 def stale(store: Store, asked: Wanted) -> list[Path]:

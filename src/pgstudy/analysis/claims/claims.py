@@ -25,9 +25,8 @@ from pgstudy.analysis.statistics.intervals import Interval
 from pgstudy.analysis.tables.aggregates import Aggregates
 from pgstudy.analysis.tables.build import Tables, at_best_learning_rates, rows_of
 from pgstudy.analysis.tables.tuning import at_edge, learning_rate_slope
-from pgstudy.experiment.study.cell import Cell
+from pgstudy.experiment.study.cell import Cell, Group
 from pgstudy.experiment.study.study import Study
-from pgstudy.experiment.study.tuning import place
 
 UNITS = {"env_steps": "environment steps", "episodes": "episodes", "updates": "updates"}
 
@@ -60,7 +59,7 @@ class _Returns:
     study: Study
     tables: Tables
     pairs: pd.DataFrame
-    edges: Mapping[str, str]
+    edges: Mapping[Group, str]
 
     def claims(self, environment: str, estimator: str) -> Iterator[Claim]:
         best = at_best_learning_rates(self.study, self.tables)
@@ -134,12 +133,12 @@ def _last_steps(tables: Tables, cell: Cell) -> float:
 
 
 def _barred(
-    edges: Mapping[str, str], cells: Sequence[Cell], seeds: int
+    edges: Mapping[Group, str], cells: Sequence[Cell], seeds: int
 ) -> tuple[str, str]:
     """The verdict that stands whatever the tests say, and why; empty for none."""
     if seeds < FEWEST_SEEDS:
         return TOO_FEW, f"{seeds} seeds, {FEWEST_SEEDS} are needed"
-    found = {cell.n: edges[place(cell)] for cell in cells if place(cell) in edges}
+    found = {cell.n: edges[cell.group] for cell in cells if cell.group in edges}
     if not found:
         return "", ""
     texts = [f"of N = {n} is the {end} of its grid" for n, end in found.items()]

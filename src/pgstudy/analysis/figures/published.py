@@ -100,7 +100,7 @@ def _episodes(axes: Axes, cells: tuple[Cell, ...], tables: Tables) -> None:
 
 def _label(cell: Cell, cells: tuple[Cell, ...]) -> str:
     """What tells a cell from the others of its figure, the learning rate always."""
-    base, _, exponent = step_size_text(cell.alpha).partition("^")
+    base, _, exponent = step_size_text(cell.learning_rate).partition("^")
     step = f"${base}^{{{exponent}}}$" if exponent else base
     parts = [rf"$\alpha$ = {step}"]
     if len({c.n for c in cells}) > 1:

@@ -85,7 +85,7 @@ def learning_rates(study: Study, tables: Tables, environment: str) -> Drawn:
         for n in study.sample_counts:
             if series := [cell for cell in cells if cell.n == n]:
                 _over_rates(axes, study, tables, series)
-        rates = sorted({cell.alpha for cell in cells})
+        rates = sorted({cell.learning_rate for cell in cells})
         axes.set_xticks(rates, [step_size_text(rate) for rate in rates], minor=False)
         axes.tick_params(axis="x", rotation=45 if len(rates) > CROWDED else 0)
         axes.minorticks_off()

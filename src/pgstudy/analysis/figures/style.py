@@ -72,7 +72,7 @@ class Looks:
 
     def of(self, cell: Cell) -> Colour:
         """The colour of a cell."""
-        return self.colours[cell.alpha if self.by_learning_rate else cell.n]
+        return self.colours[cell.learning_rate if self.by_learning_rate else cell.n]
 
     @property
     def title(self) -> str:

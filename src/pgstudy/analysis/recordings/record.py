@@ -194,10 +194,16 @@ def _made(
     """One recording's entry, and its bytes if it could be made."""
     cells = study.cells_of(row["environment"], row["estimator"])
     place = row["n"], row["learning_rate"]
-    cell = next(c for c in cells if (c.n, c.alpha) == place)
+    cell = next(c for c in cells if (c.n, c.learning_rate) == place)
     run = store.run(cell, int(row["seed"]))
-    entry = {"environment": cell.environment, "role": role, "estimator": cell.estimator,
-             "n": cell.n, "learning_rate": cell.alpha, "seed": run.seed}  # fmt: skip
+    entry = {
+        "environment": cell.environment,
+        "role": role,
+        "estimator": cell.estimator,
+        "n": cell.n,
+        "learning_rate": cell.learning_rate,
+        "seed": run.seed,
+    }
     try:
         made = record(cell.specification, run.folder / POLICY, run.seed)
         content = made.encoded()

@@ -95,8 +95,8 @@ def _numbers(study: Study, tables: Tables) -> Iterator[tuple[str, str]]:
         (row,) = rows_of(tables.summary, cell).to_dict("records")
         place = f"{cell.environment}/{cell.estimator}/{cell.n}/"
         if study.sweeps_step_sizes:
-            place += f"{step_size_text(cell.alpha)}/"
-        yield place + "learning-rate", _step(cell.alpha)
+            place += f"{step_size_text(cell.learning_rate)}/"
+        yield place + "learning-rate", _step(cell.learning_rate)
         for name in ("finished", "runs", "reached_threshold"):
             yield place + name.replace("_", "-"), str(row[name])
         for name in ("untrained_return", "final_return", "final_low", "final_high"):
@@ -169,7 +169,7 @@ def summary_rows(study: Study, tables: Tables) -> list[list[str]]:
                 escaped(cell.environment),
                 escaped(cell.estimator),
                 str(cell.n),
-                _step(cell.alpha),
+                _step(cell.learning_rate),
                 signed(row["untrained_return"]),
                 signed(row["final_return"]),
                 f"{low} to {high}",

@@ -29,13 +29,14 @@ def report(folder: StudyFolder) -> None:
     for name in paper_figure_names(study) if study.published else []:
         need(folder.path, f"paper/{name}.png", "paper")
     runs = folder.store.every_run(study)
+    edges = tuning.at_edge(study, read_tuning(folder))
     contents = Contents(
         tables=read_tables(folder),
         aggregates=read_aggregates(folder),
         gradients=read_gradients(folder),
         claims=read_claims(folder),
         acceptance=read_acceptance(folder),
-        edges=tuning.at_edge(study, read_tuning(folder)),
+        edges={str(group): end for group, end in edges.items()},
         verified=read_verification(folder),
         made=facts(runs),
         notes=notes(runs),

@@ -6,7 +6,6 @@ outputs goes. What is packed is checked as anybody else would, see `capsule_chec
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from pgstudy.analysis.reproduce import unpacking
-from pgstudy.analysis.reproduce.capsule_check import CELLS, cells_to_dict, check
+from pgstudy.analysis.reproduce.capsule_check import check
 from pgstudy.experiment.provenance import git, user_code
 from pgstudy.experiment.provenance.identity import utc
 from pgstudy.experiment.store.runs import Run
@@ -62,9 +61,6 @@ def pack(folder: StudyFolder) -> Path:
         files = _code(study)
         complete = [run for run in folder.store.every_run(study) if run.is_complete()]
         crate = _crate(folder, complete, files)
-        write_cells = json.dumps(cells_to_dict(study), indent=1, sort_keys=True)
-        (place / CELLS).write_text(write_cells + "\n", encoding="utf-8")
-        crate.add_file(place / CELLS, CELLS)
         crate.write(place / "crate")
         made = place / "made.zip"
         unpacking.pack(place / "crate", made)

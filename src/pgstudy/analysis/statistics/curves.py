@@ -21,7 +21,7 @@ def curve_table(cell: Cell, axis: dict[str, Any], binned: Array) -> pd.DataFrame
         "environment": cell.environment,
         "estimator": cell.estimator,
         "n": cell.n,
-        "learning_rate": cell.alpha,
+        "learning_rate": cell.learning_rate,
     }
     columns = {"runs" if k == "n" else k: v for k, v in aggregates.items()}
     table = pd.DataFrame({**axis, **columns, **place}).astype({"runs": int})

@@ -42,7 +42,7 @@ def rows_of(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
     """The rows of one cell."""
     place = (table["environment"] == cell.environment) & (table["n"] == cell.n)
     how = table["estimator"] == cell.estimator
-    return table[place & how & (table["learning_rate"] == cell.alpha)]
+    return table[place & how & (table["learning_rate"] == cell.learning_rate)]
 
 
 def seed_curves(tables: Tables, cell: Cell) -> tuple[Array, ...]:
@@ -78,7 +78,7 @@ def _best(tables: Tables, group: list[Cell], order: Order) -> Cell:
         return group[0]
     summary = pd.concat([rows_of(tables.summary, cell) for cell in group])
     alpha = order(summary)["learning_rate"].iloc[0]
-    return next(cell for cell in group if cell.alpha == alpha)
+    return next(cell for cell in group if cell.learning_rate == alpha)
 
 
 def build(store: Store, study: Study) -> Tables:

@@ -38,8 +38,8 @@ def run_row(run: Run, history: History | None) -> dict[str, Any]:
         "seed": run.seed,
         "status": record.get("status", "missing"),
         "reason": record.get("reason"),
-        "key": cell.key(run.seed),
-        "learning_rate": cell.alpha,
+        "key": run.key,
+        "learning_rate": cell.learning_rate,
     }
     measured = _recorded(record) if complete else {}
     return row | measured | ({} if history is None else _of_history(history))
@@ -85,7 +85,7 @@ def summary_row(
         "n": cell.n,
         "runs": len(runs),
         **{s: int((runs["status"] == s).sum()) for s in STATES},
-        "learning_rate": cell.alpha,
+        "learning_rate": cell.learning_rate,
         "unit": unit,
         "untrained_return": finished["untrained_return"].dropna().mean(),
         **_bounded("final", intervals.mean([final]), "final_return"),

@@ -8,9 +8,9 @@ import pandas as pd
 from pgstudy.analysis.statistics.basics import BOOTSTRAP_SEED, Array
 from pgstudy.analysis.statistics.intervals import Interval, percentile_interval
 from pgstudy.analysis.tables.build import Tables, at_best_learning_rates
-from pgstudy.experiment.study.cell import Cell
+from pgstudy.experiment.study.cell import Cell, Group
 from pgstudy.experiment.study.study import Study
-from pgstudy.experiment.study.tuning import place
+from pgstudy.experiment.study.tuning import Choice
 
 SLOPES = 500  # bootstrap draws
 
@@ -21,10 +21,10 @@ def best_areas(summary: pd.DataFrame) -> pd.DataFrame:
     return ordered.sort_values(["finished", "area"], ascending=False, kind="stable")
 
 
-def chosen(study: Study, tables: Tables) -> dict[str, float]:
+def chosen(study: Study, tables: Tables) -> tuple[Choice, ...]:
     """The learning rate of each environment, estimator and N of a tuning study."""
     best = at_best_learning_rates(study, tables, best_areas)
-    return {place(cell): cell.alpha for cell in best.cells}
+    return tuple(Choice.of(cell) for cell in best.cells)
 
 
 def learning_rate_slope(runs: pd.DataFrame) -> Interval:
@@ -76,8 +76,8 @@ def _choices(table: pd.DataFrame) -> Array:
     return np.asarray(logs[np.nan_to_num(means, nan=-np.inf).argmax(axis=0)])
 
 
-def at_edge(study: Study, tuning: Tables | None) -> dict[str, str]:
-    """Chosen learning rates at an end of their grid: "smallest" or "largest", by place.
+def at_edge(study: Study, tuning: Tables | None) -> dict[Group, str]:
+    """Chosen learning rates at an end of their grid: "smallest" or "largest".
 
     study: with the chosen ones alone; tuning: the tables that they were chosen from.
     A grid of one learning rate has no end.
@@ -87,8 +87,9 @@ def at_edge(study: Study, tuning: Tables | None) -> dict[str, str]:
     found = {}
     for cell in study.cells:
         grid = _grid(tuning.runs, cell)
-        if len(grid) > 1 and cell.alpha in (grid[0], grid[-1]):
-            found[place(cell)] = "smallest" if cell.alpha == grid[0] else "largest"
+        ends = {grid[-1]: "largest", grid[0]: "smallest"} if len(grid) > 1 else {}
+        if cell.learning_rate in ends:
+            found[cell.group] = ends[cell.learning_rate]
     return found
 
 

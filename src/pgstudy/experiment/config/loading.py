@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,10 @@ from pgstudy.experiment.config.checks import (
 from pgstudy.experiment.config.published_files import load_published
 from pgstudy.experiment.config.settings import fitted, resolve
 from pgstudy.experiment.provenance import user_code
+from pgstudy.experiment.provenance.identity import NOT_KNOWN, identity_of
 from pgstudy.experiment.study.cell import Cell, LeftOut, reason_to_leave_out
 from pgstudy.experiment.study.published import Published
 from pgstudy.experiment.study.study import Study
-from pgstudy.experiment.study.tuning import restricted
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.experiment.system.files import canonical_json
 from pgstudy.learning.environments import registry as environments
@@ -44,11 +44,9 @@ def read_config(file: Path) -> Study:
 def load_study(
     raw: Mapping[str, Any],
     known_faults: Sequence[str] = (),
-    published_contents: Mapping[str, Any] | None = None,
 ) -> Study:
     """The study that a config describes.
 
-    Files of published values are not read where their contents are given, by name.
     Errors: ConfigError, with all faults, those that its file is known to have first.
     """
     config, sound, faults = configs.examine(raw)
@@ -74,10 +72,12 @@ def load_study(
         faults.append(f"no cell is left: {left_out[0].label}: {left_out[0].reason}")
     published: list[Published] = []
     if not faults:  # they name cells, and without these there would be noise
+        of_code = user_code.faults(c.specification.environment for c in cells)
+        if not of_code:
+            cells = [_identified(cell) for cell in cells]
         names = config.get("published", [])
-        published, faults = load_published(names, cells, published_contents or {})
-        faults += tuning_faults(config, cells)
-        faults += user_code.faults(c.specification.environment for c in cells)
+        published, faults = load_published(names, cells)
+        faults += tuning_faults(config, cells) + of_code
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
     return assembled(config, cells, left_out, published)
@@ -104,6 +104,11 @@ def assembled(
         tune_seeds=tuple(tune_seeds(config)),
         config=config,
     )
+
+
+def _identified(cell: Cell) -> Cell:
+    """The cell with the code and versions that its runs are made with."""
+    return replace(cell, identity=identity_of(cell.specification.environment))
 
 
 def _one_spelling(config: dict[str, Any]) -> list[int]:
@@ -168,7 +173,9 @@ def _environment_cells(
             try:
                 for specification in resolve(places, n, environment, estimator):
                     fit = fitted(specification, layout)
-                    yield Cell(name, estimator["name"], fit, _threshold(entry))
+                    yield Cell(
+                        name, estimator["name"], fit, _threshold(entry), NOT_KNOWN
+                    )
             except ConfigError as error:
                 where = f"{name}, {estimator['name']}"
                 faults += [f"{where}: {fault}" for fault in error.faults]
@@ -183,26 +190,3 @@ def _threshold(entry: Mapping[str, Any]) -> float | None:
         registered = None
     threshold: float | None = entry.get("threshold", registered)
     return threshold
-
-
-class NotAStudyFile(ValueError):
-    """A file that `pgstudy plan` did not write; the message says so."""
-
-
-def read_study(file: Path) -> Study:
-    """The study that results/<study>/study.json describes.
-
-    Errors: NotAStudyFile; ConfigError, if it was made by another version.
-    """
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-        study = load_study(data["config"], (), data["published"])
-        chosen = data.get("chosen")
-        return study if chosen is None else restricted(study, chosen)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, ConfigError):
-            raise
-        raise NotAStudyFile(
-            f"{file} is not a study file ({error}); snakemake writes it to "
-            "results/<study>/study.json"
-        ) from None

@@ -54,18 +54,14 @@ def find(name: str) -> Path:
 
 
 def load_published(
-    names: Sequence[str], cells: Sequence[Cell], contents: Data
+    names: Sequence[str], cells: Sequence[Cell]
 ) -> tuple[list[Published], list[str]]:
-    """What the files hold, with the cells they mean, and all their faults.
-
-    A file whose content is in `contents`, by name, is not read.
-    """
+    """What the files hold, with the cells they mean, and all their faults."""
     made: list[Published] = []
     faults: list[str] = []
     for name in names:
         try:
-            data = contents[name] if name in contents else _read(name)
-            made.append(_published(name, data, cells))
+            made.append(_published(name, _read(name), cells))
         except ConfigError as error:
             faults += [
                 f"published: {configs.short(name, 300)}: {fault}"
@@ -118,9 +114,7 @@ def _published(name: str, data: Data, cells: Sequence[Cell]) -> Published:
     rules = schema()["properties"].items()
     plain = {k: r["default"] for k, r in rules if "default" in r} | dict(data)
     shared = {key: plain[key] for key in ("source", "item", "page", "note", "runs")}
-    return Published(
-        name, data, exact=exact, figure=figure, checks=tuple(checks), **shared
-    )
+    return Published(name, exact=exact, figure=figure, checks=tuple(checks), **shared)
 
 
 def _check(row: Data, cells: Sequence[Cell], exact: bool) -> Check:
@@ -194,7 +188,7 @@ def _labels(cell: Cell) -> Data:
         "environment": cell.environment,
         "estimator": cell.estimator,
         "n": cell.n,
-        "step_size": cell.alpha,
+        "step_size": cell.learning_rate,
     }
 
 

@@ -15,11 +15,12 @@ import site
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
+from pgstudy.experiment.system.files import file_digest
 from pgstudy.experiment.system.places import PACKAGE as OWN
 from pgstudy.learning.environments.spaces import UnusableEnvironment
 
@@ -43,12 +44,13 @@ class UserCode:
     """Files by their names, in order, and one digest of them all.
 
     `outside`: names of files that were read from neither beside the code nor below the
-    working folder.
+    working folder. `contents`: SHA-256 of each file, by name.
     """
 
     files: tuple[tuple[str, Path], ...]
     outside: tuple[str, ...]
     digest: str
+    contents: Mapping[str, str] = field(default_factory=dict)
 
 
 def found(answer: Answer, folder: Path) -> UserCode | None:
@@ -69,7 +71,23 @@ def found(answer: Answer, folder: Path) -> UserCode | None:
         raise UnusableEnvironment(f"it writes {own[0].name} into its own code; {cure}")
     names = sorted((_name(file, bases), file) for file in files)
     outside = tuple(_name(f, bases) for f in sorted(files) if not _base(f, bases))
-    return UserCode(tuple(names), outside, _digest(names))
+    contents = [(name, _content(name, file)) for name, file in names]
+    return UserCode(tuple(names), outside, _digest(contents), dict(contents))
+
+
+def digest_now(contents: Mapping[str, str], folder: Path) -> str | None:
+    """The digest of files that were recorded by name, if one of them is changed.
+
+    They are looked for in a working folder and where modules are; one that is not
+    found says nothing. None if none is changed.
+    """
+    places = [folder, *map(Path, sys.path)]
+    now = {name: _found_content(name, places) or contents[name] for name in contents}
+    return None if now == contents else _digest(sorted(now.items()))
+
+
+def _found_content(name: str, places: Iterable[Path]) -> str | None:
+    return next(filter(None, (file_digest(place / name) for place in places)), None)
 
 
 def _places(answer: Answer) -> tuple[set[Path], set[Path]]:
@@ -152,14 +170,18 @@ def _is_of_system(file: Path) -> bool:
     return any(file.is_relative_to(Path("/", folder)) for folder in folders)
 
 
-def _digest(files: Iterable[tuple[str, Path]]) -> str:
-    """SHA-256 over names and contents. Errors: UnusableEnvironment."""
+def _content(name: str, file: Path) -> str:
+    """SHA-256 of a file. Errors: UnusableEnvironment."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        cause = f"{name} can't be read: {error.strerror}"
+        raise UnusableEnvironment(cause) from None
+
+
+def _digest(contents: Iterable[tuple[str, str]]) -> str:
+    """SHA-256 over names and contents."""
     digest = hashlib.sha256()
-    for name, path in files:
-        try:
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            cause = f"{name} can't be read: {error.strerror}"
-            raise UnusableEnvironment(cause) from None
+    for name, content in contents:
         digest.update(f"{name}\0{content}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()[:16]

@@ -7,16 +7,20 @@ import hashlib
 import os
 import platform
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from pgstudy.experiment.provenance import git, user_code
+from pgstudy.experiment.provenance.code_files import digest_now
 from pgstudy.experiment.system.places import PACKAGE
 from pgstudy.learning.environments import registry as environments
 from pgstudy.learning.specification import EnvironmentSpecification
 
+CODE = "code"  # among the facts of an environment
 NUMERIC_LIBRARIES = ("gymnasium", "numpy", "torch")
 PACKAGES = (
     "snakemake",
@@ -75,15 +79,54 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def environment_identity(specification: EnvironmentSpecification) -> dict[str, Any]:
-    """What makes an environment's numbers beyond Gymnasium: versions, user's code.
+@dataclass(frozen=True)
+class Identity:
+    """What decides a run's bits beside its specification and its seed.
+
+    numeric: the code in learning/ and the numeric libraries, by version.
+    environment: the digest of a user's `code`, and the versions of packages other than
+    Gymnasium that make the environment; None for one that is not installed.
+    files: SHA-256 of each file of that code, by name.
+    """
+
+    numeric: Mapping[str, str]
+    environment: Mapping[str, str | None]
+    files: Mapping[str, str]
+
+    def facts(self) -> dict[str, str | None]:
+        """All that is part of a run's key."""
+        return {**self.numeric, **self.environment}
+
+    def lacking(self) -> list[str]:
+        """Packages that are not installed here."""
+        return [name for name, what in self.environment.items() if what is None]
+
+    def now(self) -> Identity:
+        """The same with the code and the versions that are here now.
+
+        No environment is made and no user's module imported: its files are read.
+        """
+        packages = tuple(name for name in self.environment if name != CODE)
+        code = {k: v for k, v in self.environment.items() if k == CODE}
+        if changed := digest_now(self.files, Path.cwd()):
+            code = {CODE: changed}
+        environment = {**code, **_packages_identity(packages)}
+        return Identity(numeric_identity(), environment, self.files)
+
+
+NOT_KNOWN = Identity({}, {}, {})  # of a cell whose config is not known to be sound
+
+
+def identity_of(specification: EnvironmentSpecification) -> Identity:
+    """The identity of runs in an environment, which is made for it if it is a user's.
 
     Errors: ConfigError.
     """
     code = user_code.of(specification)
-    packages = environments.packages(specification)
-    identity = {} if code is None else {"code": code.digest}
-    return identity | _packages_identity(tuple(packages))
+    environment: dict[str, str | None] = {} if code is None else {CODE: code.digest}
+    environment |= _packages_identity(tuple(environments.packages(specification)))
+    files = {} if code is None else code.contents
+    return Identity(numeric_identity(), environment, files)
 
 
 def _lock_digest() -> str | None:

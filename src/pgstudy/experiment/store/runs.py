@@ -15,7 +15,7 @@ from typing import Any
 
 import filelock
 
-from pgstudy.experiment.study.cell import Block, Cell, step_size_text
+from pgstudy.experiment.study.cell import Block, Cell, run_name, step_size_text
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.system import places
 from pgstudy.experiment.system.files import (
@@ -35,17 +35,18 @@ COMPLETE = ("finished", "diverged", "stuck")
 
 @dataclass(frozen=True)
 class Run:
-    """One run's folder, as the store knows it."""
+    """One run's folder, as the store knows it, and its key, see `Cell.key`."""
 
     cell: Cell
     seed: int
     folder: Path
+    key: str
 
     @property
     def name(self) -> str:
         """How people call the run."""
         cell = self.cell
-        step = f"alpha={step_size_text(cell.alpha)}"
+        step = f"alpha={step_size_text(cell.learning_rate)}"
         return f"{cell.environment} {cell.estimator} N={cell.n} {step} seed={self.seed}"
 
     def record(self) -> dict[str, Any] | None:
@@ -102,7 +103,9 @@ class Store:
 
     def run(self, cell: Cell, seed: int) -> Run:
         """The run of a cell with a seed, made or not."""
-        return Run(cell, seed, self.results / places.RUNS / cell.run_folder(seed))
+        key = cell.key(seed)
+        folder = self.results / places.RUNS / cell.folder / run_name(seed, key)
+        return Run(cell, seed, folder, key)
 
     def manifest(self, block: Block) -> Path:
         """The manifest of a block, written or not."""
@@ -122,7 +125,7 @@ class Store:
 
     def lock(self, run: Run) -> filelock.FileLock:
         """Held by the process that trains the run; let go of when that dies."""
-        return filelock.FileLock(self.results / places.LOCKS / run.cell.key(run.seed))
+        return filelock.FileLock(self.results / places.LOCKS / run.key)
 
     def set_aside(self, run: Run) -> Path:
         """Move what is there of a run out of the way. Returns where it is then."""
@@ -151,7 +154,9 @@ class Store:
 
 
 def _manifest(block: Block) -> dict[str, list[str]]:
-    return {"runs": [str(block.cell.run_folder(seed)) for seed in block.seeds]}
+    cell = block.cell
+    folders = [cell.folder / run_name(seed, cell.key(seed)) for seed in block.seeds]
+    return {"runs": [str(folder) for folder in folders]}
 
 
 def _digest_of(record: Mapping[str, Any]) -> str:

@@ -7,10 +7,6 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from pgstudy.experiment.provenance.identity import (
-    environment_identity,
-    numeric_identity,
-)
 from pgstudy.experiment.store.runs import RECORD, Run
 
 WORDS = {
@@ -45,8 +41,7 @@ def reasons(missing: Iterable[Run]) -> list[str]:
         data = earlier(run)
         if data is None:
             continue
-        environment = run.cell.specification.environment
-        now = numeric_identity() | environment_identity(environment)
+        now = run.cell.identity.facts()
         then = data["made_by"] | data.get("made_of", {})
         causes.update(
             (name, str(then[name]), str(value))

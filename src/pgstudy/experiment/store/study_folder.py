@@ -9,8 +9,6 @@ from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.study.tuning import tuning_study
 
-STUDY_FILE = "study.json"
-
 
 @dataclass(frozen=True)
 class StudyFolder:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from pgstudy.experiment.provenance.identity import (
-    environment_identity,
-    numeric_identity,
-)
+from pgstudy.experiment.provenance.identity import Identity, identity_of
 from pgstudy.experiment.system.files import canonical_json
 from pgstudy.learning.specification import RunSpecification
 
@@ -31,12 +28,16 @@ def step_size_text(alpha: float) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """One environment, estimator, N and step size, as the specification of its runs."""
+    """One environment, estimator, N and step size, as the specification of its runs.
+
+    `identity`: the code and versions that its runs are planned with.
+    """
 
     environment: str
     estimator: str
     specification: RunSpecification
     threshold: float | None
+    identity: Identity
 
     @property
     def n(self) -> int:
@@ -44,14 +45,19 @@ class Cell:
         return self.specification.n
 
     @property
-    def alpha(self) -> float:
-        """The step size."""
+    def group(self) -> Group:
+        """What it shares with its rivals."""
+        return Group(self.environment, self.estimator, self.n)
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the optimizer, at the start."""
         return self.specification.optimizer.learning_rate
 
     @property
     def short_label(self) -> str:
         """How people call the cell where its environment is clear."""
-        step = step_size_text(self.alpha)
+        step = step_size_text(self.learning_rate)
         return f"{self.estimator}, N = {self.n}, step size {step}"
 
     @property
@@ -68,22 +74,36 @@ class Cell:
 
     def key(self, seed: int) -> str:
         """Identity of a run: a hash of all that decides its bits."""
-        learning = numeric_identity() | environment_identity(
-            self.specification.environment
-        )
-        identity = [self.specification.to_dict(), seed, learning]
+        identity = [self.specification.to_dict(), seed, self.identity.facts()]
         return hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:12]
 
-    def run_folder(self, seed: int) -> PurePosixPath:
-        """A run's folder below the run store."""
-        return self.folder / f"seed{seed}-{self.key(seed)}"
+    def now(self) -> Cell:
+        """The cell with the code and versions that are here now."""
+        return replace(self, identity=self.identity.now())
+
+
+class Group(NamedTuple):
+    """What cells have in common that differ in the learning rate alone."""
+
+    environment: str
+    estimator: str
+    n: int
+
+    def __str__(self) -> str:
+        """How people call it."""
+        return f"{self.environment}, {self.estimator}, N = {self.n}"
+
+
+def run_name(seed: int, key: str) -> str:
+    """The name of a run's folder below its cell's."""
+    return f"seed{seed}-{key}"
 
 
 def rivals(cells: Iterable[Cell]) -> list[list[Cell]]:
     """Groups of cells that differ in the step size alone."""
-    found: dict[tuple[str, str, int], list[Cell]] = {}
+    found: dict[Group, list[Cell]] = {}
     for cell in cells:
-        found.setdefault((cell.environment, cell.estimator, cell.n), []).append(cell)
+        found.setdefault(cell.group, []).append(cell)
     return list(found.values())
 
 
@@ -118,9 +138,15 @@ class Block:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Block:
-        """The inverse of `to_json`, but for the cell's threshold."""
+        """The inverse of `to_json`, but for the cell's threshold.
+
+        The keys are those of the code that is here now, whoever planned the block.
+        Errors: KeyError, TypeError, ConfigError.
+        """
         specification = RunSpecification.from_dict(data["specification"])
-        cell = Cell(data["environment"], data["estimator"], specification, None)
+        identity = identity_of(specification.environment)
+        labels = data["environment"], data["estimator"]
+        cell = Cell(*labels, specification, None, identity)
         return cls(cell, tuple(data["seeds"]))
 
 
@@ -136,7 +162,7 @@ class LeftOut:
     @property
     def label(self) -> str:
         """How people call the cell."""
-        return f"{self.environment}, {self.estimator}, N = {self.n}"
+        return str(Group(self.environment, self.estimator, self.n))
 
 
 def reason_to_leave_out(estimator: Mapping[str, Any], n: int) -> str:

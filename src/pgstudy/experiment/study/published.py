@@ -5,12 +5,11 @@ Read by `published_files`; what is measured is in `analysis.acceptance`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from pgstudy.experiment.study.cell import Cell
+from pgstudy.experiment.study.cell import Cell
 
 OF_RUNS = ("mean_return", "action_probability", "stuck_share")
 EXACT = ("exact_return", "exact_best")
@@ -55,10 +54,9 @@ class PublishedFigure:
 
 @dataclass(frozen=True)
 class Published:
-    """One figure, table or example of a publication; `data` is what its file holds."""
+    """One figure, table or example of a publication; `name` is that of its file."""
 
     name: str
-    data: Mapping[str, Any]
     source: str
     item: str
     page: int
@@ -72,3 +70,11 @@ class Published:
     def slug(self) -> str:
         """The item as a file name: figure-13.1."""
         return self.item.lower().replace(" ", "-")
+
+    def with_cells(self, change: Callable[[Cell], Cell]) -> Published:
+        """The same about other cells."""
+        checks = tuple(replace(c, cell=c.cell and change(c.cell)) for c in self.checks)
+        figure = self.figure
+        if figure is not None:
+            figure = replace(figure, cells=tuple(map(change, figure.cells)))
+        return replace(self, checks=checks, figure=figure)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pgstudy.experiment.study.cell import Block, Cell, LeftOut, rivals
@@ -25,6 +25,15 @@ class Study:
     gradients: Mapping[str, int] | None
     tune_seeds: tuple[int, ...]
     config: Mapping[str, Any]
+
+    def now(self) -> Study:
+        """The study with the code and versions that are here now, see `Identity.now`.
+
+        Runs that were planned with others are not its runs: they count as missing.
+        """
+        published = tuple(item.with_cells(Cell.now) for item in self.published)
+        cells = tuple(cell.now() for cell in self.cells)
+        return replace(self, cells=cells, published=published)
 
     def blocks(self) -> Iterator[Block]:
         """Every block of the study, cell by cell."""
@@ -55,7 +64,7 @@ class Study:
     @property
     def step_sizes(self) -> tuple[float, ...]:
         """Every step size that some cell has, in rising order."""
-        return tuple(sorted({cell.alpha for cell in self.cells}))
+        return tuple(sorted({cell.learning_rate for cell in self.cells}))
 
     @property
     def sweeps_step_sizes(self) -> bool:

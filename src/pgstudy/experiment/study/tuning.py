@@ -6,8 +6,8 @@ is written down and leaves one step size for each environment, estimator and N.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from pgstudy.experiment.study.cell import Cell
 from pgstudy.experiment.study.study import Study
@@ -35,12 +35,23 @@ def tuning_study(study: Study) -> Study:
     )
 
 
-def place(cell: Cell) -> str:
-    """What one step size is chosen for."""
-    return f"{cell.environment}, {cell.estimator}, N = {cell.n}"
+@dataclass(frozen=True)
+class Choice:
+    """The learning rate that was chosen for an environment, estimator and N."""
+
+    environment: str
+    estimator: str
+    n: int
+    learning_rate: float
+
+    @classmethod
+    def of(cls, cell: Cell) -> Choice:
+        """The choice that keeps a cell."""
+        return cls(*cell.group, cell.learning_rate)
 
 
-def restricted(study: Study, chosen: Mapping[str, float]) -> Study:
+def restricted(study: Study, chosen: Iterable[Choice]) -> Study:
     """The study with the chosen step sizes alone."""
-    kept = tuple(c for c in study.cells if chosen.get(place(c)) == c.alpha)
+    choices = set(chosen)
+    kept = tuple(cell for cell in study.cells if Choice.of(cell) in choices)
     return replace(study, cells=kept)

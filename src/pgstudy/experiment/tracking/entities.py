@@ -45,7 +45,7 @@ def tags(study: Study, run: Run, record: dict[str, Any]) -> dict[str, str]:
         "estimator": run.cell.estimator,
         "n": str(run.cell.n),
         "seed": str(run.seed),
-        "key": run.cell.key(run.seed),
+        "key": run.key,
         "content_hash": record["digest"],
         "git_commit": made["commit"] if known else git.UNKNOWN,
         "git_dirty": str(made["dirty"]).lower() if known else git.UNKNOWN,

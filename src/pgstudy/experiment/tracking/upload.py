@@ -146,7 +146,7 @@ class _Uploader:
         uploaded = unchanged = replaced = 0
         ids: dict[str, str] = {}
         for run in runs:
-            key, record = run.cell.key(run.seed), run.record() or {}
+            key, record = run.key, run.record() or {}
             entries = known.pop(key, [])
             good = [e for e in entries if _mirrors(e, record)]
             for entry in [e for e in entries if e not in good[:1]]:

@@ -204,8 +204,8 @@ def _identity(run: Run) -> dict[str, Any]:
         "estimator": run.cell.estimator,
         "n": run.cell.n,
         "seed": run.seed,
-        "key": run.cell.key(run.seed),
-        "made_of": provenance.environment_identity(run.cell.specification.environment),
+        "key": run.key,
+        "made_of": run.cell.identity.environment,
         "specification": run.cell.specification.to_dict(),
     }
 

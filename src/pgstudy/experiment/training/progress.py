@@ -118,7 +118,7 @@ class Reporter:
 
     def __init__(self, store: Store, run: Run, before: int) -> None:
         self._run, self._before = run, before
-        key = run.cell.key(run.seed)
+        key = run.key
         # absolute: an environment may change the working folder
         self._path = (store.results / FOLDER / f"{key}.json").absolute()
         self._temporary = self._path.with_name(f".{key}")
@@ -204,7 +204,7 @@ def write_plan(store: Store, study: str, runs: Iterable[Run]) -> None:
     """Say what the snakemake call in this process is to train. Errors: OSError."""
     planned = [
         Planned(
-            run.cell.key(run.seed),
+            run.key,
             run.name,
             folder=str(run.folder.relative_to(store.results)),
             unit=run.cell.specification.budget.unit,

@@ -83,7 +83,7 @@ def _retrain(run: Run) -> Retrained:
                 stderr=file,
             )
         again = Store(Path(folder)).run(run.cell, run.seed)
-        key = run.cell.key(run.seed)
+        key = run.key
         if not again.is_complete():
             why = without_folders(said.read_text("utf-8").strip())
             return Retrained(run.name, key, False, f"failed: {why}")
@@ -93,7 +93,7 @@ def _retrain(run: Run) -> Retrained:
 def compare(run: Run, again: Run) -> Retrained:
     """Two complete runs of one specification and seed."""
     theirs, ours = run.record() or {}, again.record() or {}
-    key = run.cell.key(run.seed)
+    key = run.key
     if theirs["digest"] == ours["digest"]:
         return Retrained(run.name, key, True)
     differences = {
