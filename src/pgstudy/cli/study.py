@@ -30,7 +30,7 @@ from pgstudy.experiment.tracking import mirror
 
 @app.command()
 def check(config: Annotated[Path, typer.Argument(help="a config file")]) -> None:
-    """Check a config file and say what it asks for, without running anything."""
+    """Check a config file and say what it asks for; nothing is run."""
     study = read_config(config)
     cells, tuning = study.cells, study.tune_seeds
     runs = f"{len(cells) * len(study.seeds)} runs"
@@ -47,7 +47,7 @@ def check(config: Annotated[Path, typer.Argument(help="a config file")]) -> None
 
 @app.command()
 def settings() -> None:
-    """Print every setting of a config file as the table of config/README.md."""
+    """Print the table of all settings of a config file."""
     print(settings_table(schema()))
 
 
@@ -59,7 +59,7 @@ def plan(
     ] = None,
     results: Path = RESULTS,
 ) -> None:
-    """Write results/<study>/study.json, which the commands after training read."""
+    """Write results/<study>/study.json, which later commands read."""
     study = load_study(_table(config))
     data = {
         "config": study.config,
@@ -88,7 +88,7 @@ def choose(
     study_file: Annotated[Path, typer.Argument(help="of the tuning study")],
     output: Annotated[Path, typer.Argument(help="chosen.json")],
 ) -> None:
-    """Choose a step size for each environment, estimator and N from the tables."""
+    """Choose a learning rate for each environment, estimator and N."""
     from pgstudy.analysis.choose import chosen
 
     data = with_outputs(chosen, study_file)
@@ -101,7 +101,7 @@ def train(
     block: Annotated[str, typer.Argument(help="a block of runs as JSON")],
     results: Path = RESULTS,
 ) -> None:
-    """Train the runs of a block that are not complete, then write its manifest."""
+    """Train the runs of a block that are missing, and write its manifest."""
     try:
         store, wanted = Store(results), Block.from_dict(_table(block))
     except (KeyError, TypeError) as error:
@@ -127,7 +127,7 @@ def track(
         typer.Option("--later", help="if MLflow can't be used, `tracked` fails"),
     ] = False,
 ) -> None:
-    """Mirror the study's complete runs into MLflow; a second sync uploads nothing."""
+    """Upload the complete runs that MLflow does not have yet."""
     from pgstudy.experiment.tracking import upload as tracking  # imports mlflow
 
     folder = opened(study_file)
@@ -159,7 +159,7 @@ def tracked(
         Path, typer.Argument(help="results/<study>/tracked.json", exists=True)
     ],
 ) -> None:
-    """Fail if the last `track` could not upload the runs, and say why."""
+    """Fail if the last `track` could not upload the runs; say why."""
     if trouble := mirror.trouble(receipt):
         raise UserError(trouble)
 
@@ -168,7 +168,7 @@ def tracked(
 def check_tracking(
     study: Annotated[str, typer.Argument(help="its name")], results: Path = RESULTS
 ) -> None:
-    """Say if the study's runs can't go to MLflow now; training needs none of it."""
+    """Say so if MLflow can't take the runs; training does not need it."""
     from pgstudy.experiment.tracking import upload as tracking  # imports mlflow
 
     if trouble := tracking.trouble(results, study):
@@ -182,7 +182,7 @@ def progress(
         bool, typer.Option("--follow", help="until the snakemake call ends")
     ] = False,
 ) -> None:
-    """Say how far each run that trains now is, and the whole study."""
+    """Say how far the study is, and each run that is training."""
     from pgstudy.experiment.training import live
 
     if follow:
@@ -196,7 +196,7 @@ def ui(
     results: Path = RESULTS,
     port: Annotated[int, typer.Option(min=0, max=65535)] = 5000,
 ) -> None:
-    """Serve MLflow on loopback until interrupted, and print the link to open."""
+    """Serve MLflow on this machine and print the link to open."""
     from pgstudy.experiment.tracking import server  # imports mlflow
 
     try:
