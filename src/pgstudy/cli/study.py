@@ -11,10 +11,8 @@ import typer
 
 from pgstudy.cli.common import (
     RESULTS,
-    StudyFile,
     UserError,
     app,
-    opened,
     with_outputs,
 )
 from pgstudy.experiment.config.loading import load_study, read_config
