@@ -56,10 +56,11 @@ def beyond_its_packages(step, src=imports.SRC):
         name: imports.modules(src)[name].relative_to(src / "pgstudy") for name in names
     }
     return {
-        name for name, file in files.items()
+        name
+        for name, file in files.items()
         if file.name != "__init__.py"
         and not any(file.is_relative_to(place) for place in allowed)
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("step", steps.STEPS)

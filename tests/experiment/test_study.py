@@ -156,7 +156,8 @@ def test_a_users_module_is_part_of_what_a_run_is(smoke, tmp_path, monkeypatch):
     package.mkdir()
     (package / "__init__.py").write_text("")
     (package / "envs.py").write_text(
-        "import gymnasium\nfrom pgstudy.learning.environments.corridor import ShortCorridor\n"
+        "import gymnasium\n"
+        "from pgstudy.learning.environments.corridor import ShortCorridor\n"
         "gymnasium.register('toy/Labyrinth-v0', ShortCorridor, max_episode_steps=9)\n"
     )
     monkeypatch.chdir(tmp_path)
@@ -181,7 +182,8 @@ def test_two_modules_that_register_one_id_are_refused_by_name(
     """The second would win without a word; also in a later study of the process."""
     for name, entry in (("atrium", "ShortCorridor"), ("annex", "ShortCorridor")):
         (tmp_path / f"{name}.py").write_text(
-            f"import gymnasium\nfrom pgstudy.learning.environments.corridor import {entry}\n"
+            "import gymnasium\n"
+            f"from pgstudy.learning.environments.corridor import {entry}\n"
             f"gymnasium.register('toy/Hall-v0', {entry}, max_episode_steps=9)\n"
         )
     monkeypatch.chdir(tmp_path)
@@ -253,8 +255,9 @@ def test_a_specification_survives_its_trip_to_a_training_process(smoke):
     """Every field, lists and numbers included."""
     smoke["environments"] = smoke["environments"][:1]
     smoke["environments"][0] |= {
-        "stop_when_truncated": True, "policy": {"initial_probabilities": [0.3, 0.7]},
-    }  # fmt: skip
+        "stop_when_truncated": True,
+        "policy": {"initial_probabilities": [0.3, 0.7]},
+    }
     block = next(load_study(smoke).blocks())
     again = Block.from_dict(json.loads(block.to_json()))
     assert again.cell.specification == block.cell.specification
