@@ -20,7 +20,7 @@ from tests.conftest import ROOT
 WINGS = ("cli", "analysis", "experiment", "learning")
 FILES, LINES, FUNCTION, COMPLEXITY = 10, 200, 30, 8
 # Longer than LINES, since one table or schema is all that they hold.
-TABLES: set[str] = set()
+TABLES = {"analysis/common/columns.py", "analysis/statistics/coverage.py"}
 BLOCK = re.compile(
     r"(<!-- house:begin (\w+) -->\n).*?(<!-- house:end -->)", flags=re.DOTALL
 )

@@ -14,7 +14,7 @@ USERS = (
 # What the workflow's rules call; each works by hand too.
 WORKFLOW = (
     *("plan", "train", "check-tracking", "track", "tracked", "tables", "choose"),
-    *("gradients", "compare", "claims", "films", "figures", "paper", "report"),
+    *("gradients", "compare", "claims", "recordings", "figures", "paper", "report"),
     *("accept", "partial-report", "verify"),
 )
 ORDER = USERS + WORKFLOW
