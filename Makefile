@@ -46,10 +46,11 @@ test: .venv/extras  ## run the test suite, real Snakemake and MLflow calls inclu
 	pytest -n 2 --dist loadfile -m "not serial" --durations 10
 	pytest -m serial --durations 5
 
-lint: .venv/installed  ## ruff, mypy --strict on src, snakefmt, snakemake --lint
+lint: .venv/installed  ## ruff, mypy --strict on src, deptry, snakefmt, snakemake --lint
 	ruff format --check src tests benchmarks
 	ruff check src tests benchmarks
 	mypy
+	deptry src
 	snakefmt --check Snakefile workflow
 	python tests/workflow/lint.py
 

@@ -1,8 +1,8 @@
 """Are the runs of two results folders the same, bit for bit?
 
-`python -m benchmarks.digests OLD NEW [RECORD.csv]`: runs are paired by specification and
-seed, whatever their keys, so that it can be said after a change of the learning code
-that changed no number.
+`python -m benchmarks.digests OLD NEW [RECORD.csv]`: runs are paired by specification
+and seed, whatever their keys. So it can show that a change of the learning code changed
+no number.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Arrows run one way: cli -> analysis -> experiment -> learning."""
+"""Arrows run one way: cli -> analysis -> experiment -> learning; parts are small."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from pgstudy.analysis import steps
-from tests import imports
+from tests import house, imports
 from tests.conftest import ROOT
 from tests.imports import PACKAGE, imported
 
@@ -56,10 +56,11 @@ def beyond_its_packages(step, src=imports.SRC):
         name: imports.modules(src)[name].relative_to(src / "pgstudy") for name in names
     }
     return {
-        name for name, file in files.items()
+        name
+        for name, file in files.items()
         if file.name != "__init__.py"
         and not any(file.is_relative_to(place) for place in allowed)
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("step", steps.STEPS)
@@ -87,6 +88,62 @@ def test_planning_a_study_imports_no_torch():
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_folders_modules_and_functions_are_small():
+    """What ruff can't count; a module that is one table or schema may be longer."""
+    folders = house.modules_in_folders(PACKAGE)
+    assert {name for name, files in folders.items() if files > house.FILES} == set()
+    assert set(house.long_modules(PACKAGE)) <= house.TABLES
+    assert house.long_functions(PACKAGE) == []
+
+
+def test_what_is_too_large_is_found(tmp_path):
+    """Planted: a file too many, a line too many in a module and in a function."""
+    for i in range(house.FILES + 1):
+        (tmp_path / f"m{i}.py").write_text("x = 1\n" * house.LINES)
+    (tmp_path / "m0.py").write_text("x = 1\n" * (house.LINES + 1))
+    body = "    x = 1\n" * house.FUNCTION
+    (tmp_path / "m1.py").write_text(f"def long():\n{body}")
+    (tmp_path / "m2.py").write_text(f"def short():\n{body[10:]}")
+    assert house.modules_in_folders(tmp_path) == {".": house.FILES + 1}
+    assert house.long_modules(tmp_path) == ["m0.py"]
+    assert house.long_functions(tmp_path) == ["m1.py::long"]
+
+
+def test_code_is_formatted_and_sorted_with_hardly_an_exception():
+    """A literal that the formatter spoils is better written in another way."""
+    folders = ("src", "tests", "benchmarks")
+    files = [file for name in folders for file in (ROOT / name).rglob("*.py")]
+    lines = [line for file in files for line in file.read_text().splitlines()]
+    assert [line for line in lines if line.endswith("# isort: " + "skip")] == []
+    assert len([line for line in lines if line.endswith("# fmt: " + "skip")]) < 10
+
+
+@pytest.mark.parametrize("document", house.DOCUMENTS, ids=lambda file: file.name)
+def test_documents_show_the_house_as_it_is(document):
+    """`python -m tests.house` writes their blocks."""
+    text = document.read_text()
+    assert house.BLOCK.search(text)
+    assert house.filled(text) == text
+
+
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("[bcdr]*/*.md")]  # of no tool's cache
+)
+PLACES = [ROOT, PACKAGE, ROOT / "tests"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_points_to_is_there(page):
+    """Links within the project, and paths of code."""
+    text = page.read_text()
+    for link in re.findall(r"\]\((?!https?:)([^)#\s]+)", text):
+        assert (page.parent / link).exists(), link
+    if page.name != "CHANGELOG.md":  # which speaks of what was
+        for path in re.findall(r"`([a-z_]+/[\w/]+\.(?:py|yaml|smk))\b", text):
+            near = [page.parent, *PLACES]
+            assert any((place / path).exists() for place in near), path
 
 
 UNSAFE = {"pickle", "marshal", "shelve", "joblib", "dill", "cloudpickle"}

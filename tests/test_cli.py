@@ -1,13 +1,20 @@
 """The commands by hand: a user's mistake is one message, never a traceback."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
+import typer
 import yaml
 
+from pgstudy.cli.common import app
+from pgstudy.cli.panels import ORDER, USERS, WORKFLOW, WORKFLOW_PANEL
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.study.tuning import Choice, tuning_study
 from tests.conftest import ROOT, SMOKE
@@ -18,6 +25,42 @@ def pgstudy(*arguments, cwd=ROOT):
     command = [sys.executable, "-c", code, *map(str, arguments)]
     result = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
     return result.returncode, result.stdout + result.stderr
+
+
+def test_help_shows_what_a_person_types_first():
+    """And what the rules call in a panel of its own below."""
+    code, text = pgstudy("--help")
+    assert code == 0
+    people, workflow = text.partition(WORKFLOW_PANEL)[::2]
+    for names, panel in (USERS, people), (WORKFLOW, workflow):
+        found = re.findall(r"^│ ([a-z][a-z-]*) ", panel, re.MULTILINE)
+        assert tuple(found) == names
+
+
+def test_every_command_has_a_place_in_the_help():
+    """One that is forgotten in the list would come last."""
+    assert set(typer.main.get_command(app).commands) == set(ORDER)
+
+
+def test_version_is_that_of_the_package():
+    assert pgstudy("--version") == (0, f"pgstudy {version('pgstudy')}\n")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("pgstudy pr", ["progress", "prune"]),
+        ("pgstudy capsule ", ["check", "pack"]),
+        ("pgstudy prune --y", ["--yes"]),
+    ],
+)
+def test_a_shell_completes_commands_and_options(typed, offered):
+    """As the script that `--install-completion` writes asks for them."""
+    asked = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split(" ")) - 1)}
+    environment = os.environ | asked | {"_PGSTUDY_COMPLETE": "complete_bash"}
+    command = [Path(sys.executable).with_name("pgstudy")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert sorted(done.stdout.split()) == offered, done.stderr
 
 
 def test_check_says_what_a_config_asks_for(tmp_path):
@@ -113,17 +156,16 @@ def test_runs_that_no_config_asks_for_are_removed_on_yes_alone(tmp_path):
     config.write_text(yaml.safe_dump(SMOKE))
     block = next(load_study(SMOKE).blocks())
     assert pgstudy("train", block.to_json(), cwd=tmp_path)[0] == 0
-    assert pgstudy("runs", "prune", cwd=tmp_path) == (
-        0, "0 runs: no study asks for them; --yes removes them\n",
-    )  # fmt: skip
+    nothing = (0, "0 runs: no study asks for them; --yes removes them\n")
+    assert pgstudy("prune", cwd=tmp_path) == nothing
     config.write_text(yaml.safe_dump(SMOKE | {"seeds": [1]}))
     for arguments, left in ([], 2), (["--yes"], 1):
-        code, text = pgstudy("runs", "prune", *arguments, cwd=tmp_path)
+        code, text = pgstudy("prune", *arguments, cwd=tmp_path)
         assert code == 0
         assert "seed0-" in text
         assert len(list(tmp_path.rglob("run.json"))) == left
     config.write_text("study: 5")
-    code, text = pgstudy("runs", "prune", "--yes", cwd=tmp_path)
+    code, text = pgstudy("prune", "--yes", cwd=tmp_path)
     assert (code, "Traceback" in text) == (1, False)
     assert "nothing is removed: config/study.yaml: " in text
     assert len(list(tmp_path.rglob("run.json"))) == 1
@@ -138,15 +180,15 @@ def test_runs_of_a_study_whose_file_lies_elsewhere_are_kept(tmp_path):
     block = next(load_study(SMOKE).blocks())
     assert pgstudy("train", block.to_json(), cwd=tmp_path)[0] == 0
     assert pgstudy("plan", json.dumps(SMOKE), cwd=tmp_path)[0] == 0
-    assert pgstudy("runs", "prune", "--yes", cwd=tmp_path)[1].startswith("0 runs")
+    assert pgstudy("prune", "--yes", cwd=tmp_path)[1].startswith("0 runs")
     file = tmp_path / "results" / "smoke" / "study.json"
     file.write_text(file.read_text()[:-9])
-    code, text = pgstudy("runs", "prune", "--yes", cwd=tmp_path)
+    code, text = pgstudy("prune", "--yes", cwd=tmp_path)
     assert code == 1
     assert "nothing is removed: results/smoke/study.json can't be read" in text
     assert len(list(tmp_path.rglob("run.json"))) == 2
     file.unlink()
-    assert "1 runs: removed" in pgstudy("runs", "prune", "--yes", cwd=tmp_path)[1]
+    assert "1 runs: removed" in pgstudy("prune", "--yes", cwd=tmp_path)[1]
 
 
 def test_prune_keeps_the_runs_that_a_step_size_was_chosen_by(tmp_path):
@@ -155,10 +197,9 @@ def test_prune_keeps_the_runs_that_a_step_size_was_chosen_by(tmp_path):
     (tmp_path / "config" / "other.yaml").write_text(yaml.safe_dump(SMOKE))
     rates = {"optimizer": {"learning_rate": [0.001, 0.002]}}
     entry = {"id": "ShortCorridor-v0", "env_steps": 200, "max_episode_steps": 20}
-    config = {
-        "study": "tuned", "seeds": 1, "tune": {"seeds": 1}, "sample_counts": [1],
-        "estimators": [{"name": "plain"}], "environments": [entry | rates],
-    }  # fmt: skip
+    config = {"study": "tuned", "seeds": 1, "tune": {"seeds": 1}}
+    config |= {"sample_counts": [1], "estimators": [{"name": "plain"}]}
+    config["environments"] = [entry | rates]
     study = load_study(config)
     for block in tuning_study(study).blocks():
         assert pgstudy("train", block.to_json(), cwd=tmp_path)[0] == 0
@@ -167,7 +208,7 @@ def test_prune_keeps_the_runs_that_a_step_size_was_chosen_by(tmp_path):
     chosen.write_text(json.dumps({"chosen": [asdict(Choice.of(first))]}))
     words = ("plan", json.dumps(config), "--chosen", str(chosen))
     assert pgstudy(*words, cwd=tmp_path)[0] == 0
-    assert "0 runs: removed" in pgstudy("runs", "prune", "--yes", cwd=tmp_path)[1]
+    assert "0 runs: removed" in pgstudy("prune", "--yes", cwd=tmp_path)[1]
     assert len(list(tmp_path.rglob("run.json"))) == 2
 
 
@@ -181,12 +222,12 @@ def test_prune_needs_no_extra(tmp_path):
     entry = {"id": "NoSuch-v0", "name": label, "updates": 1}
     config = tmp_path / "config" / "study.yaml"
     config.write_text(yaml.safe_dump(smoke | {"environments": [entry]}))
-    code, text = pgstudy("runs", "prune", "--yes", cwd=tmp_path)
+    code, text = pgstudy("prune", "--yes", cwd=tmp_path)
     assert code == 0, text
     assert f"all runs of {label} are kept: config/study.yaml asks for it" in text
     assert "0 runs: removed" in text
     config.write_text(yaml.safe_dump(smoke | {"environments": [entry | {"name": "x"}]}))
-    assert "2 runs: removed" in pgstudy("runs", "prune", "--yes", cwd=tmp_path)[1]
+    assert "2 runs: removed" in pgstudy("prune", "--yes", cwd=tmp_path)[1]
 
 
 def test_doctor_compares_this_machine_with_the_one_of_the_runs(tmp_path):
@@ -247,7 +288,7 @@ def test_run_ends_as_snakemake_does(tmp_path):
     [
         ("ui", "--port", "99999"),
         ("tracked", "nowhere.json"),
-        ("runs", "prune", "--config", "nowhere.yaml"),
+        ("prune", "--config", "nowhere.yaml"),
         ("plan", "{"),
         ("plan", "[]"),
         ("train", "{"),

@@ -52,3 +52,12 @@ def test_every_published_table_belongs_to_a_study():
     texts = [file.read_text() for file in FILES]
     for file in PUBLISHED:
         assert any(str(file.relative_to(ROOT)) in text for text in texts), file
+
+
+def test_the_first_study_of_the_readme_can_be_run():
+    """Ten lines, and nothing in them is at odds with another."""
+    text = (ROOT / "config/README.md").read_text()
+    block = text.partition("```yaml\n")[2].partition("```")[0]
+    assert len(block.splitlines()) <= 11
+    study = load_study(yaml.safe_load(block))
+    assert len(study.cells) == 5

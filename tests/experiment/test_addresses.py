@@ -18,8 +18,7 @@ ADDRESSES = {
     "https://s3cret@host": "https://host",
     "postgresql://al:s3/cr@et@host:1/db": "postgresql://host:1/db",
     "mysql+pymysql://al:s3%40cret@host/db?ssl=1": "mysql+pymysql://host/db?ssl=1",
-    "postgresql://host/db?user=al&password=s3cret&x=1":
-        "postgresql://host/db?user=al&password=***&x=1",
+    "postgresql://host/db?user=al&password=s3cret&x=1": "postgresql://host/db?user=al&password=***&x=1",
     "https://host/?access_token=s3cret#top": "https://host/?access_token=***#top",
     "https://host/?API-Key=s3cret": "https://host/?API-Key=***",
     # nothing to hide
@@ -28,7 +27,7 @@ ADDRESSES = {
     "file:///home/a@b/mlartifacts": None,
     "https://host/people/@al": None,
     "results/mlflow.db": None,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("address", ADDRESSES)

@@ -62,9 +62,13 @@ def state_of(folder, home=None, **variables):
     if home is not None:
         own |= {"HOME": str(home), "XDG_CONFIG_HOME": str(home / "xdg")}
     done = subprocess.run(
-        [sys.executable, "-c", ASK], env=os.environ | own | variables,
-        cwd=folder.parent, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-c", ASK],
+        env=os.environ | own | variables,
+        cwd=folder.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     state, sources = json.loads(done.stdout)
     assert sources == str(folder)
     return state
@@ -156,8 +160,11 @@ def test_variables_that_name_another_repository_do_nothing(clone, tmp_path):
     other.mkdir()
     run_git(other, "init")
     run_git(other, "commit", "--allow-empty", "-m", "thesis")
-    places = {"GIT_DIR": other / ".git", "GIT_WORK_TREE": other,
-              "GIT_INDEX_FILE": other / ".git/index"}  # fmt: skip
+    places = {
+        "GIT_DIR": other / ".git",
+        "GIT_WORK_TREE": other,
+        "GIT_INDEX_FILE": other / ".git/index",
+    }
     state = state_of(clone, **{name: str(place) for name, place in places.items()})
     assert state == {"commit": run_git(clone, "rev-parse", "HEAD"), "dirty": False}
 

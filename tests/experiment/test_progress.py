@@ -156,10 +156,11 @@ def test_a_curve_is_thinned_the_same_however_it_grew(parts):
 def made_up(run, **changes):
     """A progress file of a run."""
     cell = run.cell
+    place = (run.name, cell.environment, cell.estimator, cell.n, run.seed)
+    budget = (run.key, "env_steps", 350_000)
     state = progress.Progress(
-        run.name, cell.environment, cell.estimator, cell.n, run.seed,
-        run.key, "env_steps", 350_000, 0, 0, 0, 0.0, [], 7, time.time(),
-    )  # fmt: skip
+        *place, *budget, 0, 0, 0, 0.0, [], pid=7, moved=time.time()
+    )
     path = run.folder.parents[4] / "progress" / f"{state.key}.json"
     path.write_text(json.dumps(vars(state) | changes))
 

@@ -259,8 +259,9 @@ def test_a_specification_survives_its_trip_to_a_training_process(smoke):
     """Every field, lists and numbers included."""
     smoke["environments"] = smoke["environments"][:1]
     smoke["environments"][0] |= {
-        "stop_when_truncated": True, "policy": {"initial_probabilities": [0.3, 0.7]},
-    }  # fmt: skip
+        "stop_when_truncated": True,
+        "policy": {"initial_probabilities": [0.3, 0.7]},
+    }
     block = next(load_study(smoke).blocks())
     again = Block.from_dict(json.loads(block.to_json()))
     assert again.cell.specification == block.cell.specification

@@ -187,11 +187,9 @@ class Server:
     def __init__(self, backend, folder):
         self.port = free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
-        self.command = [
-            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1",
-            "--port", str(self.port), "--workers", "1",
-            "--backend-store-uri", backend, "--artifacts-destination", str(folder),
-        ]  # fmt: skip
+        where = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
+        kept = ["--backend-store-uri", backend, "--artifacts-destination", str(folder)]
+        self.command = [sys.executable, "-m", "mlflow", "server", *where, *kept]
         self.process = None
 
     def start(self):

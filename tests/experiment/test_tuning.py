@@ -181,10 +181,16 @@ def test_a_study_file_is_read_with_what_was_chosen(config, tmp_path):
 def summarised(study, rows):
     """Tables with a summary of (finished, area) for each cell in order."""
     table = [
-        {"environment": c.environment, "estimator": c.estimator, "n": c.n,
-         "learning_rate": c.learning_rate, "finished": finished, "area": area}
+        {
+            "environment": c.environment,
+            "estimator": c.estimator,
+            "n": c.n,
+            "learning_rate": c.learning_rate,
+            "finished": finished,
+            "area": area,
+        }
         for c, (finished, area) in zip(study.cells, rows, strict=True)
-    ]  # fmt: skip
+    ]
     return Tables(*[NOTHING] * 4, pd.DataFrame(table))
 
 
@@ -242,8 +248,9 @@ def made_runs(best, failed=(), seeds=6, counts=(1, 4, 16, 64), noise=0.0):
                 apart = abs(exponent - math.log2(best(n, seed)))
                 did_fail = apart == 0 and (n, seed) in failed
                 area = NAN if did_fail else -apart - noise * seed
-                rows.append({"n": n, "seed": seed, "learning_rate": 2.0**exponent,
-                             "area": area})  # fmt: skip
+                rows.append(
+                    {"n": n, "seed": seed, "learning_rate": 2.0**exponent, "area": area}
+                )
     return pd.DataFrame(rows)
 
 

@@ -121,9 +121,13 @@ def test_every_file_that_makes_the_numbers_is_in_the_key(project):
     """What registers it, its package with all data, and what that imports beside it."""
     found = [keys(project)["toy/Maze-v0"]]
     for name in (
-        "regs.py", "mazes/core.py", "mazes/helper.py", "mazes/walls.json", "tools.py",
+        "regs.py",
+        "mazes/core.py",
+        "mazes/helper.py",
+        "mazes/walls.json",
+        "tools.py",
         "mazes/parts/unused.txt",
-    ):  # fmt: skip
+    ):
         (project / name).write_text(FILES[name] + "\n")
         found.append(keys(project)["toy/Maze-v0"])
     assert len(set(found)) == 7
@@ -244,10 +248,13 @@ def asked(folder, monkeypatch, name, code):
         ("killed", "def __init__(self): os.kill(os.getpid(), 11)", "signal 11"),
         ("hanging", "def step(self, action): time.sleep(99)", "over 4 s"),
         ("absent", "def __init__(self): import no_such", "no_such"),
-        ("writing", "open(__file__ + '.txt', 'w').write('1') ; open(__file__, 'a')",
-         "writes writing.py into its own code"),
+        (
+            "writing",
+            "open(__file__ + '.txt', 'w').write('1') ; open(__file__, 'a')",
+            "writes writing.py into its own code",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_an_environment_does_wrong_is_a_message(
     tmp_path, monkeypatch, name, code, words
 ):

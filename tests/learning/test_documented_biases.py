@@ -136,9 +136,13 @@ def test_what_per_step_leaves_of_the_corridors_gradient(right, alpha, share):
 
 @pytest.mark.parametrize(
     ("right", "alpha", "update", "trajectories"),
-    [(0.05, 2**-6, "step", 1000), (0.05, 2**-4, "step", 1000),
-     (0.2, 2**-6, "step", 3000), (0.05, 2**-6, "batch", 1000)],
-)  # fmt: skip
+    [
+        (0.05, 2**-6, "step", 1000),
+        (0.05, 2**-4, "step", 1000),
+        (0.2, 2**-6, "step", 3000),
+        (0.05, 2**-6, "batch", 1000),
+    ],
+)
 def test_the_code_that_trains_has_that_share(right, alpha, update, trajectories):
     """By sampling, with w at J; a w that is held over the episode has all of it."""
     where = EnvironmentSpecification("ShortCorridor-v0", {}, CAP)

@@ -239,7 +239,7 @@ def test_the_batch_mean_is_a_share_of_leave_one_out(credit, n):
 
 
 def test_the_per_step_mean_is_leave_one_out_on_equal_lengths():
-    """With unequal lengths it leaves out who has ended, and differs."""
+    """With unequal lengths it leaves out trajectories that have ended, and differs."""
     how = [
         specification(credit="to-go", baseline=b)
         for b in ("per-step-mean", "leave-one-out")

@@ -72,10 +72,15 @@ FORGET = {
     "delay": [theirs("DelayObservation", delay=2)],
     "time": [theirs("TimeAwareObservation")],
     "stack": [
-        theirs("FrameStackObservation", stack_size=3), theirs("FlattenObservation")],
-    "several": [theirs("OrderEnforcing"), theirs("ClipReward", min_reward=0.0),
-                theirs("DtypeObservation", dtype=np.float64)],
-}  # fmt: skip
+        theirs("FrameStackObservation", stack_size=3),
+        theirs("FlattenObservation"),
+    ],
+    "several": [
+        theirs("OrderEnforcing"),
+        theirs("ClipReward", min_reward=0.0),
+        theirs("DtypeObservation", dtype=np.float64),
+    ],
+}
 for group in (REMEMBER, FORGET):
     for name, specs in group.items():
         entry = CARTPOLE
@@ -170,8 +175,12 @@ class Asking(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
         return seen, *self.env.step(action)[1:]
 
 
-gymnasium.register("layers/Asking-v0", PENDULUM, max_episode_steps=200,
-                   additional_wrappers=(own(Asking),))  # fmt: skip
+gymnasium.register(
+    "layers/Asking-v0",
+    PENDULUM,
+    max_episode_steps=200,
+    additional_wrappers=(own(Asking),),
+)
 
 
 def test_a_wrapper_may_ask_for_the_step_limit():

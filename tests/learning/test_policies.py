@@ -90,9 +90,15 @@ def test_a_saved_policy_names_all_that_it_is():
     pi = policy(PAIR, hidden=(8,), normalise_observations=True, log_std=-0.5)
     state = saved(pi)
     assert list(state) == [
-        "layer0.weight", "layer0.bias", "layer1.weight", "layer1.bias", "log_std",
-        "observations.mean", "observations.scale", "observations.count",
-    ]  # fmt: skip
+        "layer0.weight",
+        "layer0.bias",
+        "layer1.weight",
+        "layer1.bias",
+        "log_std",
+        "observations.mean",
+        "observations.scale",
+        "observations.count",
+    ]
     assert state["log_std"].tolist() == [[-0.5, -0.5]]
     table = policy(observations=spaces.Discrete(5))
     assert list(saved(table)) == ["layer0.weight"]
@@ -192,9 +198,11 @@ def test_a_policy_fits_its_environment(environment):
 def test_initial_probabilities_are_those_of_the_untrained_policy(hidden, observations):
     """In every state: exactly without hidden layers, closely with them."""
     pi = policy(
-        spaces.Discrete(3), observations, hidden=hidden,
+        spaces.Discrete(3),
+        observations,
+        hidden=hidden,
         initial_probabilities=(0.7, 0.2, 0.1),
-    )  # fmt: skip
+    )
     width = 2 if observations else 4
     inputs = torch.eye(width)
     found = torch.softmax(pi.network.torch_outputs(inputs), 1).detach()

@@ -147,9 +147,11 @@ def test_what_is_wrong_with_an_environment_is_said(fault, words, continuous):
 
 @pytest.mark.parametrize(
     ("fault", "words"),
-    [("shape", r"observation of shape \(1,\), and its space says \(2,\)"),
-     ("negative", "gave observation -1")],
-)  # fmt: skip
+    [
+        ("shape", r"observation of shape \(1,\), and its space says \(2,\)"),
+        ("negative", "gave observation -1"),
+    ],
+)
 def test_observations_outside_of_their_space_are_refused(fault, words):
     """They would be broadcast, or wrap around, without a word."""
     with pytest.raises(EnvironmentFault, match=words):

@@ -46,29 +46,49 @@ def leave(self, action):
 
 
 WRONG = {
-    "no seed": ({"reset": lambda self: (SEEN, {})},
-                "reset raised TypeError: .*'seed'; write it for Gymnasium's interface"),
-    "no info": ({"reset": lambda self, seed=None: SEEN},
-                "its reset gives one value and must give 2; write it for Gymnasium"),
-    "four": ({"step": lambda self, action: (SEEN, 1.0, False, {})},
-             "its step gives 4 values and must give 5; write it .* terminated, trunc"),
-    "shape": ({"step": lambda self, action: (SEEN[:1], 1.0, False, False, {})},
-              r"its step gives an observation of shape \(1,\), and its space says"),
-    "start": ({"reset": lambda self, seed=None: (np.zeros((2, 2)), {})},
-              r"its reset gives an observation of shape \(2, 2\)"),
-    "nan": ({"step": lambda self, action: (SEEN + np.nan, 1.0, False, False, {})},
-            "its step gives a non-finite observation"),
-    "text": ({"reset": lambda self, seed=None: ("here", {})},
-             "its reset gives a str to observe"),
-    "reward": ({"step": lambda self, action: (SEEN, None, False, False, {})},
-               "gave a reward that is not a number: None"),
-    "infinite": ({"step": lambda self, action: (SEEN, -np.inf, False, False, {})},
-                 "its step gives the reward -inf"),
-    "ends": ({"step": lambda self, action: (SEEN, 1, np.zeros(2, bool), False, {})},
-             "its step gives array.* for terminated"),
+    "no seed": (
+        {"reset": lambda self: (SEEN, {})},
+        "reset raised TypeError: .*'seed'; write it for Gymnasium's interface",
+    ),
+    "no info": (
+        {"reset": lambda self, seed=None: SEEN},
+        "its reset gives one value and must give 2; write it for Gymnasium",
+    ),
+    "four": (
+        {"step": lambda self, action: (SEEN, 1.0, False, {})},
+        "its step gives 4 values and must give 5; write it .* terminated, trunc",
+    ),
+    "shape": (
+        {"step": lambda self, action: (SEEN[:1], 1.0, False, False, {})},
+        r"its step gives an observation of shape \(1,\), and its space says",
+    ),
+    "start": (
+        {"reset": lambda self, seed=None: (np.zeros((2, 2)), {})},
+        r"its reset gives an observation of shape \(2, 2\)",
+    ),
+    "nan": (
+        {"step": lambda self, action: (SEEN + np.nan, 1.0, False, False, {})},
+        "its step gives a non-finite observation",
+    ),
+    "text": (
+        {"reset": lambda self, seed=None: ("here", {})},
+        "its reset gives a str to observe",
+    ),
+    "reward": (
+        {"step": lambda self, action: (SEEN, None, False, False, {})},
+        "gave a reward that is not a number: None",
+    ),
+    "infinite": (
+        {"step": lambda self, action: (SEEN, -np.inf, False, False, {})},
+        "its step gives the reward -inf",
+    ),
+    "ends": (
+        {"step": lambda self, action: (SEEN, 1, np.zeros(2, bool), False, {})},
+        "its step gives array.* for terminated",
+    ),
     "raise": ({"step": lambda self, action: [][0]}, "its step raised IndexError"),
     "leave": ({"step": leave}, "its step raised SystemExit: 3"),
-}  # fmt: skip
+}
 
 
 def test_an_environment_of_the_right_form_passes():
@@ -127,9 +147,15 @@ def test_a_vector_environment_is_tried_as_one():
 
 @pytest.mark.parametrize(
     ("name", "vectorize"),
-    [("CartPole-v1", False), ("CartPole-v1", True), ("Pendulum-v1", False),
-     ("Taxi-v4", False), ("FrozenLake-v1", False), ("ShortCorridor-v0", False)],
-)  # fmt: skip
+    [
+        ("CartPole-v1", False),
+        ("CartPole-v1", True),
+        ("Pendulum-v1", False),
+        ("Taxi-v4", False),
+        ("FrozenLake-v1", False),
+        ("ShortCorridor-v0", False),
+    ],
+)
 def test_gymnasiums_own_pass(name, vectorize):
     """With what their types and shapes happen to be."""
     check(EnvironmentSpecification(name, {}, 9, vectorize))

@@ -6,11 +6,13 @@ import errno
 import signal
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
+from pgstudy.cli.panels import CommandsInPanels
 from pgstudy.experiment.store.digests import changed
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.store.study_folder import StudyFolder
@@ -19,6 +21,7 @@ from pgstudy.experiment.system import logs
 from pgstudy.experiment.system.errors import ConfigError
 
 app = typer.Typer(
+    cls=CommandsInPanels,
     help="What does a policy-gradient estimate from N trajectories buy?",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -29,11 +32,26 @@ DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errn
 StudyFile = Annotated[Path, typer.Argument(help="results/<study>/study.json")]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"pgstudy {version('pgstudy')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     log: Annotated[
-        Path | None, typer.Option(help="a file that all that is said goes to, too")
+        Path | None, typer.Option(help="Also write all output to this file.")
     ] = None,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and exit.",
+            callback=_print_version,
+            is_eager=True,
+        ),
+    ] = False,
 ) -> None:
     if log is not None:
         logs.tee(log)

@@ -1,4 +1,4 @@
-"""What is made of the runs, step by step; see `analysis.products`."""
+"""What is made of the runs, step by step; see `analysis.steps`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def gradients(
 
 @app.command()
 def summary(study_file: StudyFile) -> None:
-    """Print the summary of the tables in Markdown, a row per cell."""
+    """Print a table with a row per cell, in Markdown."""
     from pgstudy.analysis.outputs import read_tables
     from pgstudy.analysis.report.markdown import summary_table
 
@@ -108,9 +108,9 @@ def document(
         list[Path] | None, typer.Option(help="results/<study>/study.json; repeatable")
     ] = None,
 ) -> None:
-    """Write the blocks and pictures of documents from what is kept of studies.
+    """Write the numbers and pictures of documents from studies' results.
 
-    Of each `--study` its small files are kept in docs/data/ first.
+    The small files of each `--study` are copied to docs/data/ first.
     """
     from pgstudy.analysis.outputs import Missing
     from pgstudy.analysis.report import documents as writing

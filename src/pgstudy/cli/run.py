@@ -24,7 +24,7 @@ def run(
     ] = None,
     cores: Annotated[str, typer.Option(help="a number, or all")] = "all",
 ) -> None:
-    """Run a study in this folder: check its file, then call snakemake on it."""
+    """Check a study's config file, then run it with Snakemake."""
     read_config(config)
     if not (ROOT / "Snakefile").is_file():
         raise UserError("pgstudy is not installed from a clone; there is no Snakefile")

@@ -1,4 +1,4 @@
-"""A study up to its runs: check, plan, train, track, progress, the UI."""
+"""A study up to its runs: check, plan, train, progress."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ import typer
 
 from pgstudy.cli.common import (
     RESULTS,
-    StudyFile,
     UserError,
     app,
-    opened,
     with_outputs,
 )
 from pgstudy.experiment.config.loading import load_study, read_config
@@ -27,12 +25,11 @@ from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.study.cell import Block, rivals
 from pgstudy.experiment.study.study_file import STUDY_FILE, Plan, write_plan
 from pgstudy.experiment.system.files import write_json
-from pgstudy.experiment.tracking import mirror
 
 
 @app.command()
 def check(config: Annotated[Path, typer.Argument(help="a config file")]) -> None:
-    """Check a config file and say what it asks for, without running anything."""
+    """Check a config file and say what it asks for; nothing is run."""
     study = read_config(config)
     cells, tuning = study.cells, study.tune_seeds
     runs = f"{len(cells) * len(study.seeds)} runs"
@@ -49,7 +46,7 @@ def check(config: Annotated[Path, typer.Argument(help="a config file")]) -> None
 
 @app.command()
 def settings() -> None:
-    """Print every setting of a config file as the table of config/README.md."""
+    """Print the table of all settings of a config file."""
     print(settings_table(schema()))
 
 
@@ -61,7 +58,7 @@ def plan(
     ] = None,
     results: Path = RESULTS,
 ) -> None:
-    """Write results/<study>/study.json, which the commands after training read."""
+    """Write results/<study>/study.json, which later commands read."""
     study = load_study(_table(config))
     choices = None if chosen is None else read_chosen(chosen)
     with recording(results / study.name, "plan"):
@@ -84,7 +81,7 @@ def choose(
     study_file: Annotated[Path, typer.Argument(help="of the tuning study")],
     output: Annotated[Path, typer.Argument(help="chosen.json")],
 ) -> None:
-    """Choose a step size for each environment, estimator and N from the tables."""
+    """Choose a learning rate for each environment, estimator and N."""
     from pgstudy.analysis.choose import chosen
 
     data = with_outputs(chosen, study_file)
@@ -97,7 +94,7 @@ def train(
     block: Annotated[str, typer.Argument(help="a block of runs as JSON")],
     results: Path = RESULTS,
 ) -> None:
-    """Train the runs of a block that are not complete, then write its manifest."""
+    """Train the runs of a block that are missing, and write its manifest."""
     try:
         store, wanted = Store(results), Block.from_dict(_table(block))
     except (KeyError, TypeError) as error:
@@ -116,86 +113,16 @@ def train(
 
 
 @app.command()
-def track(
-    study_file: StudyFile,
-    later: Annotated[
-        bool,
-        typer.Option("--later", help="if MLflow can't be used, `tracked` fails"),
-    ] = False,
-) -> None:
-    """Mirror the study's complete runs into MLflow; a second sync uploads nothing."""
-    from pgstudy.experiment.tracking import upload as tracking  # imports mlflow
-
-    folder = opened(study_file)
-    study, store = folder.study, folder.store
-    complete = [run for run in store.every_run(study) if run.is_complete()]
-    try:
-        report = tracking.sync(store.results, study, complete)
-    except tracking.TrackingError as error:
-        if not later:
-            raise UserError(str(error)) from None
-        _write_receipt(study_file.parent, {"trouble": str(error)})
-        print(f"MLflow: {error}")
-        return
-    _write_receipt(study_file.parent, vars(report))
-    print(
-        f"MLflow: {report.uploaded} uploaded, {report.unchanged} unchanged, "
-        f"{report.replaced} replaced"
-    )
-
-
-def _write_receipt(folder: Path, data: dict[str, Any]) -> None:
-    with recording(folder, "track"):
-        write_json(folder / mirror.RECEIPT, data)
-
-
-@app.command()
-def tracked(
-    receipt: Annotated[
-        Path, typer.Argument(help="results/<study>/tracked.json", exists=True)
-    ],
-) -> None:
-    """Fail if the last `track` could not upload the runs, and say why."""
-    if trouble := mirror.trouble(receipt):
-        raise UserError(trouble)
-
-
-@app.command("check-tracking")
-def check_tracking(
-    study: Annotated[str, typer.Argument(help="its name")], results: Path = RESULTS
-) -> None:
-    """Say if the study's runs can't go to MLflow now; training needs none of it."""
-    from pgstudy.experiment.tracking import upload as tracking  # imports mlflow
-
-    if trouble := tracking.trouble(results, study):
-        print(f"training goes on, but its runs can't be uploaded: {trouble}")
-
-
-@app.command()
 def progress(
     results: Path = RESULTS,
     follow: Annotated[
         bool, typer.Option("--follow", help="until the snakemake call ends")
     ] = False,
 ) -> None:
-    """Say how far each run that trains now is, and the whole study."""
+    """Say how far the study is, and each run that is training."""
     from pgstudy.experiment.training import live
 
     if follow:
         live.follow(results, sys.stderr)
     else:
         print("\n".join(live.lines(results)))
-
-
-@app.command()
-def ui(
-    results: Path = RESULTS,
-    port: Annotated[int, typer.Option(min=0, max=65535)] = 5000,
-) -> None:
-    """Serve MLflow on loopback until interrupted, and print the link to open."""
-    from pgstudy.experiment.tracking import server  # imports mlflow
-
-    try:
-        server.serve(results, port)
-    except server.ServerError as error:
-        raise UserError(str(error)) from None

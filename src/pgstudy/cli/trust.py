@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -15,15 +17,15 @@ from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.system import places
 from pgstudy.experiment.system.files import file_digest
 
-runs_app = typer.Typer(help="The run store.", no_args_is_help=True)
-app.add_typer(runs_app, name="runs")
-capsule_app = typer.Typer(help="A study as one file.", no_args_is_help=True)
+capsule_app = typer.Typer(
+    help="Pack a study into one file, or check such a file.", no_args_is_help=True
+)
 app.add_typer(capsule_app, name="capsule")
 
 
 @app.command()
 def verify(study_file: StudyFile) -> None:
-    """Train a sample of runs again and make all files again; compare every bit."""
+    """Train a sample of runs and make all files again; compare every bit."""
     from pgstudy.analysis import outputs as reading
     from pgstudy.analysis.reproduce import verification
 
@@ -63,7 +65,7 @@ def check_capsule(file: Annotated[Path, typer.Argument(help="capsule.zip")]) -> 
 
 @app.command()
 def doctor(study_file: StudyFile) -> None:
-    """Compare this machine with what a study's runs were made on."""
+    """Compare this machine with the one that a study's runs were made on."""
     from pgstudy.experiment.store.doctor import differences
 
     folder = opened(study_file)
@@ -74,7 +76,7 @@ def doctor(study_file: StudyFile) -> None:
         print(line)
 
 
-@runs_app.command()
+@app.command()
 def prune(
     config: Annotated[
         list[Path] | None,
@@ -83,7 +85,7 @@ def prune(
     results: Path = RESULTS,
     yes: Annotated[bool, typer.Option("--yes", help="remove them")] = False,
 ) -> None:
-    """List the runs that no study here asks for; with --yes, remove them.
+    """List the runs that no study asks for; with --yes, remove them.
 
     Studies are those of the files in config/ and of each results/<study>/study.json.
     """
@@ -94,19 +96,24 @@ def prune(
         raise UserError("there is no config/ here; call this in the project's folder")
     try:
         asked = pruning.wanted([*files, *(config or [])], store)
-        with FileLock(results / places.CALL_LOCK, blocking=False):
+        with _no_call_at_work(results):
             stale = pruning.stale(store, asked)
             if yes:
                 pruning.remove(stale)
     except pruning.Unreadable as error:
         raise UserError(f"nothing is removed: {error}") from None
+    for label, why in asked.environments.items():
+        print(f"all runs of {label} are kept: {why}", file=sys.stderr)
+    verb = "removed" if yes else "no study asks for them; --yes removes them"
+    print(*stale, f"{len(stale)} runs: {verb}", sep="\n")
+
+
+@contextmanager
+def _no_call_at_work(results: Path) -> Iterator[None]:
+    try:
+        with FileLock(results / places.CALL_LOCK, blocking=False):
+            yield
     except Timeout:
         raise UserError(
             "a snakemake call works on results/; wait till it ends"
         ) from None
-    for label, why in asked.environments.items():
-        print(f"all runs of {label} are kept: {why}", file=sys.stderr)
-    for folder in stale:
-        print(folder)
-    verb = "removed" if yes else "no study asks for them; --yes removes them"
-    print(f"{len(stale)} runs: {verb}")

@@ -33,7 +33,8 @@ class Faulty(ValueError):
 def home(document: Path) -> Path:
     """The folder of data/ and figures/: docs, or the one beside a README."""
     parent = document.resolve().parent
-    return parent if parent.name == "docs" else parent / "docs"
+    below = parent / "docs"  # a project's own folder may be called docs, too
+    return parent if parent.name == "docs" and not below.is_dir() else below
 
 
 def written(document: Path, lookup: Lookup) -> str:
