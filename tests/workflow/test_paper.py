@@ -12,7 +12,7 @@ import yaml
 from pgstudy.experiment.store.runs import Run
 from pgstudy.experiment.system.files import file_digest
 from tests.conftest import ROOT
-from tests.workflow.test_workflow import NOTHING, Project
+from tests.workflow.project import NOTHING, Project
 
 BOOK = yaml.safe_load((ROOT / "config/sutton_barto.yaml").read_text())
 SMALL = BOOK | {
@@ -54,8 +54,7 @@ class Paper(Project):
     """A folder with a small study of the book and two published tables."""
 
     def __init__(self, folder):
-        super().__init__(folder)
-        self.write(SMALL)
+        super().__init__(folder, SMALL)
         self.publish(FIGURE)
         example = ROOT / "config/published/example_13_1.yaml"
         shutil.copy(example, folder / "example.yaml")
@@ -76,10 +75,7 @@ def finished(tmp_path_factory):
 @pytest.fixture
 def project(finished, tmp_path):
     """A copy, to be changed."""
-    folder = tmp_path / "copy"
-    shutil.copytree(finished.folder, folder)
-    made = Paper(folder)
-    return made
+    return finished.copy(tmp_path / "copy")
 
 
 def test_one_call_leaves_comparison_paper_set_and_report(finished):
@@ -187,25 +183,25 @@ def test_verify_makes_everything_again(finished):
     assert made == set(found)
 
 
-@pytest.mark.parametrize(
-    "name", ["tables/curves.csv", "paper/figure-1.2.pdf", "acceptance.csv"]
-)
-def test_verify_finds_a_changed_byte(project, name):
-    """A table, a figure, the comparison: the file is named, the exit code not 0.
+def test_verify_finds_a_changed_byte(project):
+    """A table, a figure, the comparison: each file is named, the exit code not 0.
 
-    By hand: `snakemake verify` would make it again before.
+    By hand: `snakemake verify` would make them again before.
     """
-    file = project.made / name
-    content = file.read_bytes()
-    other = b"8" if content[-3:-2] == b"9" else b"9"
-    file.write_bytes(content[:-3] + other + content[-2:])
+    names = {"tables/curves.csv", "paper/figure-1.2.pdf", "acceptance.csv"}
+    for name in names:
+        file = project.made / name
+        content = file.read_bytes()
+        other = b"8" if content[-3:-2] == b"9" else b"9"
+        file.write_bytes(content[:-3] + other + content[-2:])
     command = ["pgstudy", "verify", str(project.made / "study.json")]
     result = subprocess.run(command, cwd=project.folder, capture_output=True, text=True)
     assert result.returncode == 1
-    assert f"{name}: these runs give another file" in result.stderr
+    for name in names:
+        assert f"{name}: these runs give another file" in result.stderr
     assert "Traceback" not in result.stderr
     found = json.loads((project.made / "verification.json").read_text())["files"]
-    assert found[name] is False
+    assert {name for name, same in found.items() if same is False} == names
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
