@@ -135,8 +135,9 @@ def test_runs_that_no_config_asks_for_are_removed_on_yes_alone(tmp_path):
     block = next(load_study(SMOKE).blocks())
     assert pgstudy("train", block.to_json(), cwd=tmp_path)[0] == 0
     assert pgstudy("runs", "prune", cwd=tmp_path) == (
-        0, "0 runs: no study asks for them; --yes removes them\n",
-    )  # fmt: skip
+        0,
+        "0 runs: no study asks for them; --yes removes them\n",
+    )
     config.write_text(yaml.safe_dump(SMOKE | {"seeds": [1]}))
     for arguments, left in ([], 2), (["--yes"], 1):
         code, text = pgstudy("runs", "prune", *arguments, cwd=tmp_path)
@@ -177,9 +178,13 @@ def test_prune_keeps_the_runs_that_a_step_size_was_chosen_by(tmp_path):
     rates = {"optimizer": {"learning_rate": [0.001, 0.002]}}
     entry = {"id": "ShortCorridor-v0", "env_steps": 200, "max_episode_steps": 20}
     config = {
-        "study": "tuned", "seeds": 1, "tune": {"seeds": 1}, "sample_counts": [1],
-        "estimators": [{"name": "plain"}], "environments": [entry | rates],
-    }  # fmt: skip
+        "study": "tuned",
+        "seeds": 1,
+        "tune": {"seeds": 1},
+        "sample_counts": [1],
+        "estimators": [{"name": "plain"}],
+        "environments": [entry | rates],
+    }
     study = load_study(config)
     for block in tuning_study(study).blocks():
         assert pgstudy("train", block.to_json(), cwd=tmp_path)[0] == 0

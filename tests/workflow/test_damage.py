@@ -109,8 +109,9 @@ def test_all_of_it_is_made_again_by_one_call(project):
     text = project.succeed()
     after = {name: file_digest(project.results / name) for name in names}
     assert {name for name in names if before[name] != after[name]} <= {
-        "tuned/tracked.json", "tuned-tuning/tracked.json",
-    }  # fmt: skip
+        "tuned/tracked.json",
+        "tuned-tuning/tracked.json",
+    }
     assert all(f"results/{name} is not what was written" in text for name in names)
     assert NOTHING in project.succeed()
 

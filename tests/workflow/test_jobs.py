@@ -14,8 +14,13 @@ SOURCES = ("Snakefile", "README.md", "requirements.lock", "workflow", "profiles"
 LAST = {"all": 1, "report": 1, "tracked": 1}
 DRAWN = LAST | {"figures": 1, "paper": 1}
 TABLES = DRAWN | {
-    "plan": 1, "tables": 1, "track": 1, "gradients": 2, "claims": 1, "recordings": 1,
-}  # fmt: skip
+    "plan": 1,
+    "tables": 1,
+    "track": 1,
+    "gradients": 2,
+    "claims": 1,
+    "recordings": 1,
+}
 
 
 class Tree(Project):

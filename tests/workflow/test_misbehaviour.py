@@ -190,8 +190,10 @@ def test_a_run_whose_process_ends_is_failed_and_the_block_goes_on(project, fault
     assert project.code != 0
     found = of(project, fault)
     assert [(r["seed"], r["status"]) for r in found] == [
-        (0, "failed"), (1, "finished"), (2, "finished"),
-    ]  # fmt: skip
+        (0, "failed"),
+        (1, "finished"),
+        (2, "finished"),
+    ]
     assert found[0]["reason"] == REASONS[fault]
     word = f"failed: {fault} total-return N=1 alpha=0.5 seed=0: {REASONS[fault]}"
     assert word in project.text

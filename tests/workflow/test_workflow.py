@@ -34,8 +34,10 @@ def test_one_call_leaves_everything(finished):
     assert len(list((made / "figures").iterdir())) == 10 * 4
     assert len(list((made / "paper").iterdir())) == 2 * 3 + 2
     assert {p.name for p in finished.folder.iterdir()} == {
-        ".snakemake", "results", "study.yaml",
-    }  # fmt: skip
+        ".snakemake",
+        "results",
+        "study.yaml",
+    }
 
 
 def test_mlflow_holds_what_the_files_hold(finished):
