@@ -1,36 +1,16 @@
 """The commands by hand: a user's mistake is one message, never a traceback."""
 
-import contextlib
-import io
 import json
-import signal
 import subprocess
 import sys
 
 import pytest
 import yaml
 
-from pgstudy.cli import main
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.study.tuning import place, tuning_study
+from tests.commands import pgstudy
 from tests.conftest import ROOT, SMOKE
-
-
-def pgstudy(*arguments, cwd=ROOT):
-    """In this process, which saves the imports: (exit code, what it said)."""
-    said = io.StringIO()
-    ends = signal.getsignal(signal.SIGTERM)
-    with (
-        contextlib.chdir(cwd),
-        contextlib.redirect_stdout(said),
-        contextlib.redirect_stderr(said),
-        pytest.MonkeyPatch.context() as patch,
-        pytest.raises(SystemExit) as end,
-    ):
-        patch.setattr(sys, "argv", ["pgstudy", *map(str, arguments)])
-        main()
-    signal.signal(signal.SIGTERM, ends)
-    return end.value.code or 0, said.getvalue()
 
 
 def called(*arguments, cwd=ROOT):
