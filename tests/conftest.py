@@ -18,7 +18,11 @@ SERIAL = {"test_crashes", "test_misbehaviour", "test_progress", "test_tracking_t
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of those modules `serial`."""
+    """Mark the tests of those modules `serial`; those of whole studies come first.
+
+    So no long module is left for one worker at the end, when the other has none.
+    """
+    items.sort(key=lambda item: item.path.parent.name != "workflow")
     for item in items:
         if item.path.stem in SERIAL:
             item.add_marker("serial")

@@ -17,10 +17,12 @@ from pgstudy.cli.common import app
 from pgstudy.cli.panels import ORDER, USERS, WORKFLOW, WORKFLOW_PANEL
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.study.tuning import Choice, tuning_study
+from tests.commands import pgstudy
 from tests.conftest import ROOT, SMOKE
 
 
-def pgstudy(*arguments, cwd=ROOT):
+def called(*arguments, cwd=ROOT):
+    """In a process of its own, whose warnings are part of what it says."""
     code = "from pgstudy.cli import main; main()"
     command = [sys.executable, "-c", code, *map(str, arguments)]
     result = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
@@ -92,7 +94,7 @@ def test_steps_by_hand_need_no_special_folder(tmp_path):
     code, text = pgstudy("figures", file)
     assert (code, "run `pgstudy tables` first" in text) == (1, True)
     for step in ("tables", "gradients", "claims", "figures", "report"):
-        assert pgstudy(step, file, cwd=tmp_path) == (0, "")
+        assert called(step, file, cwd=tmp_path) == (0, "")
     assert (results / "smoke" / "report.html").exists()
     assert {p.name for p in tmp_path.iterdir()} == {"results"}
     for name, maker, reader in (
@@ -111,7 +113,7 @@ def test_steps_by_hand_need_no_special_folder(tmp_path):
         assert f"{name} is not what `pgstudy {maker}` wrote" in text
         assert "Traceback" not in text
         edited.write_bytes(content)
-    assert pgstudy("report", file, cwd=tmp_path) == (0, "")
+    assert called("report", file, cwd=tmp_path) == (0, "")
 
 
 @pytest.mark.parametrize("content", ["", "this is no database, but long enough" * 99])
@@ -119,9 +121,9 @@ def test_a_damaged_store_is_set_aside_and_made_again(tmp_path, content, monkeypa
     """Said in a line; not a traceback out of the database's library."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     results = tmp_path / "results"
-    pgstudy("plan", json.dumps(SMOKE), "--results", results)
+    called("plan", json.dumps(SMOKE), "--results", results)
     (results / "mlflow.db").write_text(content)
-    code, text = pgstudy("track", results / "smoke" / "study.json")
+    code, text = called("track", results / "smoke" / "study.json")
     assert code == 0, text
     assert "MLflow's store was no database; set aside in" in text
     assert (results / "set-aside" / "mlflow.db-1").read_text() == content
@@ -145,7 +147,7 @@ def test_a_store_of_someone_elses_is_not_touched(tmp_path, monkeypatch):
 def test_the_default_study_is_sound():
     """It is read, and asks for what its docs say."""
     raw = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    assert pgstudy("check", ROOT / "config" / "config.yaml")[0] == 0
+    assert called("check", ROOT / "config" / "config.yaml")[0] == 0
     assert raw["seeds"] == 10
 
 
@@ -246,7 +248,7 @@ def test_doctor_compares_this_machine_with_the_one_of_the_runs(tmp_path):
 def test_run_says_what_is_wrong_before_snakemake_starts(tmp_path, content):
     """Which would hang or show a traceback at some of these."""
     (tmp_path / "c.yaml").write_text(content)
-    code, text = pgstudy("run", "c.yaml", cwd=tmp_path)
+    code, text = called("run", "c.yaml", cwd=tmp_path)
     assert code == 1
     assert "fault" in text
     assert "Traceback" not in text
@@ -257,7 +259,7 @@ def test_run_calls_snakemake_by_a_line_that_works_by_hand(tmp_path):
     """With a target, which no --configfile swallows, and options after --."""
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(SMOKE))
     words = ("run", "c.yaml", "partial_report", "--cores", "1", "--", "-n")
-    code, text = pgstudy(*words, cwd=tmp_path)
+    code, text = called(*words, cwd=tmp_path)
     assert code == 0, text
     assert "rule partial_report:" in text
     start = "snakemake partial_report -n --cores 1 --snakefile "
@@ -271,7 +273,7 @@ def test_run_calls_snakemake_by_a_line_that_works_by_hand(tmp_path):
 def test_run_ends_as_snakemake_does(tmp_path):
     """Its exit code, and its signals: it is one process."""
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(SMOKE))
-    assert pgstudy("run", "c.yaml", "no_such_target", cwd=tmp_path)[0] == 1
+    assert called("run", "c.yaml", "no_such_target", cwd=tmp_path)[0] == 1
     command = [sys.executable, "-m", "pgstudy", "run", "c.yaml"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
     for line in process.stderr:
@@ -311,7 +313,7 @@ def test_a_log_gets_all_and_the_terminal_what_pgstudy_says(tmp_path):
     config = tmp_path / "c.yaml"
     config.write_text(yaml.safe_dump(SMOKE | {"seeds": 0}))
     log = tmp_path / "logs" / "check.log"
-    code, text = pgstudy("--log", log, "check", config)
+    code, text = called("--log", log, "check", config)
     assert code == 1
     assert "seeds" in text
     assert log.read_text() == text

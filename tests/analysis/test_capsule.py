@@ -11,28 +11,24 @@ from pathlib import Path
 import pytest
 from rocrate.rocrate import ROCrate
 
-from pgstudy.analysis import steps
 from pgstudy.analysis.reproduce import capsule, capsule_check, unpacking
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.store.study_folder import StudyFolder
-from pgstudy.experiment.study.study_file import Plan, write_plan
-from pgstudy.experiment.training import block as training
 from tests.conftest import SMOKE
 from tests.experiment.test_user_code import BOTH, FILES, keys, written
+from tests.workflow.project import smoke_study
 
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory):
     """The path of a capsule of twelve real runs."""
-    results = tmp_path_factory.mktemp("capsule") / "results"
-    study, store = load_study(SMOKE), Store(results)
-    for block in study.blocks():
-        training.train_block(store, block)
-    folder = results / "smoke"
-    write_plan(folder / "study.json", Plan(study))
-    made = StudyFolder(store, study, folder)
-    steps.make_all(made)
+    results = (
+        smoke_study(tmp_path_factory)
+        .copy(tmp_path_factory.mktemp("capsule") / "smoke")
+        .results
+    )
+    made = StudyFolder(Store(results), load_study(SMOKE), results / "smoke")
     return capsule.pack(made)
 
 

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from pgstudy.analysis.common.columns import CLAIMS, SCHEMAS, names
 from pgstudy.analysis.report.documents import BLOCK, Faulty, home, pictures, written
 from pgstudy.analysis.report.study_records import StudyRecord, digest, kept
+from tests.commands import pgstudy
 from tests.conftest import ROOT
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -96,13 +95,6 @@ def test_commit_and_processor_stand_beside_the_numbers(made):
     facts = json.loads(made.read_text())
     known = all(len(facts[key]) for key in ("git", "cpu"))
     assert known or "Recorded before" in facts["note"]
-
-
-def pgstudy(*arguments, cwd):
-    code = "from pgstudy.cli import main; main()"
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    result = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
-    return result.returncode, result.stdout + result.stderr
 
 
 @pytest.fixture(scope="module")

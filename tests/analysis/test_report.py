@@ -3,12 +3,9 @@
 import base64
 import functools
 import http.server
-import itertools
 import json
 import math
-import os
 import re
-import select
 import shutil
 import subprocess
 import threading
@@ -17,20 +14,18 @@ from collections import Counter
 from html.parser import HTMLParser
 
 import pytest
+from selenium import webdriver
+from selenium.webdriver import ActionChains, Keys
 
 from pgstudy.analysis.common.numbers import DASH
-from pgstudy.analysis.steps import STEPS
-from pgstudy.experiment.config.loading import load_study
-from pgstudy.experiment.store.runs import Store
-from pgstudy.experiment.training.block import train_block
-from tests.conftest import SMOKE
+from tests.workflow.project import smoke_study
 
 pytest.importorskip("pygame")
 pytestmark = pytest.mark.skipif(
-    not shutil.which("chromium"), reason="chromium is not installed"
+    not (shutil.which("chromium") and shutil.which("chromedriver")),
+    reason="chromium or its chromedriver is not installed",
 )
 
-TIMEOUT = 30.0  # seconds for one answer of the browser
 WIDTHS = 390, 768, 1200
 RUN = "http://127.0.0.1:5000/#/experiments/1/runs/"
 QUIET = [
@@ -48,116 +43,56 @@ QUIET = [
 
 
 class Browser:
-    """Chromium, spoken to over its DevTools pipe."""
+    """The system's Chromium, driven by its own chromedriver; nothing is downloaded."""
 
     def __init__(self, profile):
-        (theirs_in, ours_out), (ours_in, theirs_out) = os.pipe(), os.pipe()
-
-        def wire():
-            ends = os.dup(theirs_in), os.dup(theirs_out)  # one may be 3 or 4 itself
-            os.dup2(ends[0], 3)
-            os.dup2(ends[1], 4)
-
-        command = ["chromium", *QUIET, f"--user-data-dir={profile}"]
-        self.process = subprocess.Popen(
-            [*command, "--remote-debugging-pipe", "about:blank"],
-            preexec_fn=wire,
-            pass_fds=(3, 4),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(theirs_in)
-        os.close(theirs_out)
-        self._out, self._in = ours_out, ours_in
-        self._rest, self._count, self.events = b"", itertools.count(1), []
-        self.session = None
-        target = self("Target.createTarget", url="about:blank")["targetId"]
-        attached = self("Target.attachToTarget", targetId=target, flatten=True)
-        self.session = attached["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self(f"{domain}.enable")
+        options = webdriver.ChromeOptions()
+        options.binary_location = shutil.which("chromium")
+        for argument in (*QUIET, f"--user-data-dir={profile}"):
+            options.add_argument(argument)
+        logs = {"browser": "ALL", "performance": "ALL"}
+        options.set_capability("goog:loggingPrefs", logs)
+        service = webdriver.ChromeService(shutil.which("chromedriver"))
+        self.driver = webdriver.Chrome(options, service)
 
     def __call__(self, method, **values):
-        """One command and its result; events on the way are kept."""
-        number = next(self._count)
-        message = {"id": number, "method": method, "params": values}
-        if self.session:
-            message["sessionId"] = self.session
-        os.write(self._out, json.dumps(message).encode() + b"\0")
-        while (answer := self._read()).get("id") != number:
-            self.events.append(answer)
-        assert "error" not in answer, answer
-        return answer["result"]
+        """One command of the DevTools and its result."""
+        return self.driver.execute_cdp_cmd(method, values)
 
-    def _read(self):
-        while b"\0" not in self._rest:
-            ready, _, _ = select.select([self._in], [], [], TIMEOUT)
-            assert ready, "the browser does not answer"
-            part = os.read(self._in, 1 << 20)
-            assert part, "the browser is gone"
-            self._rest += part
-        message, self._rest = self._rest.split(b"\0", 1)
-        return json.loads(message)
-
-    def open(self, address, width=1200, scripts=True, print_=False, **features):
+    def open(self, address, width=1200, scripts=True, **features):
         """A page, loaded, at a width and with media features such as dark mode."""
         media = [{"name": k.replace("_", "-"), "value": v} for k, v in features.items()]
         self("Emulation.setEmulatedMedia", media="", features=media)
         self("Emulation.setScriptExecutionDisabled", value=not scripts)
-        self(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=800,
-            deviceScaleFactor=1,
-            mobile=False,
-        )
-        self("Page.navigate", url="about:blank")
-        self.events.clear()
-        self("Page.navigate", url=address)
-        start = time.monotonic()
-        while self.run("location.href + document.readyState") != f"{address}complete":
-            assert time.monotonic() < start + TIMEOUT
-            time.sleep(0.05)
+        size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+        self("Emulation.setDeviceMetricsOverride", **size)
+        self.driver.get("about:blank")
+        for log in ("browser", "performance"):
+            self.driver.get_log(log)
+        self.driver.get(address)
 
     def run(self, code, promised=False):
         """The value of an expression, or what a promise comes to, given scripts."""
-        answer = self(
-            "Runtime.evaluate",
-            expression=code,
-            awaitPromise=promised,
-            returnByValue=True,
-        )
+        wanted = {"awaitPromise": promised, "returnByValue": True}
+        answer = self("Runtime.evaluate", expression=code, **wanted)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    def key(self, name, code, text):
+    def key(self, key):
         """Press and release a key."""
-        key = {"key": name, "code": name, "windowsVirtualKeyCode": code}
-        self("Input.dispatchKeyEvent", type="keyDown", text=text, **key)
-        self("Input.dispatchKeyEvent", type="keyUp", **key)
+        ActionChains(self.driver).send_keys(key).perform()
 
     def complaints(self):
         """What the console holds, and what went wrong without a word in it."""
         time.sleep(0.3)
-        self.run("0")
-        kinds = "Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"
-        return [e["params"] for e in self.events if e.get("method") in kinds]
+        return self.driver.get_log("browser")
 
     def requests(self):
         """The addresses that were asked for."""
-        sent = (e for e in self.events if e["method"] == "Network.requestWillBeSent")
+        log = self.driver.get_log("performance")
+        events = [json.loads(entry["message"])["message"] for entry in log]
+        sent = [e for e in events if e["method"] == "Network.requestWillBeSent"]
         return [event["params"]["request"]["url"] for event in sent]
-
-    def close(self):
-        self.session = None
-        try:
-            self("Browser.close")
-            self.process.wait(20)
-        except (AssertionError, OSError, subprocess.TimeoutExpired):
-            self.process.kill()
-        self.process.wait()
-        os.close(self._out)
-        os.close(self._in)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -182,19 +117,8 @@ class Elements(HTMLParser):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """results/smoke, gradients measured, recorded, and one run linked to MLflow."""
-    results = tmp_path_factory.mktemp("results")
-    study, store = load_study(json.loads(json.dumps(SMOKE))), Store(results)
-    for block in study.blocks():
-        train_block(store, block)
-    folder = results / "smoke"
-    folder.mkdir()
-    keys = [cell.key(0) for cell in study.cells]
-    tracked = {"experiment_id": "1", "runs": dict.fromkeys(keys, "abc")}
-    (folder / "tracked.json").write_text(json.dumps(tracked))
-    for step in STEPS:
-        step(store, study, folder)
-    return folder
+    """results/smoke: gradients measured, recorded, its runs linked to MLflow."""
+    return smoke_study(tmp_path_factory).results / "smoke"
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +144,7 @@ def address(folder):
 def browser(tmp_path_factory):
     browser = Browser(tmp_path_factory.mktemp("profile"))
     yield browser
-    browser.close()
+    browser.driver.quit()
 
 
 PICTURES = """Promise.all([...document.images].map(async image => {
@@ -322,13 +246,13 @@ def test_tables_sort_by_keyboard(browser, address):
     browser.run("document.querySelector('table.sortable button').focus()")
     sorted_ = "document.activeElement.parentElement.getAttribute('aria-sort')"
     name = "document.activeElement.parentElement.tagName"
-    browser.key("Enter", 13, "\r")
+    browser.key(Keys.ENTER)
     assert browser.run(sorted_) == "ascending"
-    browser.key("Enter", 13, "\r")
+    browser.key(Keys.ENTER)
     assert browser.run(sorted_) == "descending"
-    browser.key("Tab", 9, "\t")
+    browser.key(Keys.TAB)
     assert (browser.run(name), browser.run(sorted_)) == ("TH", None)
-    browser.key(" ", 32, " ")
+    browser.key(Keys.SPACE)
     assert browser.run(sorted_) == "ascending"
     ring = "getComputedStyle(document.activeElement).outlineStyle"
     assert browser.run(ring) == "solid"
@@ -448,7 +372,7 @@ def test_recordings_stand_still_for_who_wants_it(browser, address):
             browser.open(address, scripts=scripts, prefers_reduced_motion=motion)
             assert set(browser.run(code)) == {shown}
             browser.run("document.getElementById('switch').focus()")
-            browser.key(" ", 32, " ")
+            browser.key(Keys.SPACE)
             assert set(browser.run(code)) == {not shown}
             label = "document.querySelector('label[for=switch]').innerText.trim()"
             verb = "Hide" if motion == "no-preference" else "Show"

@@ -1,9 +1,7 @@
 """Kills, full disks and calls at once, for real; one plain line goes on from each."""
 
 import contextlib
-import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -11,82 +9,19 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 
 from pgstudy.experiment.system.files import TEMPORARY
 from pgstudy.experiment.training.progress import birth
-from tests.conftest import ROOT
-from tests.experiment.test_checkpoints import interruptible
+from tests.workflow.project import NOTHING, Clone, summary
 
-STUDY = {
-    "study": "crash",
-    "seeds": 6,
-    "seeds_per_job": 3,
-    "sample_counts": [1],
-    "bins": 10,
-    "environments": [
-        {
-            "id": "ShortCorridor-v0",
-            "env_steps": 60_000,
-            "optimizer": {"learning_rate": 1e-4},
-        }
-    ],
-    "estimators": [{"name": "total-return"}],
-}
-
-
-class Clone:
-    """A project folder of its own, with the profile that the README's line reads."""
-
-    def __init__(self, folder):
-        self.folder, self.results = folder, folder / "results"
-        folder.mkdir()
-        shutil.copy(ROOT / "Snakefile", folder)
-        for name in ("workflow", "profiles"):
-            shutil.copytree(ROOT / name, folder / name)
-        (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
-
-    def start(self, *targets, **environment):
-        """`snakemake --cores 2` in a process group of its own."""
-        variables = {k: v for k, v in os.environ.items() if "MLFLOW" not in k}
-        return subprocess.Popen(
-            ["snakemake", *targets, "--cores", "2", "--configfile", "study.yaml"],
-            cwd=self.folder,
-            env=variables | {"PGSTUDY_CHECKPOINT_SECONDS": "0.1"} | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-            preexec_fn=interruptible,
-        )
-
-    def call(self):
-        """The same, to its end: (exit code, text)."""
-        process = self.start()
-        text = process.communicate()[0]
-        return process.returncode, text
-
-    def digests(self):
-        records = [
-            json.loads(p.read_text()) for p in self.results.glob("runs/**/run.json")
-        ]
-        return {record["seed"]: record["digest"] for record in records}
-
-    def wait_for_training(self):
-        """Until a checkpoint is there and no run of this block is complete."""
-        for _ in range(1200):
-            if list(self.results.glob("runs/*/*/*/*/checkpoint")):
-                time.sleep(0.2)
-                return
-            time.sleep(0.05)
-        raise AssertionError("no training began")
+TABLES = summary("crash")
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The digests of a study that nothing went wrong with."""
     clone = Clone(tmp_path_factory.mktemp("whole") / "clone")
-    code, text = clone.call()
+    code, text = clone.call(TABLES)
     assert code == 0, text
     return clone.digests()
 
@@ -96,15 +31,16 @@ def clone(tmp_path):
     return Clone(tmp_path / "clone")
 
 
-def assert_goes_on(clone, whole):
+def assert_goes_on(clone, whole, *targets):
     """The same line again ends well, to the same bits, with nothing half-written."""
-    code, text = clone.call()
+    code, text = clone.call(*targets)
     assert code == 0, text
     assert clone.digests() == whole
-    assert (clone.results / "crash" / "report.html").is_file()
+    for made in targets or ["results/crash/report.html"]:
+        assert (clone.folder / made).is_file()
     left = [p for p in clone.results.rglob(".*") if TEMPORARY.fullmatch(p.name)]
     assert left == []
-    assert "Nothing to be done" in clone.call()[1]
+    assert NOTHING in clone.call(*targets)[1]
 
 
 def test_the_whole_group_killed_in_the_middle(clone, whole):
@@ -120,18 +56,18 @@ def test_the_whole_group_killed_in_the_middle(clone, whole):
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_only_snakemake_killed(clone, whole, how):
     """Its children may go on training: they are waited for, not raced."""
-    process = clone.start()
+    process = clone.start(TABLES)
     clone.wait_for_training()
     process.send_signal(how)
     process.wait()
-    assert_goes_on(clone, whole)
+    assert_goes_on(clone, whole, TABLES)
 
 
 def test_two_calls_at_once(clone, whole):
     """The second leaves with a message and changes nothing."""
-    first = clone.start()
+    first = clone.start(TABLES)
     clone.wait_for_training()
-    code, text = clone.call()
+    code, text = clone.call(TABLES)
     assert code != 0
     assert "another snakemake call works on results/" in text
     assert "Traceback" not in text
@@ -165,7 +101,7 @@ def test_a_full_disk(small_disk, whole):
     assert "No space left on device" in text
     filler.unlink()
     remount(small_disk, "size=200m")
-    assert_goes_on(small_disk, whole)
+    assert_goes_on(small_disk, whole, TABLES)
 
 
 def test_a_read_only_results_folder(small_disk, whole):
@@ -176,7 +112,7 @@ def test_a_read_only_results_folder(small_disk, whole):
     assert "Read-only file system" in text
     assert "Traceback" not in text
     remount(small_disk, "rw,size=200m")
-    assert_goes_on(small_disk, whole)
+    assert_goes_on(small_disk, whole, TABLES)
 
 
 def test_a_dead_mlflow_server_leaves_training_untouched(clone, whole):
@@ -205,7 +141,7 @@ def test_a_killed_check_of_mlflow_does_not_end_the_call(clone, whole):
     """The server takes connections and never answers; all is trained all the same."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        process = clone.start("results/crash/tables/runs.csv", MLFLOW_TRACKING_URI=uri)
+        process = clone.start(TABLES, MLFLOW_TRACKING_URI=uri)
         while not (checks := processes(clone.folder, "check-tracking")):
             assert process.poll() is None
             time.sleep(0.05)
@@ -218,7 +154,7 @@ def test_a_killed_check_of_mlflow_does_not_end_the_call(clone, whole):
 
 def test_a_killed_training_process_leaves_its_child_nothing_to_do(clone, whole):
     """The process that trains ends with the one that started it, at once."""
-    process = clone.start()
+    process = clone.start(TABLES)
     clone.wait_for_training()
     parents = [p for p in processes(clone.folder, "train") if children(p)]
     trained = [child for parent in parents for child in children(parent)]
@@ -229,7 +165,7 @@ def test_a_killed_training_process_leaves_its_child_nothing_to_do(clone, whole):
     assert [child for child in trained if birth(child)] == []
     process.communicate()
     assert process.returncode != 0
-    assert_goes_on(clone, whole)
+    assert_goes_on(clone, whole, TABLES)
 
 
 def children(pid):
@@ -242,7 +178,7 @@ def children(pid):
 
 def test_damaged_files_are_found_set_aside_and_trained_again(clone, whole):
     """By the plain call, which says so, for a record, a table and a policy."""
-    assert clone.call()[0] == 0
+    assert clone.call(TABLES)[0] == 0
     folders = sorted(
         Path(p).parent for p in clone.results.glob("runs/*/*/*/*/run.json")
     )
@@ -251,7 +187,7 @@ def test_damaged_files_are_found_set_aside_and_trained_again(clone, whole):
     ):
         content = (folder / name).read_bytes()
         (folder / name).write_bytes(content[: len(content) // 2])
-    code, text = clone.call()
+    code, text = clone.call(TABLES)
     assert code == 0, text
     for name in ("run.json", "updates.parquet", "policy.safetensors"):
         assert f"{name} is damaged; set aside in" in text

@@ -1,11 +1,9 @@
 """A user's own environments, some of them broken, through real Snakemake calls."""
 
-import json
-
 import pandas as pd
 import pytest
 
-from tests.workflow.test_workflow import Project
+from tests.workflow.project import Project, summary
 
 MODULE = '''
 import gymnasium
@@ -76,16 +74,15 @@ STUDY = {
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """One call, which fails for the runs that do."""
-    made = Project(tmp_path_factory.mktemp("own"))
+    made = Project(tmp_path_factory.mktemp("own"), STUDY)
     (made.folder / "own_envs.py").write_text(MODULE)
-    made.write(STUDY)
     made.outcome = made.snakemake()
-    made.records = [json.loads(f.read_text()) for f in made.run_folders_json()]
+    made.found = made.records()
     return made
 
 
 def of(project, environment):
-    return [r for r in project.records if r["environment"] == environment]
+    return [r for r in project.found if r["environment"] == environment]
 
 
 def test_every_run_ends_with_a_status_and_a_reason(project):
@@ -148,6 +145,6 @@ def test_a_fault_mended_in_the_module_trains_only_what_it_touches(project):
     jobs = project.jobs()
     assert jobs["train"] == 6
     project.write(STUDY | {"environments": STUDY["environments"][:3]})
-    project.succeed()
+    project.succeed(summary("own"))
     runs = pd.read_csv(project.results / "own" / "tables" / "runs.csv")
     assert runs["status"].tolist() == ["finished"] * 18

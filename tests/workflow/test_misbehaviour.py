@@ -4,7 +4,6 @@ What each does strikes the first run alone that gets there, in its fifth episode
 """
 
 import contextlib
-import json
 import os
 import re
 import signal
@@ -15,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from pgstudy.experiment.training import live, progress
-from tests.conftest import ROOT
-from tests.workflow.test_workflow import Project
+from tests.workflow.project import Project
 
 pytestmark = pytest.mark.serial
 
@@ -147,17 +145,18 @@ class Bad(Project):
 
     def start(self, *arguments):
         """Whoever holds its pipe keeps `communicate` waiting."""
-        command = ["snakemake", "--cores", "2", "-s", str(ROOT / "Snakefile")]
-        command += ["-d", str(self.folder), *arguments, "--configfile", self.config]
-        environment = {k: v for k, v in os.environ.items() if "MLFLOW" not in k}
-        environment |= {live.STALLED: "3", live.SECONDS: "1"}
+        command, place, environment = self.command()
         return subprocess.Popen(
-            command, cwd=ROOT, env=environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            [*command, *arguments, "--configfile", self.config],
+            cwd=place,
+            env=environment | {live.STALLED: "3", live.SECONDS: "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def records(self):
-        found = [json.loads(f.read_text()) for f in self.run_folders_json()]
+        found = super().records()
         return sorted(found, key=lambda record: (record["environment"], record["seed"]))
 
 
@@ -191,8 +190,10 @@ def test_a_run_whose_process_ends_is_failed_and_the_block_goes_on(project, fault
     assert project.code != 0
     found = of(project, fault)
     assert [(r["seed"], r["status"]) for r in found] == [
-        (0, "failed"), (1, "finished"), (2, "finished"),
-    ]  # fmt: skip
+        (0, "failed"),
+        (1, "finished"),
+        (2, "finished"),
+    ]
     assert found[0]["reason"] == REASONS[fault]
     word = f"failed: {fault} total-return N=1 alpha=0.5 seed=0: {REASONS[fault]}"
     assert word in project.text

@@ -12,7 +12,7 @@ import yaml
 from pgstudy.experiment.store.runs import Run
 from pgstudy.experiment.system.files import file_digest
 from tests.conftest import ROOT
-from tests.workflow.test_workflow import NOTHING, Project
+from tests.workflow.project import NOTHING, Project
 
 BOOK = yaml.safe_load((ROOT / "config/sutton_barto.yaml").read_text())
 SMALL = BOOK | {
@@ -37,25 +37,32 @@ FIGURE = {
     },
     "checks": [
         {
-            "id": "early", "kind": "published", "why": "for this test",
+            "id": "early",
+            "kind": "published",
+            "why": "for this test",
             "cell": {"estimator": "reward-to-go", "step_size": "2^-12"},
-            "mean_return": [1, 30], "value": -60, "tolerance": 40,
+            "mean_return": [1, 30],
+            "value": -60,
+            "tolerance": 40,
         }
     ],
-}  # fmt: skip
+}
 
 
 NOT_REMADE = {
-    "study.json", "tracked.json", "in-mlflow", "accepted", "verification.json",
-}  # fmt: skip
+    "study.json",
+    "tracked.json",
+    "in-mlflow",
+    "accepted",
+    "verification.json",
+}
 
 
 class Paper(Project):
     """A folder with a small study of the book and two published tables."""
 
     def __init__(self, folder):
-        super().__init__(folder)
-        self.write(SMALL)
+        super().__init__(folder, SMALL)
         self.publish(FIGURE)
         example = ROOT / "config/published/example_13_1.yaml"
         shutil.copy(example, folder / "example.yaml")
@@ -76,18 +83,21 @@ def finished(tmp_path_factory):
 @pytest.fixture
 def project(finished, tmp_path):
     """A copy, to be changed."""
-    folder = tmp_path / "copy"
-    shutil.copytree(finished.folder, folder)
-    made = Paper(folder)
-    return made
+    return finished.copy(tmp_path / "copy")
 
 
 def test_one_call_leaves_comparison_paper_set_and_report(finished):
     """Every file, each check passed and printed."""
     assert sorted(p.name for p in (finished.made / "paper").iterdir()) == [
-        "example-13.1.pdf", "example-13.1.png", "example-13.1.svg", "figure-1.2.pdf",
-        "figure-1.2.png", "figure-1.2.svg", "numbers.tex", "table.tex",
-    ]  # fmt: skip
+        "example-13.1.pdf",
+        "example-13.1.png",
+        "example-13.1.svg",
+        "figure-1.2.pdf",
+        "figure-1.2.png",
+        "figure-1.2.svg",
+        "numbers.tex",
+        "table.tex",
+    ]
     table = pd.read_csv(finished.made / "acceptance.csv")
     assert set(table.verdict) == {"pass"}
     assert "| Figure 1.2 | reward-to-go, N = 1, step size 2^-12 |" in finished.log_text
@@ -131,8 +141,9 @@ def test_everything_can_be_made_by_hand_from_study_json_alone(project, tmp_path)
         early = step == "paper" and not (project.made / "acceptance.csv").exists()
         assert done.returncode == int(early), done.stderr
         assert ("run `pgstudy compare` first" in done.stderr) == early
-        assert (project.made / "paper").exists() == (done.returncode == 0 and step in (
-            "paper", "accept", "report"))  # fmt: skip
+        assert (project.made / "paper").exists() == (
+            done.returncode == 0 and step in ("paper", "accept", "report")
+        )
     assert (project.made / "report.html").read_bytes() == before
 
 
@@ -144,8 +155,9 @@ def test_a_study_that_names_nothing_published_is_verified_too(project):
     assert (project.made / "paper" / "final_return-ShortCorridor-v0.pdf").exists()
     result = subprocess.run(
         ["pgstudy", "accept", str(project.made / "study.json")],
-        capture_output=True, text=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+    )
     assert result.returncode == 1
     assert "names no published values" in result.stderr
 
@@ -181,31 +193,32 @@ def test_verify_makes_everything_again(finished):
         report = (finished.made / "report.html").read_text()
         assert f"Verified: 3 of 3 runs identical, {files}" in report
     made = {
-        str(p.relative_to(finished.made)) for p in finished.made.rglob("*")
+        str(p.relative_to(finished.made))
+        for p in finished.made.rglob("*")
         if p.is_file() and p.name not in NOT_REMADE and ".digests" not in p.parts
-    }  # fmt: skip
+    }
     assert made == set(found)
 
 
-@pytest.mark.parametrize(
-    "name", ["tables/curves.csv", "paper/figure-1.2.pdf", "acceptance.csv"]
-)
-def test_verify_finds_a_changed_byte(project, name):
-    """A table, a figure, the comparison: the file is named, the exit code not 0.
+def test_verify_finds_a_changed_byte(project):
+    """A table, a figure, the comparison: each file is named, the exit code not 0.
 
-    By hand: `snakemake verify` would make it again before.
+    By hand: `snakemake verify` would make them again before.
     """
-    file = project.made / name
-    content = file.read_bytes()
-    other = b"8" if content[-3:-2] == b"9" else b"9"
-    file.write_bytes(content[:-3] + other + content[-2:])
+    names = {"tables/curves.csv", "paper/figure-1.2.pdf", "acceptance.csv"}
+    for name in names:
+        file = project.made / name
+        content = file.read_bytes()
+        other = b"8" if content[-3:-2] == b"9" else b"9"
+        file.write_bytes(content[:-3] + other + content[-2:])
     command = ["pgstudy", "verify", str(project.made / "study.json")]
     result = subprocess.run(command, cwd=project.folder, capture_output=True, text=True)
     assert result.returncode == 1
-    assert f"{name}: these runs give another file" in result.stderr
+    for name in names:
+        assert f"{name}: these runs give another file" in result.stderr
     assert "Traceback" not in result.stderr
     found = json.loads((project.made / "verification.json").read_text())["files"]
-    assert found[name] is False
+    assert {name for name, same in found.items() if same is False} == names
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
@@ -217,10 +230,17 @@ def test_numbers_and_table_compile(finished, tmp_path):
     assert "small/figure-1.2/early/ours" in keys
     quotes = "\n".join(rf"\pg{{{key}}}, " for key in keys)
     document = (
-        r"\documentclass{article}\usepackage{graphicx}\input{" + str(paper / "numbers")
-        + r"}\begin{document}" + quotes + r"\input{" + str(paper / "table") + "}"
-        + r"\includegraphics{" + str(paper / "figure-1.2") + r"}\end{document}"
-    )  # fmt: skip
+        r"\documentclass{article}\usepackage{graphicx}\input{"
+        + str(paper / "numbers")
+        + r"}\begin{document}"
+        + quotes
+        + r"\input{"
+        + str(paper / "table")
+        + "}"
+        + r"\includegraphics{"
+        + str(paper / "figure-1.2")
+        + r"}\end{document}"
+    )
     (tmp_path / "a.tex").write_text(document)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

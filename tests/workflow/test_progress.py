@@ -11,15 +11,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import yaml
 from filelock import FileLock
 from mlflow import MlflowClient
 
 from pgstudy.experiment.training import progress
 from tests.experiment.test_tracking import free_port
-from tests.workflow.test_crashes import STUDY, Clone
+from tests.workflow.project import CRASH, Clone, variables
 
-PLAIN = {k: v for k, v in os.environ.items() if "MLFLOW" not in k}
 CARTPOLE = {
     "id": "CartPole-v1",
     "env_steps": 600_000,
@@ -30,11 +28,9 @@ SHOWN = re.compile(r"^watched: .*runs, .*$", re.MULTILINE)
 
 def watched(folder):
     """A project with a study of two jobs, of one run each."""
-    clone = Clone(folder / "clone")
-    study = STUDY | {"study": "watched", "seeds": 2, "seeds_per_job": 1}
+    study = CRASH | {"study": "watched", "seeds": 2, "seeds_per_job": 1}
     study |= {"sample_counts": [4], "environments": [CARTPOLE]}
-    (clone.folder / "study.yaml").write_text(yaml.safe_dump(study))
-    return clone
+    return Clone(folder / "clone", study)
 
 
 def followers(clone):
@@ -65,7 +61,7 @@ def tracked_only(clone, **environment):
     return subprocess.Popen(
         command,
         cwd=clone.folder,
-        env=PLAIN | environment,
+        env=variables() | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -85,7 +81,7 @@ def start_ui(clone):
     """`pgstudy ui` on a port of its own, once it has printed a link."""
     command = [sys.executable, "-m", "pgstudy", "ui", "--port", str(free_port())]
     ui = subprocess.Popen(
-        command, cwd=clone.folder, env=PLAIN, stdout=subprocess.PIPE, text=True
+        command, cwd=clone.folder, env=variables(), stdout=subprocess.PIPE, text=True
     )
     assert "/#/experiments/" in ui.stdout.readline()
     return ui

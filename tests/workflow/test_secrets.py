@@ -35,9 +35,12 @@ def test_no_password_and_no_home_in_anything_that_is_made(tmp_path):
     said = ""
     for target in ((), ("capsule",)):
         done = subprocess.run(
-            [*command[:3], *target, *command[3:]], cwd=project, text=True,
-            env=os.environ | variables, capture_output=True,
-        )  # fmt: skip
+            [*command[:3], *target, *command[3:]],
+            cwd=project,
+            text=True,
+            env=os.environ | variables,
+            capture_output=True,
+        )
         said += done.stdout + done.stderr
     assert "MLflow at http://127.0.0.1" in said, said
     results = project / "results/small"

@@ -8,37 +8,13 @@ import pytest
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.study.study_file import read_study
 from pgstudy.experiment.study.tuning import Choice, tuning_study
-from tests.workflow.test_workflow import NOTHING, Project
-
-TUNED = {
-    "study": "tuned",
-    "seeds": 2,
-    "sample_counts": [1, 4],
-    "bins": 4,
-    "tune": {"seeds": 2},
-    "defaults": {"evaluation_episodes": 0},
-    "environments": [
-        {
-            "id": "ShortCorridor-v0",
-            "name": "corridor",
-            "episodes": 16,
-            "max_episode_steps": 50,
-            "optimizer": {
-                "learning_rate": {1: [2**-12, 2**-10], 4: [2**-9, 2**-7]},
-            },
-        }
-    ],
-    "estimators": [{"name": "total-return"}],
-}
+from tests.workflow.project import NOTHING, TUNED, tuned_study
 
 
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory):
-    """The study and its tuning, made by one call."""
-    project = Project(tmp_path_factory.mktemp("tuned"))
-    project.write(TUNED)
-    project.said = project.succeed()
-    return project
+    """The study and its tuning, in a copy of this module's own."""
+    return tuned_study(tmp_path_factory).copy(tmp_path_factory.mktemp("t") / "tuned")
 
 
 def chosen(project):
@@ -92,9 +68,9 @@ def test_the_study_file_is_that_of_the_chosen_step_sizes(tuned):
 
 def test_a_second_call_has_nothing_to_do(tuned):
     """The choice is read from its file, and not a file is written."""
-    files = {p: p.stat().st_mtime_ns for p in tuned.results.rglob("*.*")}
+    files = tuned.times()
     assert NOTHING in tuned.succeed()
-    assert {p: p.stat().st_mtime_ns for p in tuned.results.rglob("*.*")} == files
+    assert tuned.times() == files
 
 
 def test_a_seed_added_needs_no_new_choice(tuned):

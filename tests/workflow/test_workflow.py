@@ -1,9 +1,7 @@
 """Real Snakemake calls on the smoke study, in a folder of their own."""
 
 import json
-import os
 import shutil
-import subprocess
 import zipfile
 from pathlib import Path
 
@@ -13,78 +11,19 @@ import yaml
 from mlflow import MlflowClient
 
 from tests.conftest import ROOT, SMOKE
-
-NOTHING = "Nothing to be done"
-
-
-class Project:
-    """A working folder, its config and the calls in it."""
-
-    def __init__(self, folder: Path, config=SMOKE):
-        self.folder = folder
-        self.results = folder / "results"
-        self.config = folder / "study.yaml"
-        folder.mkdir(exist_ok=True)
-        self.write(config)
-
-    def write(self, config):
-        self.config.write_text(yaml.safe_dump(config))
-
-    def snakemake(self, *arguments, config=True):
-        command = ["snakemake", "--cores", "2", "-s", str(ROOT / "Snakefile")]
-        command += ["-d", str(self.folder), *arguments]
-        if config:
-            command += ["--configfile", str(self.config)]
-        environment = {k: v for k, v in os.environ.items() if "MLFLOW" not in k}
-        result = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True
-        )
-        result.text = result.stdout + result.stderr
-        return result
-
-    def succeed(self, *arguments, **options):
-        result = self.snakemake(*arguments, **options)
-        assert result.returncode == 0, result.text
-        return result.text
-
-    def jobs(self, *arguments):
-        """Number of jobs by rule that a dry run plans."""
-        text = self.succeed("-n", *arguments)
-        if NOTHING in text:
-            return {}
-        lines = text.split("Job stats:")[1].splitlines()[3:]
-        pairs = [line.split() for line in lines]
-        stop = next(i for i, p in enumerate(pairs) if not p or p[0] == "total")
-        return {name: int(count) for name, count in pairs[:stop]}
-
-    def run_folders_json(self):
-        return sorted(self.results.glob("runs/**/run.json"))
-
-    def log(self):
-        """What all training jobs said."""
-        files = (self.results / "logs").rglob("*.log")
-        return "\n".join(file.read_text() for file in files)
-
-    def run_folders(self):
-        return {p.parent: p.stat().st_mtime_ns for p in self.results.rglob("run.json")
-                if "runs" in p.parts}  # fmt: skip
+from tests.workflow.project import NOTHING, Project, smoke_study, summary
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """The smoke study, made once."""
-    project = Project(tmp_path_factory.mktemp("finished"))
-    project.log = project.succeed()
-    return project
+    """The smoke study, in a copy of this module's own."""
+    return smoke_study(tmp_path_factory).copy(tmp_path_factory.mktemp("w") / "finished")
 
 
 @pytest.fixture
 def project(finished, tmp_path):
     """A copy of the finished study, to be changed; Snakemake's records come along."""
-    folder = tmp_path / "copy"
-    shutil.copytree(finished.folder, folder)
-    (folder / "results" / "mlflow.db").unlink()
-    return Project(folder)
+    return finished.copy(tmp_path / "copy")
 
 
 def test_one_call_leaves_everything(finished):
@@ -95,8 +34,10 @@ def test_one_call_leaves_everything(finished):
     assert len(list((made / "figures").iterdir())) == 10 * 4
     assert len(list((made / "paper").iterdir())) == 2 * 3 + 2
     assert {p.name for p in finished.folder.iterdir()} == {
-        ".snakemake", "results", "study.yaml",
-    }  # fmt: skip
+        ".snakemake",
+        "results",
+        "study.yaml",
+    }
 
 
 def test_mlflow_holds_what_the_files_hold(finished):
@@ -153,7 +94,7 @@ def test_a_seed_added_trains_just_that_seed(project):
     before = project.run_folders()
     project.write(SMOKE | {"seeds": [0, 1, 2]})
     assert project.jobs()["train"] == 6
-    project.succeed()
+    project.succeed(summary())
     after = project.run_folders()
     assert {k: after[k] for k in before} == before
     assert len(after) == len(before) + 6
@@ -164,7 +105,7 @@ def test_a_seed_removed_trains_nothing_and_leaves_the_tables(project):
     """Its results are gone from the tables though its folder is there (case 23)."""
     project.write(SMOKE | {"seeds": [1]})
     assert "train" not in project.jobs()
-    project.succeed()
+    project.succeed(summary())
     runs = pd.read_csv(project.results / "smoke" / "tables" / "runs.csv")
     assert set(runs["seed"]) == {1}
     assert len(project.run_folders()) == 12
@@ -176,12 +117,12 @@ def test_a_learning_rate_changed_and_changed_back(project):
     changed["environments"][0]["optimizer"]["learning_rate"] = 0.01
     project.write(changed)
     assert project.jobs()["train"] == 3
-    project.succeed()
+    project.succeed(summary())
     before = project.run_folders()
     assert len(before) == 18
     project.write(SMOKE)
     assert "train" not in project.jobs()
-    project.succeed()
+    project.succeed(summary())
     assert project.run_folders() == before
 
 
@@ -192,7 +133,7 @@ def test_a_deleted_run_is_trained_again(project):
     digest = json.loads((victim / "run.json").read_text())["digest"]
     shutil.rmtree(victim)
     assert project.jobs()["train"] == 1
-    project.succeed()
+    project.succeed(summary())
     after = project.run_folders()
     assert json.loads((victim / "run.json").read_text())["digest"] == digest
     assert {k for k in after if after[k] != before[k]} == {victim}
@@ -200,6 +141,7 @@ def test_a_deleted_run_is_trained_again(project):
 
 def test_a_lost_mlflow_store_is_made_again(project):
     """The mirror is made from the files; nothing is trained."""
+    (project.results / "mlflow.db").unlink()
     assert project.jobs() == {"all": 1, "track": 1, "tracked": 1, "report": 1}
 
 
@@ -214,7 +156,7 @@ def test_a_lost_mlflow_store_is_made_again(project):
 )
 def test_a_mistake_is_a_message_and_nothing_is_written(tmp_path, arguments, words):
     """Exit code not 0, no traceback, no file (case 19)."""
-    project = Project(tmp_path)
+    project = Project(tmp_path, SMOKE)
     result = project.snakemake("--config", *arguments)
     assert result.returncode != 0
     assert all(word in result.text for word in words), result.text
@@ -224,7 +166,7 @@ def test_a_mistake_is_a_message_and_nothing_is_written(tmp_path, arguments, word
 
 def test_the_default_study_is_read_without_a_config_file(tmp_path):
     """From any folder; a file given instead inherits nothing of it."""
-    project = Project(tmp_path)
+    project = Project(tmp_path, SMOKE)
     text = project.succeed("-n", config=False)
     assert "what-does-n-buy" in text
     assert "what-does-n-buy" not in project.succeed("-n")
@@ -232,7 +174,7 @@ def test_the_default_study_is_read_without_a_config_file(tmp_path):
 
 def test_the_first_failure_does_not_stop_the_others(tmp_path):
     """A job that can't write is named, the rest is done, the exit code is not 0."""
-    project = Project(tmp_path)
+    project = Project(tmp_path, SMOKE)
     blocked = project.results / "runs" / "CartPole-v1" / "total-return" / "N1"
     blocked.parent.mkdir(parents=True)
     blocked.write_text("a file where a folder should be")
@@ -240,5 +182,5 @@ def test_the_first_failure_does_not_stop_the_others(tmp_path):
     assert result.returncode != 0
     assert len(project.run_folders()) == 10
     blocked.unlink()
-    project.succeed()
+    project.succeed(summary())
     assert len(project.run_folders()) == 12
