@@ -8,7 +8,7 @@ import torch
 from pgstudy.analysis.gradients import exact
 from pgstudy.analysis.gradients.bias import across, along
 from pgstudy.analysis.gradients.noise import groups, measure, policies
-from pgstudy.analysis.gradients.samples import LANES, Effort, Probe, split
+from pgstudy.analysis.gradients.samples import AT_ONCE, Effort, Probe, split
 from pgstudy.analysis.statistics.variances import Noise, Reference, ratio
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import Store
@@ -283,7 +283,7 @@ def test_estimates_are_means_of_gradients_per_trajectory():
 def test_a_batch_is_split_into_its_trajectories(n):
     """Every step and reward in one part, in the order of a batch."""
     made = probe(EnvironmentSpecification("CartPole-v1", {}, 50))
-    for batch, _ in zip(made._batches(n), range(2 * LANES // n), strict=False):
+    for batch, _ in zip(made._batches(n), range(2 * AT_ONCE // n), strict=False):
         assert len(batch.inputs) == batch.mask.sum() == batch.lengths.sum()
         assert batch.mask.shape == (batch.lengths.max(), n)
         assert (batch.returns == batch.lengths).all()  # CartPole pays 1 a step
