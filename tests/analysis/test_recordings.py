@@ -14,7 +14,7 @@ import pytest
 import safetensors.numpy
 from PIL import Image
 
-from pgstudy.analysis.recordings import corridor, frames, record
+from pgstudy.analysis.recordings import corridor, frames, record, step
 from pgstudy.analysis.tables.build import Tables, build
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import POLICY, Store
@@ -69,7 +69,7 @@ def made(tmp_path_factory):
 def written(made, tmp_path_factory):
     study, store, tables = made
     folder = tmp_path_factory.mktemp("recordings")
-    record.write(store, study, tables, folder)
+    step.write(store, study, tables, folder)
     return folder
 
 
@@ -106,7 +106,7 @@ def assert_sound(content):
 def test_every_environment_has_its_recordings(written):
     """Worst, median and best, in files named after the environment."""
     found = [e for e in entries(written) if "file" in e]
-    files = [f"a%2Fcorridor-{role}.webp" for role in record.ROLES]
+    files = [f"a%2Fcorridor-{role}.webp" for role in step.ROLES]
     assert [e["file"] for e in found[:3]] == files
     assert len(found) == 9
     assert {p.name for p in written.iterdir()} == {
@@ -134,7 +134,7 @@ def test_whatever_fails_is_a_reason(made, tmp_path, monkeypatch):
 
     monkeypatch.setitem(corridor.PAINTERS, "ShortCorridor-v0", fail)
     monkeypatch.setitem(corridor.PAINTERS, BLIND, frames.rendered)
-    record.write(store, study, tables, tmp_path)
+    step.write(store, study, tables, tmp_path)
     found = {e["environment"]: e for e in entries(tmp_path)}
     assert list(found) == list(LABELS)
     assert "no paint" in found["a/corridor"]["reason"]
@@ -144,7 +144,7 @@ def test_whatever_fails_is_a_reason(made, tmp_path, monkeypatch):
 
 def test_the_same_bytes_twice(made, written, tmp_path):
     study, store, tables = made
-    record.write(store, study, tables, tmp_path)
+    step.write(store, study, tables, tmp_path)
     for file in written.iterdir():
         assert file.read_bytes() == (tmp_path / file.name).read_bytes()
 
@@ -208,7 +208,7 @@ def test_other_environments_can_be_recorded(name, tmp_path):
         pytest.importorskip("Box2D")
     study, store = study_of({"id": name, "env_steps": 300}), Store(tmp_path)
     training.train_block(store, next(study.blocks()))
-    record.write(store, study, build(store, study), tmp_path / "recordings")
+    step.write(store, study, build(store, study), tmp_path / "recordings")
     (entry,) = entries(tmp_path / "recordings")
     assert entry["role"] == "best"
     assert_sound((tmp_path / "recordings" / entry["file"]).read_bytes())
@@ -277,7 +277,7 @@ def tables_of(returns, statuses=None):
 )
 def test_worst_median_and_best_by_hand(returns, seeds):
     """Of the best cell; no run is shown twice."""
-    chosen = record.choose(tables_of(returns), "e")
+    chosen = step.choose(tables_of(returns), "e")
     assert {role: row.seed for role, row in chosen.items()} == seeds
     assert {row.estimator for row in chosen.values()} == {"good"}
 
@@ -285,23 +285,23 @@ def test_worst_median_and_best_by_hand(returns, seeds):
 def test_runs_that_did_not_finish_are_not_shown():
     statuses = ["diverged", "finished", "stuck", "finished", "finished"]
     returns = [-9.0, 1.0, 9.0, 3.0, 2.0]
-    chosen = record.choose(tables_of(returns, statuses), "e")
+    chosen = step.choose(tables_of(returns, statuses), "e")
     assert {k: row.seed for k, row in chosen.items()} == {
         "worst": 1,
         "median": 4,
         "best": 3,
     }
-    assert record.choose(tables_of([1.0], ["failed"]), "e") == {}
+    assert step.choose(tables_of([1.0], ["failed"]), "e") == {}
 
 
 @pytest.mark.parametrize("steps", [1, 59, 60, 119, 120, 121, 239, 240, 241, 1000])
 def test_first_and_last_step_are_always_shown(steps):
     """Evenly between them, whatever the length; time is in proportion to steps."""
     reel, shown = frames.Reel(), {}
-    for step in range(steps + 1):
-        if reel.wants(step) or step == steps:
-            picture = Image.new("RGB", (30, 20), (step % 256, step // 256, 0))
-            reel.add(picture, step, 0.0)
+    for at in range(steps + 1):
+        if reel.wants(at) or at == steps:
+            picture = Image.new("RGB", (30, 20), (at % 256, at // 256, 0))
+            reel.add(picture, at, 0.0)
     pictures, durations = reel.cut(pace=50)
     for frame in pictures:
         red, green, _ = frame.getpixel((frame.width // 2, 0))

@@ -1,13 +1,101 @@
-"""Saved policies -> recordings/."""
+"""Saved policies -> recordings/: which runs play an episode, and the files of it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
 from pgstudy.analysis.outputs import read_tables
-from pgstudy.analysis.recordings.record import write
+from pgstudy.analysis.recordings.frames import TooLarge
+from pgstudy.analysis.recordings.record import record
+from pgstudy.analysis.tables.build import Tables, best
+from pgstudy.experiment.store.runs import POLICY, Store
 from pgstudy.experiment.store.study_folder import StudyFolder
+from pgstudy.experiment.study.cell import folder_name
+from pgstudy.experiment.study.study import Study
+from pgstudy.experiment.system.files import write_atomically, write_json
+from pgstudy.learning.environments import spaces
+
+INDEX = "recordings.json"
+ROLES = ("worst", "median", "best")
+SPEAKING = spaces.UnusableEnvironment, spaces.EnvironmentFault, TooLarge
 
 
 def recordings(folder: StudyFolder) -> None:
     """An episode each of the worst, the median and the best run -> recordings/."""
     tables = read_tables(folder)
     write(folder.store, folder.study, tables, folder.path / "recordings")
+
+
+def choose(tables: Tables, environment: str) -> dict[str, pd.Series]:
+    """Rows of `runs` by role: of the best cell's finished runs, by final return.
+
+    Of two runs there is no median one, and a single one is the best. Of an even number
+    the median is the lower one of the middle two.
+    """
+    summary = best(tables.summary[tables.summary["environment"] == environment])
+    runs = tables.runs[tables.runs["environment"] == environment]
+    for name in ("estimator", "n", "learning_rate"):
+        runs = runs[runs[name] == summary[name].iloc[0]]
+    runs = runs[(runs["status"] == "finished") & runs["final_return"].notna()]
+    rows = [row for _, row in runs.sort_values(["final_return", "seed"]).iterrows()]
+    if len(rows) < len(ROLES):
+        return dict(zip(("worst", "best")[-len(rows) :], rows, strict=False))
+    middle = rows[(len(rows) - 1) // 2]
+    return dict(zip(ROLES, (rows[0], middle, rows[-1]), strict=True))
+
+
+def write(store: Store, study: Study, tables: Tables, folder: Path) -> None:
+    """Write the recordings, and `recordings.json`: an entry for each.
+
+    Where an environment can't be recorded, the entry has a `reason` and no `file`.
+    Errors: OSError.
+    """
+    entries: list[dict[str, Any]] = []
+    for environment in study.environments:
+        chosen = choose(tables, environment)
+        if not chosen:
+            reason = "no run of its best cell is finished"
+            entries.append({"environment": environment, "reason": reason})
+        made = [_made(store, study, role, row) for role, row in chosen.items()]
+        some = any(content is not None for _, content in made)
+        entries += [entry for entry, _ in made[: None if some else 1]]
+        for entry, content in made:
+            if content is not None:
+                write_atomically(folder / entry["file"], _writer(content))
+    write_json(folder / INDEX, entries)
+
+
+def _made(
+    store: Store, study: Study, role: str, row: pd.Series
+) -> tuple[dict[str, Any], bytes | None]:
+    """One recording's entry, and its bytes if it could be made."""
+    cells = study.cells_of(row["environment"], row["estimator"])
+    place = row["n"], row["learning_rate"]
+    cell = next(c for c in cells if (c.n, c.learning_rate) == place)
+    run = store.run(cell, int(row["seed"]))
+    entry = {
+        "environment": cell.environment,
+        "role": role,
+        "estimator": cell.estimator,
+        "n": cell.n,
+        "learning_rate": cell.learning_rate,
+        "seed": run.seed,
+    }
+    try:
+        made = record(cell.specification, run.folder / POLICY, run.seed)
+        content = made.encoded()
+    except (Exception, SystemExit) as error:  # an environment may raise anything
+        own = isinstance(error, SPEAKING)
+        reason = str(error) if own else f"{type(error).__name__}: {error}"
+        return entry | {"reason": reason}, None
+    file = f"{folder_name(cell.environment)}-{role}.webp"
+    shown = {"file": file, "episode_return": made.episode_return, "steps": made.steps}
+    return entry | shown, content
+
+
+def _writer(content: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(content)
