@@ -52,21 +52,11 @@ def load_study(
     config, sound, faults = configs.examine(raw)
     sound, faults = plain_ids(sound), [*known_faults, *faults]
     faults += load_modules(sound) + general_faults(sound)
-    cells: list[Cell] = []
-    left_out: list[LeftOut] = []
-    for index, entry in enumerate(sound.get("environments", [])):
-        if entry is None:
-            continue
-        environment, layout, found = usable_environment(sound, index)
-        faults += found
-        if "defaults" in config and "defaults" not in sound:
-            continue  # its settings can't be resolved
-        try:
-            made = list(_environment_cells(sound, entry, environment, layout))
-            cells += [c for c in made if isinstance(c, Cell)]
-            left_out += [c for c in made if isinstance(c, LeftOut)]
-        except ConfigError as error:
-            faults += error.faults
+    resolvable = "defaults" in sound or "defaults" not in config
+    made, found = _every_cell(sound, resolvable)
+    cells = [c for c in made if isinstance(c, Cell)]
+    left_out = [c for c in made if isinstance(c, LeftOut)]
+    faults += found
     faults += _same_runs(cells) + _same_labels(cells)
     if not faults and not cells and left_out:
         faults.append(f"no cell is left: {left_out[0].label}: {left_out[0].reason}")
@@ -130,6 +120,26 @@ def _filled(key: str, config: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _default(key: str) -> Any:
     return configs.schema()["properties"][key]["default"]
+
+
+def _every_cell(
+    sound: Mapping[str, Any], resolvable: bool
+) -> tuple[list[Cell | LeftOut], list[str]]:
+    """The cells of all environments, and the faults; none if they can't be resolved."""
+    made: list[Cell | LeftOut] = []
+    faults: list[str] = []
+    for index, entry in enumerate(sound.get("environments", [])):
+        if entry is None:
+            continue
+        environment, layout, found = usable_environment(sound, index)
+        faults += found
+        if not resolvable:
+            continue
+        try:
+            made += list(_environment_cells(sound, entry, environment, layout))
+        except ConfigError as error:
+            faults += error.faults
+    return made, faults
 
 
 def _same_runs(cells: list[Cell]) -> list[str]:

@@ -24,6 +24,13 @@ TEXT_KEYS = {"study", "register", "id", "name", "baseline", "schedule", "publish
 TEXT_KEYS |= {"source", "item", "note", "why", "label", "estimator", "environment"}
 MAX_CHARACTERS = 100_000  # the config travels to jobs on one command line
 QUOTED = 60
+BOUNDS = {
+    "minimum": "too small; the least is {}",
+    "exclusiveMinimum": "too small; it must be above {}",
+    "exclusiveMaximum": "too large; it must be below {}",
+    "maximum": "too large; the most is {}",
+    "maxLength": "too long; the most is {} characters",
+}
 NUMBER = re.compile(r"(?=.{1,40}$)[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 POWER = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\^(-?\d{1,3})")
 EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d{1,3}")
@@ -121,7 +128,14 @@ def _odd_values(
     elif isinstance(value, list):
         for i, item in enumerate(value):
             yield from _odd_values(item, (*path, i))
-    elif isinstance(value, float) and not math.isfinite(value):
+    else:
+        yield from _odd_leaf(value, path)
+
+
+def _odd_leaf(
+    value: Any, path: tuple[str | int, ...]
+) -> Iterator[tuple[list[str | int], str]]:
+    if isinstance(value, float) and not math.isfinite(value):
         yield list(path), f"{value} is not a finite number"
     elif isinstance(value, str) and "kwargs" in path and EXPONENT.fullmatch(value):
         yield list(path), f"YAML reads {value} as text; write {float(value)}"
@@ -168,16 +182,8 @@ def _phrase(error: jsonschema.ValidationError, place: str) -> str:
         case "type":
             cure = "; write seeds=5 for a count, seeds='[0,1]' for a list"
             return f"{shown} is not {_types(limit)}{cure if place == 'seeds' else ''}"
-        case "minimum":
-            return f"{shown} is too small; the least is {limit}"
-        case "exclusiveMinimum":
-            return f"{shown} is too small; it must be above {limit}"
-        case "exclusiveMaximum":
-            return f"{shown} is too large; it must be below {limit}"
-        case "maximum":
-            return f"{shown} is too large; the most is {limit}"
-        case "maxLength":
-            return f"{shown} is too long; the most is {limit} characters"
+        case str(kind) if kind in BOUNDS:
+            return f"{shown} is {BOUNDS[kind].format(limit)}"
         case "minItems" | "minProperties":
             return "it is empty; give at least one entry"
         case "enum":

@@ -145,6 +145,11 @@ def _learning_rates(rate: Any, n: int) -> list[float]:
         return [float(one) for one in rate]
     if not isinstance(rate, dict):
         return [float(rate)]
+    return _at(rate, n)
+
+
+def _at(rate: Settings, n: int) -> list[float]:
+    """The learning rates of a rule, or of a table, at N."""
     if set(rate) == {"base", "power"}:
         found: float = rate["base"] * n ** rate["power"]
         if not 0 < found < 1e38:

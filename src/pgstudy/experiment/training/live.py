@@ -166,18 +166,23 @@ def follow(results: Path, out: TextIO) -> None:
             if time.monotonic() < due:
                 continue
             watch.look()
-            for word in newly_stalled(watch):
-                out.write(f"{CLEAR if bar else ''}{word}\n")
-            if bar:
-                out.write(f"{CLEAR}{_bar(watch, out)}")
-            if watch.is_over():
+            over = watch.is_over()
+            _show(watch, out, bar, over)
+            if over:
                 break
-            if not bar:
-                out.write(f"{_line(watch)}\n")
             out.flush()
             due = time.monotonic() + pause
         if bar:
             out.write("\n")
+
+
+def _show(watch: Watch, out: TextIO, bar: bool, over: bool) -> None:
+    for word in newly_stalled(watch):
+        out.write(f"{CLEAR if bar else ''}{word}\n")
+    if bar:
+        out.write(f"{CLEAR}{_bar(watch, out)}")
+    elif not over:
+        out.write(f"{_line(watch)}\n")
 
 
 def seconds_of(variable: str, default: float) -> float:
