@@ -39,6 +39,17 @@ for number in range(20):
 """
 
 
+def test_looking_imports_no_mlflow_whose_bounds_are_set_before_it_is_imported():
+    """Snakemake looks at every call; mlflow would cost over a second."""
+    code = (
+        "import sys, pgstudy.experiment.planning; assert 'mlflow' not in sys.modules\n"
+        "import pgstudy.experiment.tracking.upload\n"
+        "from mlflow import environment_variables as bounds\n"
+        "assert bounds.MLFLOW_HTTP_REQUEST_TIMEOUT.get() == 20"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
 def test_four_clones_on_one_new_store_all_succeed(store, tmp_path, monkeypatch):  # noqa: F811
     """They have result folders of their own, so the lock lies beside the store."""
     results, study, _ = store

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
+from mlflow.entities import Metric
+from mlflow.store.db import utils
 
 from pgstudy.experiment.provenance import git
 from pgstudy.experiment.store.runs import UPDATES, Run
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.training.progress import Progress
-
-# Set before mlflow is imported: against a dead server, or a dead database, its defaults
-# block for minutes.
-BOUNDS = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "PGCONNECT_TIMEOUT": "10",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-}
-for _name, _value in BOUNDS.items():
-    os.environ.setdefault(_name, _value)
-
-from mlflow.entities import Metric  # noqa: E402
-from mlflow.store.db import utils  # noqa: E402
 
 utils.MAX_RETRY_COUNT = 3  # there is no variable for a database; its 10 take 100 s
 POINTS_PER_METRIC = 250  # a point costs 0.1 ms; the files have them all

@@ -17,17 +17,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import filelock
+from mlflow import MlflowClient
+from mlflow.entities import Metric
+from mlflow.entities import Run as Entry
 
-from pgstudy.experiment.system import places  # before mlflow: its bounds
+from pgstudy.experiment.system import places
 from pgstudy.experiment.system.addresses import without_credentials
 from pgstudy.experiment.tracking import entities as mlflow_entities
-from pgstudy.experiment.tracking import mirror  # before mlflow: its bounds
+from pgstudy.experiment.tracking import mirror
 from pgstudy.experiment.tracking import upload as tracking
 from pgstudy.experiment.training.progress import Progress, read_plan, running
-
-from mlflow import MlflowClient  # isort: skip
-from mlflow.entities import Metric  # isort: skip
-from mlflow.entities import Run as Entry  # isort: skip
 
 HOST = "127.0.0.1"
 SECONDS = 3.0  # between two looks at the runs that train

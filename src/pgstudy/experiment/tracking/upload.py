@@ -16,6 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+from mlflow import MlflowClient
+from mlflow.entities import Param, RunTag
+from mlflow.entities import Run as Entry
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from pgstudy.experiment.store.runs import FILES, Run
 from pgstudy.experiment.study.study import Study
@@ -24,12 +29,6 @@ from pgstudy.experiment.system.addresses import without_credentials
 from pgstudy.experiment.tracking import entities as mlflow_entities
 from pgstudy.experiment.tracking import mirror
 from pgstudy.experiment.tracking.mirror import tracking_uri as tracking_uri
-
-from mlflow import MlflowClient  # isort: skip
-from mlflow.entities import Param, RunTag  # isort: skip
-from mlflow.entities import Run as Entry  # isort: skip
-from mlflow.exceptions import MlflowException  # isort: skip
-from sqlalchemy.exc import SQLAlchemyError  # isort: skip
 
 ENTITIES_PER_BATCH = 1000
 PAGE = 1000
