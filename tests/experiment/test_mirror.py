@@ -29,13 +29,13 @@ MAKE = """
 import sys, time
 from pathlib import Path
 from mlflow import MlflowClient
-from pgstudy.experiment.tracking import upload as tracking
+from pgstudy.experiment.tracking import experiments
 client = MlflowClient(sys.argv[1])
 client.search_experiments()  # all that is slow is done
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(20):
-    print(tracking.experiment(client, Path(sys.argv[2]), f"study{number}"))
+    print(experiments.experiment(client, Path(sys.argv[2]), f"study{number}"))
 """
 
 

@@ -17,9 +17,11 @@ from mlflow import MlflowClient
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.study.cell import Block
-from pgstudy.experiment.tracking import server
-from pgstudy.experiment.tracking import upload as tracking
-from pgstudy.experiment.training import live, progress
+from pgstudy.experiment.tracking.live_entries import Watcher
+from pgstudy.experiment.tracking.mirror import tracking_uri
+from pgstudy.experiment.training import live, progress, wording
+from pgstudy.experiment.training.plan import PLAN, birth, read_plan, write_plan
+from pgstudy.experiment.training.watch import Watch
 from pgstudy.learning.reinforce import train
 from tests.experiment.test_checkpoints import start
 
@@ -63,7 +65,7 @@ def points(results):
 def long_training(tmp_path):
     """A training that lasts; the test's own process stands for the call."""
     store, block = Store(tmp_path), first_block(LONG)
-    progress.write_plan(store, "watched", store.runs(block))
+    write_plan(store, "watched", store.runs(block))
     process = start(block, tmp_path)
     yield process
     process.kill()
@@ -122,7 +124,7 @@ def test_a_terminated_training_takes_its_file_along(long_training, tmp_path):
     wait_for(lambda: points(tmp_path), long_training)
     long_training.terminate()
     assert long_training.wait() != 0
-    assert [p.name for p in (tmp_path / "progress").iterdir()] == [progress.PLAN]
+    assert [p.name for p in (tmp_path / "progress").iterdir()] == [PLAN]
 
 
 def test_what_is_no_progress_file_is_ignored(tmp_path):
@@ -170,10 +172,10 @@ def test_the_whole_counts_runs_budgets_and_time(tmp_path):
     store = Store(tmp_path)
     runs = store.runs(next(load_study(CONFIG).blocks()))
     runs[2].write_record({"status": "failed", "started": 1.0})
-    progress.write_plan(store, "watched", runs)
-    plan = progress.read_plan(tmp_path)
+    write_plan(store, "watched", runs)
+    plan = read_plan(tmp_path)
     plan = dataclasses.replace(plan, started=plan.started - 100)
-    watch = live.Watch(tmp_path, plan)
+    watch = Watch(tmp_path, plan)
     watch.look()
     assert watch.whole() == (
         "watched: 0 of 3 runs, 0% of the budgets, time left not known yet"
@@ -195,10 +197,10 @@ def test_a_run_that_has_not_moved_for_minutes_is_named(tmp_path, monkeypatch):
     """In each line of it, and once in a line of its own."""
     store = Store(tmp_path)
     runs = store.runs(next(load_study(CONFIG).blocks()))[:2]
-    progress.write_plan(store, "watched", runs)
+    write_plan(store, "watched", runs)
     made_up(runs[0], spent=35_000, moved=time.time() - 420)
     made_up(runs[1], spent=35_000)
-    watch = live.Watch(tmp_path, progress.read_plan(tmp_path))
+    watch = Watch(tmp_path, read_plan(tmp_path))
     watch.look()
     word = "no update for 7 min (process 7)"
     assert live.newly_stalled(watch) == [f"{runs[0].name}: {word}"]
@@ -207,9 +209,9 @@ def test_a_run_that_has_not_moved_for_minutes_is_named(tmp_path, monkeypatch):
     one, two = (next(j for j in jobs if j.startswith(run.name)) for run in runs)
     assert one.endswith(f"; {word}")
     assert "no update" not in two
-    monkeypatch.setenv(live.STALLED, "500")
+    monkeypatch.setenv(wording.STALLED, "500")
     assert "no update" not in "".join(live.lines(tmp_path))
-    monkeypatch.setenv(live.STALLED, "soon")
+    monkeypatch.setenv(wording.STALLED, "soon")
     assert word in "".join(live.lines(tmp_path))
 
 
@@ -219,23 +221,24 @@ def test_a_run_that_has_not_moved_for_minutes_is_named(tmp_path, monkeypatch):
 )
 def test_times_are_said_as_people_say_them(seconds, text):
     """Not to the second where nobody knows it."""
-    assert live.duration(seconds) == f"about {text} left"
+    assert wording.duration(seconds) == f"about {text} left"
 
 
 def test_a_plan_is_one_of_a_living_process(tmp_path):
     """Its number alone is no proof, nor that of one that nobody waited for."""
     store = Store(tmp_path)
-    progress.write_plan(store, "watched", [])
-    plan = progress.read_plan(tmp_path)
+    write_plan(store, "watched", [])
+    plan = read_plan(tmp_path)
     assert plan.pid == os.getpid()
-    file = tmp_path / "progress" / progress.PLAN
-    file.write_text(json.dumps(vars(plan) | {"birth": "1"}))
-    assert progress.read_plan(tmp_path) is None
+    file = tmp_path / "progress" / PLAN
+    for wrong in ({"birth": "1"}, {"birth": ""}, {"pid": -1}, {"pid": "x"}):
+        file.write_text(json.dumps(dataclasses.asdict(plan) | wrong))
+        assert read_plan(tmp_path) is None
     child = subprocess.Popen(["sleep", "60"])
-    assert progress.birth(child.pid) != ""
+    assert birth(child.pid) != ""
     child.kill()
     time.sleep(0.2)
-    assert progress.birth(child.pid) == ""
+    assert birth(child.pid) == ""
     child.wait()
 
 
@@ -243,7 +246,7 @@ def test_a_terminal_shows_one_bar_until_all_is_done(tmp_path):
     """Drawn over and over on one line."""
     store = Store(tmp_path)
     (run,) = store.runs(first_block(CONFIG))
-    progress.write_plan(store, "watched", [run])
+    write_plan(store, "watched", [run])
     made_up(run, spent=175_000)
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "pgstudy", "progress", "--follow", "--results"]
@@ -263,7 +266,7 @@ def test_a_terminal_shows_one_bar_until_all_is_done(tmp_path):
 
 def entries(results):
     """Of the study, with the number of points of each."""
-    client = MlflowClient(tracking.tracking_uri(results))
+    client = MlflowClient(tracking_uri(results))
     found = client.get_experiment_by_name("watched")
     runs = client.search_runs([found.experiment_id]) if found else []
     histories = [client.get_metric_history(r.info.run_id, "mean_return") for r in runs]
@@ -273,7 +276,7 @@ def entries(results):
 def test_curves_of_runs_that_train_are_in_mlflow(long_training, tmp_path, monkeypatch):
     """One entry a key, that grows, also after a UI that was killed; gone after."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    first = server.Watcher(tmp_path)
+    first = Watcher(tmp_path)
     first.prepare()
     (job,) = wait_for(lambda: points(tmp_path), long_training)
     first.look()
@@ -282,7 +285,7 @@ def test_curves_of_runs_that_train_are_in_mlflow(long_training, tmp_path, monkey
     assert (entry.data.tags["key"], entry.info.run_name) == (job.key, job.name)
     assert count >= len(job.curve) > 2
     wait_for(lambda: points(tmp_path)[0].spent > 2 * job.spent, long_training)
-    server.Watcher(tmp_path).look()
+    Watcher(tmp_path).look()
     (same,), (more,) = entries(tmp_path)
     assert same.info.run_id == entry.info.run_id
     assert more > count
@@ -309,5 +312,5 @@ def test_a_ui_that_ends_takes_the_curves_along(long_training, tmp_path, monkeypa
         assert ui.wait(40) == 128 + signal.SIGTERM
     assert entries(tmp_path)[0] == []
     assert len(children) == 1
-    assert progress.birth(int(children[0])) == ""
+    assert birth(int(children[0])) == ""
     assert long_training.poll() is None

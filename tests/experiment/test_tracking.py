@@ -18,8 +18,9 @@ from mlflow import MlflowClient
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.tracking import entities as mlflow_entities
-from pgstudy.experiment.tracking import server
+from pgstudy.experiment.tracking import experiments, server
 from pgstudy.experiment.tracking import upload as tracking
+from pgstudy.experiment.tracking.mirror import tracking_uri
 from pgstudy.experiment.training import block as training
 
 
@@ -53,7 +54,7 @@ def store(trained, tmp_path, monkeypatch):
 
 
 def entries(results, study, query=""):
-    client = MlflowClient(tracking.tracking_uri(results))
+    client = MlflowClient(tracking_uri(results))
     experiment = client.get_experiment_by_name(study.name)
     return client, list(client.search_runs([experiment.experiment_id], query))
 
@@ -109,7 +110,7 @@ def test_an_upload_that_a_kill_cut_short_is_made_again(store):
     results, study, runs = store
     tracking.sync(results, study, runs[1:])
     client, (experiment_id) = (
-        MlflowClient(tracking.tracking_uri(results)),
+        MlflowClient(tracking_uri(results)),
         entries(results, study)[1][0].info.experiment_id,
     )
     for key in (runs[0].key, "of-no-run"):
@@ -145,7 +146,7 @@ def test_a_deleted_experiment_is_restored_by_the_line_that_is_printed(
     tracking.sync(results, study, runs[:1])
     client, found = entries(results, study)
     client.delete_experiment(found[0].info.experiment_id)
-    with pytest.raises(tracking.TrackingError, match="was deleted") as caught:
+    with pytest.raises(experiments.TrackingError, match="was deleted") as caught:
         tracking.sync(results, study, runs)
     _, line = str(caught.value).split("\n")
     assert "another.db" not in line
@@ -171,8 +172,8 @@ def test_an_address_that_is_dead_or_none_is_a_message_within_seconds(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     shown = re.escape(f"MLflow at {address.replace('u:s3cret@', '')} can't be used")
     start = time.monotonic()
-    assert re.match(shown, tracking.trouble(results, study.name))
-    with pytest.raises(tracking.TrackingError, match=shown):
+    assert re.match(shown, experiments.trouble(results, study.name))
+    with pytest.raises(experiments.TrackingError, match=shown):
         tracking.sync(results, study, runs)
     with pytest.raises(server.ServerError, match=shown):
         server.links(results, "")

@@ -15,7 +15,8 @@ from mlflow import MlflowClient
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.study.study_file import Plan, write_plan
-from pgstudy.experiment.tracking import upload as tracking
+from pgstudy.experiment.tracking import experiments
+from pgstudy.experiment.tracking.mirror import tracking_uri
 from pgstudy.experiment.training.block import train_block
 from tests.experiment.test_tracking import free_port
 
@@ -138,12 +139,12 @@ def test_a_moved_project_is_mended_by_one_command(results, tmp_path):
 
 def test_a_deleted_experiment_is_known_before_training(results):
     """One message with the way out; nothing where all is well or nothing is there."""
-    assert tracking.trouble(results, "trouble") is None
+    assert experiments.trouble(results, "trouble") is None
     assert track(results).wait() == 0
-    assert tracking.trouble(results, "trouble") is None
-    client, found = entries(tracking.tracking_uri(results))
+    assert experiments.trouble(results, "trouble") is None
+    client, found = entries(tracking_uri(results))
     client.delete_experiment(found[0].info.experiment_id)
-    assert "mlflow experiments restore" in tracking.trouble(results, "trouble")
+    assert "mlflow experiments restore" in experiments.trouble(results, "trouble")
 
 
 def as_postgres(*command):

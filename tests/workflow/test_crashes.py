@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pgstudy.experiment.system.files import TEMPORARY
-from pgstudy.experiment.training.progress import birth
+from pgstudy.experiment.training.plan import birth
 from tests.workflow.project import NOTHING, Clone, summary
 
 TABLES = summary("crash")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pgstudy.experiment.training import live, progress
+from pgstudy.experiment.training import live, plan, progress, wording
 from tests.workflow.project import Project
 
 pytestmark = pytest.mark.serial
@@ -149,7 +149,7 @@ class Bad(Project):
         return subprocess.Popen(
             [*command, *arguments, "--configfile", self.config],
             cwd=place,
-            env=environment | {live.STALLED: "3", live.SECONDS: "1"},
+            env=environment | {wording.STALLED: "3", live.SECONDS: "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -216,7 +216,7 @@ def test_an_environment_that_changes_folder_takes_no_result_along(project):
 
 def test_no_process_left_behind_keeps_a_job_from_ending(project):
     """They live, and the call has ended; started and forked ones alike."""
-    alive = [pid for pid in left(project) if progress.birth(pid)]
+    alive = [pid for pid in left(project) if plan.birth(pid)]
     assert len(alive) == len(left(project)) == 2
     for fault in ("starts", "forks"):
         assert [r["status"] for r in of(project, fault)] == ["finished"] * 3
@@ -231,7 +231,7 @@ def test_a_run_that_hangs_is_named_and_can_be_ended_alone(tmp_path):
         for job in progress.running(project.results):
             if not ended and time.time() - job.moved > 6:
                 command = ["pgstudy", "progress"]
-                environment = os.environ | {live.STALLED: "3"}
+                environment = os.environ | {wording.STALLED: "3"}
                 shown = subprocess.run(
                     command, cwd=tmp_path, env=environment, capture_output=True
                 ).stdout.decode()

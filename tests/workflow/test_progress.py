@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock
 from mlflow import MlflowClient
 
-from pgstudy.experiment.training import progress
+from pgstudy.experiment.training import plan, progress
 from tests.experiment.test_tracking import free_port
 from tests.workflow.project import CRASH, Clone, variables
 
@@ -92,7 +92,7 @@ def seen(tmp_path_factory):
     """All that was seen of one call, with a UI beside it that opened before the end."""
     clone, began = watched(tmp_path_factory.mktemp("seen")), time.monotonic()
     call = tracked_only(clone, PGSTUDY_PROGRESS_SECONDS="2")
-    wait_until(lambda: progress.read_plan(clone.results), 60)
+    wait_until(lambda: plan.read_plan(clone.results), 60)
     ui = start_ui(clone)
     try:
         wait_until(lambda: max(found(clone)[1], default=0) > 2, 60)
@@ -159,4 +159,4 @@ def test_a_killed_call_takes_its_follower_along(tmp_path, how):
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     assert "Traceback" not in process.communicate()[0]
-    assert progress.read_plan(clone.results) is None
+    assert plan.read_plan(clone.results) is None

@@ -12,7 +12,7 @@ from pgstudy.analysis.common.names import figure_names, paper_names
 from pgstudy.experiment import planning
 from pgstudy.experiment.config import yaml_files
 from pgstudy.experiment.system import places
-from pgstudy.experiment.training.live import check_tracking, start_following
+from pgstudy.experiment.training.call import check_tracking, start_following
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.experiment.system.files import canonical_json

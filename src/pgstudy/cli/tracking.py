@@ -22,14 +22,14 @@ def track(
     ] = False,
 ) -> None:
     """Upload the complete runs that MLflow does not have yet."""
-    from pgstudy.experiment.tracking import upload  # imports mlflow
+    from pgstudy.experiment.tracking import experiments, upload  # imports mlflow
 
     folder = opened(study_file)
     study, store = folder.study, folder.store
     complete = [run for run in store.every_run(study) if run.is_complete()]
     try:
         report = upload.sync(store.results, study, complete)
-    except upload.TrackingError as error:
+    except experiments.TrackingError as error:
         if not later:
             raise UserError(str(error)) from None
         _write_receipt(study_file.parent, {"trouble": str(error)})
@@ -63,9 +63,9 @@ def check_tracking(
     study: Annotated[str, typer.Argument(help="its name")], results: Path = RESULTS
 ) -> None:
     """Say so if MLflow can't take the runs; training does not need it."""
-    from pgstudy.experiment.tracking import upload  # imports mlflow
+    from pgstudy.experiment.tracking import experiments  # imports mlflow
 
-    if trouble := upload.trouble(results, study):
+    if trouble := experiments.trouble(results, study):
         print(f"training goes on, but its runs can't be uploaded: {trouble}")
 
 

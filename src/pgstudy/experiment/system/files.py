@@ -16,6 +16,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 TEMPORARY = re.compile(r"\..+\.(?:(\d+)-)?[0-9a-f]{8}")
 UMASK = os.umask(0)
 os.umask(UMASK)  # it can't be read without being set
@@ -98,10 +100,4 @@ def free_place(folder: Path, name: str) -> Path:
 
 def _lives(pid: str | None) -> bool:
     """Whether a process is there; an earlier version wrote no number."""
-    try:
-        os.kill(int(pid or 2**30), 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
+    return pid is not None and psutil.pid_exists(int(pid))

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
+from mlflow import MlflowClient
 from mlflow.entities import Metric
 from mlflow.store.db import utils
 
 from pgstudy.experiment.provenance import git
 from pgstudy.experiment.store.runs import UPDATES, Run
 from pgstudy.experiment.study.study import Study
-from pgstudy.experiment.training.progress import Progress
 
 utils.MAX_RETRY_COUNT = 3  # there is no variable for a database; its 10 take 100 s
+ENTITIES_PER_BATCH = 1000
 POINTS_PER_METRIC = 250  # a point costs 0.1 ms; the files have them all
 
 
@@ -37,24 +37,6 @@ def tags(study: Study, run: Run, record: dict[str, Any]) -> dict[str, str]:
         "status": record["status"],
         **({"reason": record["reason"]} if record["reason"] else {}),
     }
-
-
-def live_tags(study: str, job: Progress) -> dict[str, str]:
-    """What the entry of a run that still trains is found by."""
-    names = ("environment", "estimator", "n", "seed", "key")
-    known = {name: str(getattr(job, name)) for name in names}
-    return known | {"study": study, "live": "true"}
-
-
-def live_metrics(job: Progress, last: float) -> list[Metric]:
-    """The points of a run that still trains, after so many environment steps."""
-    now = int(time.time() * 1000)
-    return [
-        Metric(name, value, now, update)
-        for update, env_steps, mean_return in job.curve
-        for name, value in (("env_steps", env_steps), ("mean_return", mean_return))
-        if env_steps > last and math.isfinite(value)
-    ]
 
 
 def params(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -94,3 +76,10 @@ def metrics(run: Run, record: dict[str, Any], start: int, end: int) -> Iterator[
         if returns:
             mean = sum(returns) / len(returns)
             yield Metric(f"{stage}_evaluation_return", mean, end, total)
+
+
+def log_metrics(client: MlflowClient, run_id: str, points: list[Metric]) -> None:
+    """Add them to an entry, as many at once as MLflow takes."""
+    for start in range(0, len(points), ENTITIES_PER_BATCH):
+        batch = points[start : start + ENTITIES_PER_BATCH]
+        client.log_batch(run_id, metrics=batch)

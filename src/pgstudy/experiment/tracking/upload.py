@@ -7,8 +7,6 @@ second sync adds nothing; runs that the study no longer asks for stay, tagged
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,26 +17,20 @@ import filelock
 from mlflow import MlflowClient
 from mlflow.entities import Param, RunTag
 from mlflow.entities import Run as Entry
-from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
 
 from pgstudy.experiment.store.runs import FILES, Run
 from pgstudy.experiment.study.study import Study
-from pgstudy.experiment.system import places
 from pgstudy.experiment.system.addresses import without_credentials
-from pgstudy.experiment.tracking import entities as mlflow_entities
-from pgstudy.experiment.tracking import mirror
-from pgstudy.experiment.tracking.mirror import tracking_uri as tracking_uri
+from pgstudy.experiment.tracking import entities, mirror
+from pgstudy.experiment.tracking.experiments import (
+    UNUSABLE,
+    TrackingError,
+    experiment,
+    unusable,
+)
 
-ENTITIES_PER_BATCH = 1000
 PAGE = 1000
 LOCK_SECONDS = 600
-# What a store says that can't be used now; ValueError is of an address that is none.
-UNUSABLE = (MlflowException, SQLAlchemyError, OSError, ValueError)
-
-
-class TrackingError(RuntimeError):
-    """MLflow can't take the runs now; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -67,75 +59,9 @@ def sync(results: Path, study: Study, runs: Iterable[Run]) -> Report:
         raise TrackingError(unusable(results, error)) from error
 
 
-def trouble(results: Path, name: str) -> str | None:
-    """Why a study's runs could not be uploaded now; None if nothing is known.
-
-    For a word before training, which goes on whatever the answer.
-    """
-    if not store_is_there(results):
-        return None
-    try:
-        _require_active(MlflowClient(tracking_uri(results)), results, name)
-    except TrackingError as error:
-        return str(error)
-    except UNUSABLE as error:
-        return unusable(results, error)
-    return None
-
-
-def store_is_there(results: Path) -> bool:
-    """Whether there is a store to look into, as far as is known without looking."""
-    store = mirror.own_store(results)
-    return store is None or store.exists()
-
-
-def unusable(results: Path, error: Exception) -> str:
-    """The message of a store that can't be used, without its password."""
-    text = f"MLflow at {tracking_uri(results)} can't be used: {error}"
-    return without_credentials(text)
-
-
-def _require_active(client: MlflowClient, results: Path, name: str) -> Any:
-    """The experiment of this name, if there is one. Errors: TrackingError."""
-    found = client.get_experiment_by_name(name)
-    if found is not None and found.lifecycle_stage != "active":
-        raise TrackingError(
-            f"the MLflow experiment '{name}' was deleted; give the study another name, "
-            f"or restore it:\n  {_restoring(results, found.experiment_id)}"
-        )
-    return found
-
-
-def _restoring(results: Path, experiment_id: str) -> str:
-    """The command line; MLflow reads its variable itself, if it is set."""
-    command = f"{shlex.quote(sys.executable)} -m mlflow experiments restore"
-    if mirror.own_store(results) is not None:
-        address = shlex.quote(tracking_uri(results))
-        command = f"MLFLOW_TRACKING_URI={address} {command}"
-    return f"{command} -x {experiment_id}"
-
-
-def experiment(client: MlflowClient, results: Path, name: str) -> str:
-    """The id of the experiment of this name, made if need be. Errors: TrackingError."""
-    found = _require_active(client, results, name)
-    if found is not None:
-        return str(found.experiment_id)
-    local = tracking_uri(results).startswith("sqlite:")
-    place = (results.resolve() / places.ARTIFACTS).as_uri() if local else None
-    try:
-        return str(client.create_experiment(name, artifact_location=place))
-    except (MlflowException, SQLAlchemyError):
-        found = _require_active(
-            client, results, name
-        )  # another client made it meanwhile
-        if found is None:
-            raise
-        return str(found.experiment_id)
-
-
 class _Uploader:
     def __init__(self, results: Path, study: Study) -> None:
-        self.uri = tracking_uri(results)
+        self.uri = mirror.tracking_uri(results)
         self.study = study
         self.client = MlflowClient(self.uri)
         self.experiment_id = experiment(self.client, results, study.name)
@@ -165,7 +91,7 @@ class _Uploader:
 
     def _entries(self) -> dict[str, list[Entry]]:
         """The experiment's entries by key, whatever their status."""
-        entries: dict[str, list[Entry]] = defaultdict(list)
+        found: dict[str, list[Entry]] = defaultdict(list)
         token = None
         while True:
             page = self.client.search_runs(
@@ -173,10 +99,10 @@ class _Uploader:
             )
             for entry in page:
                 if "key" in entry.data.tags:
-                    entries[entry.data.tags["key"]].append(entry)
+                    found[entry.data.tags["key"]].append(entry)
             token = page.token
             if not token:
-                return dict(entries)
+                return dict(found)
 
     def _mark(self, entry: Entry, current: bool) -> None:
         value = "true" if current else "false"
@@ -195,17 +121,14 @@ class _Uploader:
         entry = self.client.create_run(
             self.experiment_id,
             start_time=start,
-            tags=mlflow_entities.tags(self.study, run, record),
+            tags=entities.tags(self.study, run, record),
             run_name=run.name,
         )
         run_id = str(entry.info.run_id)
-        params = [
-            Param(k, v) for k, v in mlflow_entities.params(record["specification"])
-        ]
+        params = [Param(*item) for item in entities.params(record["specification"])]
         self.client.log_batch(run_id, params=params)
-        metrics = list(mlflow_entities.metrics(run, record, start, end))
-        for i in range(0, len(metrics), ENTITIES_PER_BATCH):
-            self.client.log_batch(run_id, metrics=metrics[i : i + ENTITIES_PER_BATCH])
+        metrics = list(entities.metrics(run, record, start, end))
+        entities.log_metrics(self.client, run_id, metrics)
         for name in (*FILES, "run.json"):
             self.client.log_artifact(run_id, str(run.folder / name))
         # The tag that makes an entry count comes last, then the status.

@@ -1,4 +1,4 @@
-"""How far runs are: a small file for each that trains, and the plan of the call.
+"""How far runs are: a small file for each that trains.
 
 These files are for people who watch. No result depends on them, and a disk that takes
 none of them is no reason to stop.
@@ -10,8 +10,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -20,13 +19,12 @@ import numpy as np
 
 from pgstudy.experiment.store.runs import Run, Store
 from pgstudy.experiment.system import places
-from pgstudy.experiment.system.files import write_json
+from pgstudy.experiment.training.plan import PLAN
 
 if TYPE_CHECKING:
     from pgstudy.learning.reinforce import Trainer
     from pgstudy.learning.results import History
 
-FOLDER, PLAN = places.PROGRESS, "plan.json"
 SECONDS = 2.0  # between two writes of a run
 FRESH = 15.0  # a file older than this needs its run's lock to be believed
 POINTS = 250
@@ -57,32 +55,6 @@ class Progress:
     curve: list[Row]
     pid: int
     moved: float
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A run that a call is to train; `folder` is below the results folder."""
-
-    key: str
-    name: str
-    folder: str
-    unit: str
-    amount: int
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a snakemake call is to train. `pid` and `birth` say which process it is."""
-
-    study: str
-    started: float
-    pid: int
-    birth: str
-    runs: list[Planned]
-
-    def is_at_work(self) -> bool:
-        """Whether the call still runs; its lock is not touched to know it."""
-        return self.birth != "" and birth(self.pid) == self.birth
 
 
 class Curve:
@@ -120,7 +92,7 @@ class Reporter:
         self._run, self._before = run, before
         key = run.key
         # absolute: an environment may change the working folder
-        self._path = (store.results / FOLDER / f"{key}.json").absolute()
+        self._path = (store.results / places.PROGRESS / f"{key}.json").absolute()
         self._temporary = self._path.with_name(f".{key}")
         self._started = time.time()
         self._curve = Curve()
@@ -175,7 +147,7 @@ class Reporter:
 
 def running(results: Path) -> list[Progress]:
     """The runs that some process trains now; files of killed ones are removed."""
-    files = sorted((results / FOLDER).glob("[!.]*.json"))
+    files = sorted((results / places.PROGRESS).glob("[!.]*.json"))
     found = [_read(f, results) for f in files if f.name != PLAN]
     return [state for state in found if state is not None]
 
@@ -198,42 +170,3 @@ def _is_held(path: Path, lock: Path) -> bool:
         return False
     except filelock.Timeout:
         return True
-
-
-def write_plan(store: Store, study: str, runs: Iterable[Run]) -> None:
-    """Say what the snakemake call in this process is to train. Errors: OSError."""
-    planned = [
-        Planned(
-            run.key,
-            run.name,
-            folder=str(run.folder.relative_to(store.results)),
-            unit=run.cell.specification.budget.unit,
-            amount=run.cell.specification.budget.amount,
-        )
-        for run in runs
-    ]
-    plan = Plan(study, time.time(), os.getpid(), birth(os.getpid()), planned)
-    write_json(store.results / FOLDER / PLAN, asdict(plan))
-
-
-def read_plan(results: Path) -> Plan | None:
-    """The plan of the call that is at work; None if none is."""
-    try:
-        data = json.loads((results / FOLDER / PLAN).read_text("utf-8"))
-        plan = Plan(**data | {"runs": [Planned(**run) for run in data["runs"]]})
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-    return plan if plan.is_at_work() else None
-
-
-def birth(pid: int) -> str:
-    """When a process began, as the kernel counts; empty if it is no more.
-
-    Its number alone may be another's by now, or be kept for whoever waits for it.
-    """
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text("utf-8")
-    except OSError:
-        return ""
-    state, *rest = text.rpartition(")")[2].split()
-    return "" if state in "ZX" else rest[18]

@@ -1,0 +1,88 @@
+"""A study's experiment in MLflow, and what is said where it can't be used."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from pgstudy.experiment.system import places
+from pgstudy.experiment.system.addresses import without_credentials
+from pgstudy.experiment.tracking import mirror
+
+# What a store says that can't be used now; ValueError is of an address that is none.
+UNUSABLE = (MlflowException, SQLAlchemyError, OSError, ValueError)
+
+
+class TrackingError(RuntimeError):
+    """MLflow can't take the runs now; the message says why and what to do."""
+
+
+def trouble(results: Path, name: str) -> str | None:
+    """Why a study's runs could not be uploaded now; None if nothing is known.
+
+    For a word before training, which goes on whatever the answer.
+    """
+    if not store_is_there(results):
+        return None
+    try:
+        _require_active(MlflowClient(mirror.tracking_uri(results)), results, name)
+    except TrackingError as error:
+        return str(error)
+    except UNUSABLE as error:
+        return unusable(results, error)
+    return None
+
+
+def store_is_there(results: Path) -> bool:
+    """Whether there is a store to look into, as far as is known without looking."""
+    store = mirror.own_store(results)
+    return store is None or store.exists()
+
+
+def unusable(results: Path, error: Exception) -> str:
+    """The message of a store that can't be used, without its password."""
+    text = f"MLflow at {mirror.tracking_uri(results)} can't be used: {error}"
+    return without_credentials(text)
+
+
+def _require_active(client: MlflowClient, results: Path, name: str) -> Any:
+    """The experiment of this name, if there is one. Errors: TrackingError."""
+    found = client.get_experiment_by_name(name)
+    if found is not None and found.lifecycle_stage != "active":
+        raise TrackingError(
+            f"the MLflow experiment '{name}' was deleted; give the study another name, "
+            f"or restore it:\n  {_restoring(results, found.experiment_id)}"
+        )
+    return found
+
+
+def _restoring(results: Path, experiment_id: str) -> str:
+    """The command line; MLflow reads its variable itself, if it is set."""
+    command = f"{shlex.quote(sys.executable)} -m mlflow experiments restore"
+    if mirror.own_store(results) is not None:
+        address = shlex.quote(mirror.tracking_uri(results))
+        command = f"MLFLOW_TRACKING_URI={address} {command}"
+    return f"{command} -x {experiment_id}"
+
+
+def experiment(client: MlflowClient, results: Path, name: str) -> str:
+    """The id of the experiment of this name, made if need be. Errors: TrackingError."""
+    found = _require_active(client, results, name)
+    if found is not None:
+        return str(found.experiment_id)
+    local = mirror.tracking_uri(results).startswith("sqlite:")
+    place = (results.resolve() / places.ARTIFACTS).as_uri() if local else None
+    try:
+        return str(client.create_experiment(name, artifact_location=place))
+    except (MlflowException, SQLAlchemyError):
+        # another client made it meanwhile
+        found = _require_active(client, results, name)
+        if found is None:
+            raise
+        return str(found.experiment_id)
