@@ -14,9 +14,10 @@ import yaml
 
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.provenance import identity as provenance
+from pgstudy.experiment.store.record import Provenance
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.study.study_file import Plan, write_plan
-from pgstudy.experiment.training.block import save
+from pgstudy.experiment.training.saving import save
 from pgstudy.learning.reinforce import train
 from pgstudy.learning.results import Training
 
@@ -94,7 +95,7 @@ def fake_runs(folder, study):
     """All runs of a study, 500 updates each, as the files of real runs."""
     store = Store(folder / "results")
     result = train(study.cells[0].specification, 0)
-    made = {"made_by": provenance.describe(), "started": time.time(), "seconds": 1.0}
+    made = Provenance(made_by=provenance.describe(), started=time.time(), seconds=1.0)
     generator = np.random.default_rng(0)
     for cell in study.cells:
         for seed in study.seeds:

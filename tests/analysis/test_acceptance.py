@@ -1,6 +1,7 @@
 """Published values: the real runs pass, and known mistakes fall outside."""
 
 import multiprocessing
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -209,4 +210,4 @@ def test_the_mean_is_that_of_the_episodes_by_hand(small):
 
 
 def rewrite(run, **changes):
-    run.write_record(run.record() | changes)
+    run.write_record(replace(run.record(), **changes))

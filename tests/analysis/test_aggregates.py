@@ -16,7 +16,9 @@ from pgstudy.analysis.tables.aggregates import Aggregates
 from pgstudy.analysis.tables.build import Tables, at_best_learning_rates, seed_curves
 from pgstudy.analysis.tables.histories import History
 from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.record import Provenance
 from pgstudy.experiment.store.runs import UPDATES, Store
+from pgstudy.experiment.training.saving import record_of
 
 NOTHING = pd.DataFrame()
 NAN = math.nan
@@ -310,18 +312,17 @@ def hand_made(tmp_path):
 
 def write(run, what, times):
     steps, returns = what or ([2], [9])
-    record = {
-        "status": "finished" if what else "diverged",
-        "reason": None if what else "made up",
-        "updates": len(steps),
-        "env_steps": steps[-1] * times,
-        "episodes": len(steps) * run.cell.n,
-        "seconds": 1.0,
-        "started": 0.0,
-        "evaluation": {"untrained": [-3.0, -1.0], "final": []},
-        "files": {},
-        "made_by": {"git": {"commit": "c", "dirty": False}},
-    }
+    made_by = {"git": {"commit": "c", "dirty": False}}
+    record = record_of(
+        run,
+        Provenance(made_by=made_by, started=0.0, seconds=1.0),
+        "finished" if what else "diverged",
+        reason=None if what else "made up",
+        updates=len(steps),
+        env_steps=steps[-1] * times,
+        episodes=len(steps) * run.cell.n,
+        evaluation={"untrained": [-3.0, -1.0], "final": []},
+    )
     run.folder.mkdir(parents=True)
     columns = {
         "env_steps": [step * times for step in steps],

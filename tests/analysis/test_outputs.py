@@ -24,8 +24,10 @@ from pgstudy.analysis.tables import aggregates, histories
 from pgstudy.analysis.tables.build import Tables, best, build
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.makings import facts
+from pgstudy.experiment.store.record import Provenance
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.training import block as training
+from pgstudy.experiment.training.saving import save_failure
 from tests.conftest import SMOKE
 
 LABEL = "a/corridor"  # a config takes no name with < or > in it
@@ -44,10 +46,10 @@ def made(tmp_path_factory):
     for block in study.blocks():
         training.train_block(store, block)
     missing, failed, diverged = (store.run(study.cells[0], seed) for seed in range(3))
-    made = {k: missing.record()[k] for k in ("made_by", "started", "seconds")}
-    training.save_failure(failed, RuntimeError("it fell over"), made)
+    made = Provenance(made_by=missing.record().made_by, started=1.0)
+    save_failure(failed, RuntimeError("it fell over"), made)
     shutil.rmtree(missing.folder)
-    diverged.write_record(diverged.record() | {"status": "diverged", "stopped_at": 3})
+    diverged.write_record(replace(diverged.record(), status="diverged", stopped_at=3))
     return study, results
 
 
@@ -251,7 +253,7 @@ def test_the_report_says_how_its_runs_were_made(made, tables, tmp_path):
     what = contents(study, tables, made=facts(runs))
     report.write(study, what, tmp_path)
     text = (tmp_path / "report.html").read_text()
-    here = next(r.record()["made_by"] for r in runs if r.is_complete())
+    here = next(r.record().made_by for r in runs if r.is_complete())
     parts = [here["git"]["commit"], here["lock"], here["learning"], here["cpu"]]
     parts += [here["torch"], here["python"], here["packages"]["mlflow"]]
     assert all(html.escape(part) in text for part in parts)

@@ -101,6 +101,6 @@ def test_a_run_names_its_command_without_folders(smoke, tmp_path):
     study, store = load_study(smoke | {"seeds": [0]}), Store(tmp_path)
     block = next(study.blocks())
     training.train_block(store, block)
-    command = store.runs(block)[0].record()["made_by"]["command"]
+    command = store.runs(block)[0].record().made_by["command"]
     assert command
     assert not any("/" in part for part in command)

@@ -96,8 +96,8 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bits(
     last = start(block, tmp_path)
     assert last.wait() == 0, last.stderr.read()
     record = run.record()
-    assert record["digest"] == whole["digest"]
-    assert record["resumed"] is True
+    assert record.digest == whole.digest
+    assert record.resumed is True
     assert not (run.folder / checkpoints.CHECKPOINT).exists()
 
 
@@ -114,8 +114,8 @@ def test_a_damaged_checkpoint_is_a_new_start(block, whole, tmp_path, often):
     last = start(block, tmp_path)
     assert last.wait() == 0
     assert "its checkpoint is damaged; it starts again" in last.stderr.read()
-    assert run.record()["digest"] == whole["digest"]
-    assert run.record()["resumed"] is False
+    assert run.record().digest == whole.digest
+    assert run.record().resumed is False
 
 
 def test_two_processes_do_not_train_one_run_twice(block, whole, tmp_path):
@@ -124,7 +124,7 @@ def test_two_processes_do_not_train_one_run_twice(block, whole, tmp_path):
     said = [process.communicate()[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert sum("waiting for the process that trains" in text for text in said) == 1
-    assert Store(tmp_path).run(block.cell, 0).record()["digest"] == whole["digest"]
+    assert Store(tmp_path).run(block.cell, 0).record().digest == whole.digest
 
 
 def test_an_orphan_that_dies_leaves_its_run_to_the_one_that_waits(
@@ -138,8 +138,8 @@ def test_an_orphan_that_dies_leaves_its_run_to_the_one_that_waits(
     assert "waiting" in second.stderr.readline()
     first.kill()
     assert second.wait() == 0
-    assert run.record()["digest"] == whole["digest"]
-    assert run.record()["resumed"] is True
+    assert run.record().digest == whole.digest
+    assert run.record().resumed is True
 
 
 def test_the_interval_is_a_minute_unless_the_environment_says_otherwise(
@@ -157,6 +157,6 @@ def test_the_interval_is_a_minute_unless_the_environment_says_otherwise(
 
 def test_a_record_says_how_long_all_of_it_took(block, whole):
     """Seconds of training, and that it was never cut."""
-    assert whole["seconds"] > 0
-    assert whole["resumed"] is False
-    assert json.dumps(whole)
+    assert whole.seconds > 0
+    assert whole.resumed is False
+    assert json.dumps(whole.to_dict())

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -196,8 +197,8 @@ def test_what_is_not_known_reads_unknown_everywhere(smoke, tmp_path, dirty):
     training.train_block(store, block)
     (run,) = store.runs(block)
     record = run.record()
-    made = record["made_by"] | {"git": {"commit": None, "dirty": dirty}}
-    run.write_record(record | {"made_by": made})
+    made = record.made_by | {"git": {"commit": None, "dirty": dirty}}
+    run.write_record(replace(record, made_by=made))
     assert run_row(run, None)["commit"] == git.UNKNOWN
     tags = mlflow_entities.tags(study, run, run.record())
     assert (tags["git_commit"], tags["git_dirty"]) == ("unknown", "unknown")

@@ -15,12 +15,14 @@ import pytest
 from mlflow import MlflowClient
 
 from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.record import Provenance
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.study.cell import Block
 from pgstudy.experiment.tracking.live_entries import Watcher
 from pgstudy.experiment.tracking.mirror import tracking_uri
 from pgstudy.experiment.training import live, progress, wording
 from pgstudy.experiment.training.plan import PLAN, birth, read_plan, write_plan
+from pgstudy.experiment.training.saving import record_of
 from pgstudy.experiment.training.watch import Watch
 from pgstudy.learning.reinforce import train
 from tests.experiment.test_checkpoints import start
@@ -90,7 +92,7 @@ def test_a_training_says_how_far_it_is_and_its_bits_are_the_same(tmp_path):
     assert process.wait() == 0, process.stderr.read()
     assert list((tmp_path / "progress").iterdir()) == []
     alone = train(block.cell.specification, 0)
-    assert run.record()["digest"] == alone.digest()
+    assert run.record().digest == alone.digest()
     steps = dict(zip(alone.updates["update"], alone.updates["env_steps"], strict=True))
     means = dict(
         zip(alone.updates["update"], alone.updates["mean_return"], strict=True)
@@ -167,11 +169,15 @@ def made_up(run, **changes):
     path.write_text(json.dumps(vars(state) | changes))
 
 
+def ended(run, status, started):
+    return record_of(run, Provenance(made_by={}, started=started), status)
+
+
 def test_the_whole_counts_runs_budgets_and_time(tmp_path):
     """What was spent before the call took a run up says nothing of its speed."""
     store = Store(tmp_path)
     runs = store.runs(next(load_study(CONFIG).blocks()))
-    runs[2].write_record({"status": "failed", "started": 1.0})
+    runs[2].write_record(ended(runs[2], "failed", 1.0))
     write_plan(store, "watched", runs)
     plan = read_plan(tmp_path)
     plan = dataclasses.replace(plan, started=plan.started - 100)
@@ -180,14 +186,14 @@ def test_the_whole_counts_runs_budgets_and_time(tmp_path):
     assert watch.whole() == (
         "watched: 0 of 3 runs, 0% of the budgets, time left not known yet"
     )
-    runs[0].write_record({"status": "finished", "started": 0.0})
+    runs[0].write_record(ended(runs[0], "finished", 0.0))
     made_up(runs[1], before=140_000, spent=175_000)
     watch.look()
     assert watch.whole() == (
         "watched: 1 of 3 runs, 50% of the budgets, about 2 min left"
     )
     assert watch.seconds_left == pytest.approx(100 * 0.5 / (1.1 / 3), 0.05)
-    runs[2].write_record({"status": "failed", "started": plan.started + 1})
+    runs[2].write_record(ended(runs[2], "failed", plan.started + 1))
     watch.look()
     assert "1 of 3 runs, 1 failed, 83% of the budgets" in watch.whole()
     assert not watch.is_over()
@@ -256,7 +262,7 @@ def test_a_terminal_shows_one_bar_until_all_is_done(tmp_path):
     while "##----" not in shown:
         shown += os.read(ours, 10_000).decode()
     assert "[##########----------] watched: 0 of 1 runs, 50% of" in shown
-    run.write_record({"status": "finished", "started": time.time()})
+    run.write_record(ended(run, "finished", time.time()))
     assert process.wait(10) == 0
     shown = os.read(ours, 10_000).decode()
     assert "] watched: 1 of 1 runs, 100% of the budgets" in shown

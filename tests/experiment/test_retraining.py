@@ -1,5 +1,7 @@
 """Runs trained again: the same bits, or the first difference by name."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 import safetensors.torch
@@ -47,8 +49,9 @@ def test_a_run_trained_again_is_identical(study, store):
 
 def tampered(run, digest="0" * 64, **changes):
     """Make a changed run look sound: only training again can tell."""
-    files = {name: file_digest(run.folder / name) for name in run.record()["files"]}
-    run.write_record(run.record() | {"digest": digest, "files": files} | changes)
+    files = {name: file_digest(run.folder / name) for name in run.record().files}
+    changes = {"digest": digest, "files": files} | changes
+    run.write_record(replace(run.record(), **changes))
     assert run.is_complete()
 
 
@@ -67,12 +70,12 @@ def test_one_changed_weight_is_found(study, store):
 
 
 def test_the_first_differing_update_and_the_machines_are_named(study, store):
-    """As they are recorded of the two makings."""
+    """As they are recorded of how the two were made."""
     run = store.run(study.cells[0], 0)
     table = pd.read_parquet(run.folder / UPDATES)
     table.loc[6, "mean_return"] += 1
     table.to_parquet(run.folder / UPDATES)
-    made_by = run.record()["made_by"] | {"cpu": "a slide rule"}
+    made_by = run.record().made_by | {"cpu": "a slide rule"}
     tampered(run, made_by=made_by)
     (found,) = retraining.retrain([run])
     assert found.first_update == 7

@@ -1,18 +1,29 @@
 """The run store: atomic, and never wrong about what is complete."""
 
+import hashlib
 import json
 import shutil
 import stat
 import subprocess
 import sys
+from typing import get_args
 
 import pyarrow.parquet as pq
 import pytest
 
 from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.record import COMPLETE, Provenance
 from pgstudy.experiment.store.runs import FILES, Store
-from pgstudy.experiment.system.files import write_atomically, write_json
+from pgstudy.experiment.system.files import (
+    canonical_json,
+    file_digest,
+    write_atomically,
+    write_json,
+)
 from pgstudy.experiment.training import block as training
+from pgstudy.experiment.training import saving
+from pgstudy.learning.reinforce import train
+from pgstudy.learning.results import Status
 
 
 @pytest.fixture
@@ -40,11 +51,11 @@ def test_run_json_says_what_the_files_hold(tmp_path, block):
     training.train_block(store, block)
     run = store.run(block.cell, 0)
     record = run.record()
-    assert record["status"] == "finished"
-    assert record["updates"] == pq.read_table(run.folder / "updates.parquet").num_rows
-    assert record["key"] == block.cell.key(0)
-    assert record["made_by"]["threads"] == 1
-    assert {"torch", "numpy", "gymnasium", "python", "cpu"} <= set(record["made_by"])
+    assert record.status == "finished"
+    assert record.updates == pq.read_table(run.folder / "updates.parquet").num_rows
+    assert record.key == block.cell.key(0)
+    assert record.made_by["threads"] == 1
+    assert {"torch", "numpy", "gymnasium", "python", "cpu"} <= set(record.made_by)
 
 
 @pytest.mark.parametrize("name", [*FILES, "run.json"])
@@ -123,8 +134,8 @@ def test_a_failing_run_takes_no_other_with_it(tmp_path, block, monkeypatch, caps
     monkeypatch.setattr(training, "train", train)
     store = Store(tmp_path)
     (failed,) = training.train_block(store, block)
-    assert failed.record()["status"] == "failed"
-    assert "fell over" in failed.record()["traceback"]
+    assert failed.record().status == "failed"
+    assert "fell over" in failed.record().traceback
     assert "fell over" in capsys.readouterr().err
     assert store.run(block.cell, 1).is_complete()
 
@@ -151,8 +162,8 @@ def test_a_diverged_run_is_complete_and_says_why(tmp_path, smoke, capsys):
     store = Store(tmp_path)
     assert training.train_block(store, block) == []
     record = store.run(block.cell, 0).record()
-    assert record["status"] == "diverged"
-    assert f"at update {record['stopped_at']}" in capsys.readouterr().err
+    assert record.status == "diverged"
+    assert f"at update {record.stopped_at}" in capsys.readouterr().err
     assert store.missing(block) == []
 
 
@@ -165,7 +176,7 @@ def test_a_damaged_file_is_set_aside_and_trained_again(
     store = Store(tmp_path)
     training.train_block(store, block)
     run = store.run(block.cell, 0)
-    digest, content = run.record()["digest"], (run.folder / name).read_bytes()
+    digest, content = run.record().digest, (run.folder / name).read_bytes()
     middle = len(content) // 2
     other = b"1" if content[middle : middle + 1] != b"1" else b"2"
     changed = content[:middle] + other + content[middle + 1 :]
@@ -176,7 +187,7 @@ def test_a_damaged_file_is_set_aside_and_trained_again(
     said = capsys.readouterr().err
     assert f"{run.name}: {name} is damaged; set aside in" in said
     assert store.missing(block) == []
-    assert run.record()["digest"] == digest
+    assert run.record().digest == digest
     (aside,) = (tmp_path / "set-aside").iterdir()
     assert (aside / name).read_bytes() != content
 
@@ -191,3 +202,102 @@ def test_what_a_kill_left_half_written_is_no_damage(tmp_path, block, capsys):
     training.train_block(store, block)
     assert not (tmp_path / "set-aside").exists()
     assert sorted(p.name for p in run.folder.iterdir()) == sorted([*FILES, "run.json"])
+
+
+def test_run_json_is_what_it_was_before_records_had_a_type(tmp_path, block):
+    """Byte for byte, of a complete run and of one that failed."""
+    store = Store(tmp_path)
+    training.train_block(store, block)
+    cell, run = block.cell, store.run(block.cell, 0)
+    result = train(cell.specification, 0)
+    made = Provenance(made_by={"cpu": "a slide rule"}, started=2.5, seconds=1.0)
+    known = {
+        "environment": cell.environment,
+        "estimator": cell.estimator,
+        "n": cell.n,
+        "seed": 0,
+        "key": run.key,
+        "made_of": cell.identity.environment,
+        "specification": cell.specification.to_dict(),
+        "made_by": {"cpu": "a slide rule"},
+        "started": 2.5,
+        "seconds": 1.0,
+        "resumed": False,
+    }
+    saving.save(run, result, made)
+    summary = {
+        "status": result.status,
+        "stopped_at": result.stopped_at,
+        "reason": result.reason,
+        "updates": len(result.updates["update"]),
+        "env_steps": int(result.episodes["length"].sum()),
+        "episodes": len(result.episodes["length"]),
+        "evaluation": {k: v.tolist() for k, v in result.evaluation.items()},
+        "global_generators": list(result.global_generators),
+        "warnings": list(result.warnings),
+        "digest": result.digest(),
+        "files": {name: file_digest(run.folder / name) for name in FILES},
+    }
+    assert (run.folder / "run.json").read_text() == signed(known | summary)
+    assert run.is_complete()
+    saving.save_failure(run, RuntimeError("it fell over"), made)
+    failure = {
+        "status": "failed",
+        "reason": "it fell over",
+        "traceback": "RuntimeError: it fell over\n",
+    }
+    assert (run.folder / "run.json").read_text() == signed(known | failure)
+    assert run.status() == "failed"
+
+
+def test_every_end_of_a_training_is_a_complete_run():
+    """The store names them anew: it imports no torch."""
+    assert get_args(Status) == COMPLETE
+
+
+def signed(record):
+    """The text of run.json, with its own digest."""
+    digest = hashlib.sha256(canonical_json(record).encode()).hexdigest()
+    return json.dumps(record | {"sha256": digest}, indent=1, sort_keys=True) + "\n"
+
+
+def test_a_record_of_an_earlier_or_later_version_is_read(tmp_path, block):
+    """Without the fields that came later, or with some that are not known here."""
+    store = Store(tmp_path)
+    training.train_block(store, block)
+    run = store.run(block.cell, 0)
+    file = run.folder / "run.json"
+    data = json.loads(file.read_text())
+    for name in ("sha256", "made_of", "global_generators", "warnings", "resumed"):
+        del data[name]
+    file.write_text(signed(data | {"weather": "fine"}))
+    assert run.is_complete()
+    assert run.record().warnings == []
+    assert run.record().digest == data["digest"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "fine"},
+        {"status": []},
+        {"started": "yesterday"},
+        {"n": True},
+        {"files": "none"},
+        {"evaluation": {"final": ["high"]}},
+        {"made_by": None},
+    ],
+)
+def test_a_record_with_values_of_other_types_is_damaged(tmp_path, block, change):
+    """Though its own digest fits."""
+    run = Store(tmp_path).run(block.cell, 0)
+    made = Provenance(made_by={}, started=0.0)
+    run.write_record(saving.record_of(run, made, "failed"))
+    assert run.status() == "failed"
+    file = run.folder / "run.json"
+    data = json.loads(file.read_text()) | change
+    del data["sha256"]
+    file.write_text(signed(data))
+    assert run.record() is None
+    assert run.damaged() == "run.json"
+    assert run.status() == "missing"

@@ -1,5 +1,7 @@
 """What was made some other way before: why it is made again, and what may differ."""
 
+from dataclasses import replace
+
 import pytest
 import yaml
 
@@ -75,8 +77,8 @@ def test_doctor_finds_nothing_on_the_machine_that_made_the_runs(made):
     store, study = made
     assert doctor.differences(runs(store, study)) == []
     for run in runs(store, study)[:2]:
-        made_by = run.record()["made_by"] | {"cpu": "a slide rule", "python": "2.7"}
-        run.write_record(run.record() | {"made_by": made_by})
+        made_by = run.record().made_by | {"cpu": "a slide rule", "python": "2.7"}
+        run.write_record(replace(run.record(), made_by=made_by))
     lines = doctor.differences(runs(store, study))
     assert lines[0].startswith("cpu: a slide rule in 2 of 6 runs, ")
     assert "bits may differ" in lines[0]

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -97,7 +98,7 @@ def test_a_changed_run_replaces_its_entry(store):
     """One current entry per key, with the new content hash (case 7)."""
     results, study, runs = store
     tracking.sync(results, study, runs)
-    runs[0].write_record(runs[0].record() | {"digest": "new"})
+    runs[0].write_record(replace(runs[0].record(), digest="new"))
     report = tracking.sync(results, study, runs)
     assert (report.uploaded, report.replaced) == (1, 1)
     key = runs[0].key
@@ -212,7 +213,7 @@ def test_a_run_without_one_update_has_no_curves(store):
     table = pd.read_parquet(run.folder / "updates.parquet")
     table.iloc[:0].to_parquet(run.folder / "updates.parquet")
     nothing = {"untrained": [], "final": []}
-    record = run.record() | {"updates": 0, "evaluation": nothing}
+    record = replace(run.record(), updates=0, evaluation=nothing)
     assert list(mlflow_entities.metrics(run, record, 0, 1)) == []
 
 

@@ -3,13 +3,14 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 import safetensors.torch
 import yaml
 
-from pgstudy.experiment.store.runs import Run
+from pgstudy.experiment.store.record import read_record, write_record
 from pgstudy.experiment.system.files import file_digest
 from tests.conftest import ROOT
 from tests.workflow.project import NOTHING, Project
@@ -257,15 +258,14 @@ def test_verify_names_a_run_that_is_not_what_it_was(project):
     weights = safetensors.torch.load_file(folder / "policy.safetensors")
     weights["layer0.weight"] += 1e-3
     safetensors.torch.save_file(weights, folder / "policy.safetensors")
-    record = json.loads((folder / "run.json").read_text())
-    run = Run(None, 0, folder)
-    files = {name: file_digest(folder / name) for name in record["files"]}
-    run.write_record(record | {"files": files, "digest": "0" * 64})
+    record = read_record(folder)
+    files = {name: file_digest(folder / name) for name in record.files}
+    write_record(folder, replace(record, files=files, digest="0" * 64))
     everything = SMALL | {"verify": {"runs": "all"}}
     project.write(everything)
     result = project.snakemake("verify")
     assert result.returncode != 0
     assert "verified: 14 of 15 runs identical" in result.text
-    name = f"{record['environment']} reward-to-go N=1"
+    name = f"{record.environment} reward-to-go N=1"
     assert name in result.text.split("not what was made before:")[1]
     assert "the policy or an evaluation is not" in result.text

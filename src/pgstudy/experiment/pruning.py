@@ -16,7 +16,8 @@ from typing import Any
 from pgstudy.experiment.config import messages as configs
 from pgstudy.experiment.config import yaml_files
 from pgstudy.experiment.config.loading import load_study
-from pgstudy.experiment.store.runs import RECORD, Store
+from pgstudy.experiment.store.record import RECORD
+from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.study.cell import folder_name
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.study.study_file import STUDY_FILE, structured

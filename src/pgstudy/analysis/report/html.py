@@ -26,8 +26,8 @@ from pgstudy.analysis.tables.aggregates import (
     unscored,
 )
 from pgstudy.analysis.tables.build import Tables, best
-from pgstudy.analysis.tables.rows import STATES
 from pgstudy.experiment.store.makings import Fact
+from pgstudy.experiment.store.record import STATES
 from pgstudy.experiment.study.cell import step_size_text
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.system.addresses import without_credentials

@@ -17,7 +17,7 @@ from pgstudy.analysis.common.numbers import decimals, number
 from pgstudy.analysis.figures import published
 from pgstudy.analysis.outputs import read_acceptance, read_tables
 from pgstudy.analysis.tables.build import Tables, rows_of
-from pgstudy.analysis.tables.rows import STATES
+from pgstudy.experiment.store.record import STATES
 from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.cell import step_size_text
 from pgstudy.experiment.study.study import Study

@@ -110,19 +110,19 @@ def digest(data: bytes) -> str:
 def _made(made_of: StudyFolder) -> dict[str, Any]:
     study = made_of.study
     runs = made_of.store.every_run(study)
-    records = [found for run in runs if (found := run.record())]
+    records = [record for run in runs if (record := run.record())]
     if not records:
         raise Missing(f"no run of study {study.name} is there; snakemake makes them")
     known = facts(runs)
-    end = max(r["started"] + r.get("seconds", 0.0) for r in records)
+    end = max(record.ended for record in records)
     return {
         "study": study.name,
         "seeds": len(study.seeds),
         "runs": len(study.cells) * len(study.seeds),
         "finished": sum(run.status() == "finished" for run in runs),
-        "first_start": utc(min(r["started"] for r in records)),
+        "first_start": utc(min(record.started for record in records)),
         "last_end": utc(end),
-        "training_seconds": round(sum(r.get("seconds", 0.0) for r in records)),
+        "training_seconds": round(sum(record.seconds for record in records)),
         **{
             key: [fact.value for fact in known if fact.name == FACTS[key]]
             for key in MADE_BY

@@ -139,9 +139,8 @@ def _describe_action(
         "description": f"with the code of commit {git.commit_text(git.state())}",
     }
     if records:
-        ends = [record["started"] + record["seconds"] for record in records]
-        action["startTime"] = utc(min(r["started"] for r in records))
-        action["endTime"] = utc(max(ends))
+        action["startTime"] = utc(min(record.started for record in records))
+        action["endTime"] = utc(max(record.ended for record in records))
         crate.datePublished = action["endTime"]
     entity = crate.add(ContextEntity(crate, "#run", properties=action))
     crate.root_dataset["mentions"] = [{"@id": entity.id}]

@@ -23,7 +23,8 @@ from pgstudy.analysis import steps
 from pgstudy.analysis.reproduce.unpacking import DamagedCapsule, unpack
 from pgstudy.experiment.config import messages
 from pgstudy.experiment.config.checks import plain_ids, seed_list
-from pgstudy.experiment.store.runs import RECORD, Store
+from pgstudy.experiment.store.record import RECORD
+from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.study.study_file import STUDY_FILE, NotAStudyFile, read_study

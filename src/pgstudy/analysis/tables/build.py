@@ -156,5 +156,6 @@ def _edges(store: Store, study: Study, environment: str) -> Array:
         end = max(budget.amount for budget in budgets)
     else:
         runs = [store.run(c, seed) for c in cells for seed in study.seeds]
-        end = max([(run.record() or {}).get("env_steps", 1) for run in runs])
+        records = [record for run in runs if (record := run.record())]
+        end = max([1, *(record.env_steps for record in records)])
     return np.linspace(0, end, study.bins + 1)

@@ -53,7 +53,7 @@ class History:
 
 def read(run: Run, unit: str) -> History | None:
     """A run's history by `env_steps` or `episodes`; None if it is not finished."""
-    if not run.is_complete() or (run.record() or {})["status"] != "finished":
+    if run.status() != "finished":
         return None
     columns = ["env_steps", "episodes", "mean_return", "truncated_share"]
     table = pd.read_parquet(run.folder / UPDATES, columns=columns)

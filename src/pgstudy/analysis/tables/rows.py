@@ -14,10 +14,9 @@ from pgstudy.analysis.tables import thresholds
 from pgstudy.analysis.tables.histories import History
 from pgstudy.experiment.provenance.git import commit_text
 from pgstudy.experiment.provenance.identity import utc
-from pgstudy.experiment.store.runs import COMPLETE, Run
+from pgstudy.experiment.store.record import FAILED, MISSING, STATES, RunRecord
+from pgstudy.experiment.store.runs import Run
 from pgstudy.experiment.study.cell import Cell
-
-STATES = (*COMPLETE, "failed", "missing")
 
 
 def run_row(run: Run, history: History | None) -> dict[str, Any]:
@@ -25,35 +24,36 @@ def run_row(run: Run, history: History | None) -> dict[str, Any]:
 
     The last three columns are of all runs of an environment: `build` has them.
     """
-    record = run.record() or {}
-    cell = run.cell
+    record, cell = run.record(), run.cell
     complete = history is not None or run.is_complete()  # a history is of such a run
-    if not complete and record.get("status") != "failed":
-        damaged = run.damaged()
-        record = {"reason": f"{damaged} is damaged"} if damaged else {}
+    if not complete and record and record.status != FAILED:
+        record = None
+    damaged = "" if record else run.damaged()
     row = dict.fromkeys(names(RUNS)) | {
         "environment": cell.environment,
         "estimator": cell.estimator,
         "n": cell.n,
         "seed": run.seed,
-        "status": record.get("status", "missing"),
-        "reason": record.get("reason"),
+        "status": record.status if record else MISSING,
+        "reason": f"{damaged} is damaged" if damaged else record and record.reason,
         "key": run.key,
         "learning_rate": cell.learning_rate,
     }
-    measured = _recorded(record) if complete else {}
+    measured = _recorded(record) if record and complete else {}
     return row | measured | ({} if history is None else _of_history(history))
 
 
-def _recorded(record: dict[str, Any]) -> dict[str, Any]:
+def _recorded(record: RunRecord) -> dict[str, Any]:
     """What a complete run's record says."""
     return {
-        **{name: record[name] for name in ("env_steps", "updates", "episodes")},
-        "seconds": round(record["seconds"], 3),
-        "untrained_return": _mean(record["evaluation"]["untrained"]),
-        "evaluation_return": _mean(record["evaluation"]["final"]),
-        "ended": utc(record["started"] + record["seconds"]),
-        "commit": commit_text(record["made_by"]["git"]),
+        "env_steps": record.env_steps,
+        "updates": record.updates,
+        "episodes": record.episodes,
+        "seconds": round(record.seconds, 3),
+        "untrained_return": _mean(record.evaluation["untrained"]),
+        "evaluation_return": _mean(record.evaluation["final"]),
+        "ended": utc(record.ended),
+        "commit": commit_text(record.made_by["git"]),
     }
 
 

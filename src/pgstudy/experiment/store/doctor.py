@@ -29,7 +29,7 @@ def differences(runs: Iterable[Run]) -> list[str]:
     """A line for each fact that is not that of this machine, with its effect."""
     here = provenance.describe()
     records = [run.record() or earlier(run) for run in runs]
-    makings = [record["made_by"] for record in records if record]
+    makings = [record.made_by for record in records if record]
     lines = []
     for name, effect in EFFECTS.items():
         found = Counter(_text(making.get(name)) for making in makings)

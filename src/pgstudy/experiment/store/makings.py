@@ -43,11 +43,11 @@ def facts(runs: Iterable[Run]) -> list[Fact]:
     records = [record for run in runs if (record := run.record())]
     rows = []
     for key, name in FACTS.items():
-        found = Counter(_text(record["made_by"].get(key)) for record in records)
+        found = Counter(_text(record.made_by.get(key)) for record in records)
         rows += [Fact(name, value, count) for value, count in sorted(found.items())]
     if records:
-        start = min(record["started"] for record in records)
-        seconds = sum(record["seconds"] for record in records)
+        start = min(record.started for record in records)
+        seconds = sum(record.seconds for record in records)
         rows.append(Fact("first start", provenance.utc(start), len(records)))
         rows.append(Fact("training in all", f"{seconds:,.0f} s", len(records)))
     return rows
@@ -60,11 +60,12 @@ def notes(runs: Iterable[Run]) -> list[str]:
     warned: dict[str, list[str]] = {}
     drew: Counter[tuple[str, str]] = Counter()
     for run in runs:
-        record, environment = run.record() or {}, run.cell.environment
-        if words := record.get("warnings"):
-            warned.setdefault(environment, []).append("; ".join(words[:SHOWN]))
-        if names := record.get("global_generators"):
-            drew[environment, ", ".join(names)] += 1
+        record, environment = run.record(), run.cell.environment
+        if record and record.warnings:
+            words = "; ".join(record.warnings[:SHOWN])
+            warned.setdefault(environment, []).append(words)
+        if record and record.global_generators:
+            drew[environment, ", ".join(record.global_generators)] += 1
     return [
         f"{environment}: {_runs(len(words))} with warnings, such as: {words[0]}"
         for environment, words in warned.items()

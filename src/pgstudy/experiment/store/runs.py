@@ -6,20 +6,24 @@ and the files that it names are what was written: their SHA-256 says so.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import filelock
 
+from pgstudy.experiment.store.record import (
+    COMPLETE,
+    FAILED,
+    MISSING,
+    RECORD,
+    RunRecord,
+    read_record,
+    write_record,
+)
 from pgstudy.experiment.study.cell import Block, Cell, run_name, step_size_text
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.system import places
 from pgstudy.experiment.system.files import (
-    canonical_json,
     file_digest,
     free_place,
     json_text,
@@ -29,8 +33,6 @@ from pgstudy.experiment.system.files import (
 UPDATES, EPISODES = "updates.parquet", "episodes.parquet"
 POLICY, MILESTONES = "policy.safetensors", "milestones.safetensors"
 FILES = (UPDATES, EPISODES, POLICY, MILESTONES)
-RECORD, SELF = "run.json", "sha256"
-COMPLETE = ("finished", "diverged", "stuck")
 
 
 @dataclass(frozen=True)
@@ -49,18 +51,13 @@ class Run:
         step = f"alpha={step_size_text(cell.learning_rate)}"
         return f"{cell.environment} {cell.estimator} N={cell.n} {step} seed={self.seed}"
 
-    def record(self) -> dict[str, Any] | None:
+    def record(self) -> RunRecord | None:
         """What `run.json` says; None if it is not there or not what was written."""
-        try:
-            data = json.loads((self.folder / RECORD).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        sound = isinstance(data, dict) and data.get(SELF) == _digest_of(data)
-        return data if sound else None
+        return read_record(self.folder)
 
-    def write_record(self, data: Mapping[str, Any]) -> None:
+    def write_record(self, record: RunRecord) -> None:
         """Write `run.json` with its own digest. Errors: ValueError, OSError."""
-        write_json(self.folder / RECORD, {**data, SELF: _digest_of(data)})
+        write_record(self.folder, record)
 
     def damaged(self) -> str:
         """Which file of the run is not what was written; empty if none is.
@@ -70,29 +67,26 @@ class Run:
         if not (self.folder / RECORD).is_file():
             return ""
         record = self.record()
-        if record is None:
-            return RECORD
-        return ", ".join(self._changed(record))
+        return RECORD if record is None else ", ".join(self._changed(record))
 
-    def _changed(self, record: Mapping[str, Any]) -> list[str]:
+    def _changed(self, record: RunRecord) -> list[str]:
         """The files that are not what a sound record says."""
         return [
             name
-            for name, digest in record.get("files", {}).items()
+            for name, digest in record.files.items()
             if file_digest(self.folder / name) != digest
         ]
 
     def status(self) -> str:
         """How the run ended, `failed`, or `missing` where its numbers are not there."""
-        record = self.record() or {}
-        if record.get("status") == "failed" or self.is_complete():
-            return str(record["status"])
-        return "missing"
+        record = self.record()
+        if record and (record.status == FAILED or not self._changed(record)):
+            return record.status
+        return MISSING
 
     def is_complete(self) -> bool:
         """Whether all of the run's numbers are there, up to whatever end."""
-        record = self.record() or {}
-        return record.get("status") in COMPLETE and not self._changed(record)
+        return self.status() in COMPLETE
 
 
 @dataclass(frozen=True)
@@ -157,9 +151,3 @@ def _manifest(block: Block) -> dict[str, list[str]]:
     cell = block.cell
     folders = [cell.folder / run_name(seed, cell.key(seed)) for seed in block.seeds]
     return {"runs": [str(folder) for folder in folders]}
-
-
-def _digest_of(record: Mapping[str, Any]) -> str:
-    """SHA-256 of a record without the digest that it carries of itself."""
-    rest = {key: value for key, value in record.items() if key != SELF}
-    return hashlib.sha256(canonical_json(rest).encode()).hexdigest()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
-from pgstudy.experiment.store.runs import RECORD, Run
+from pgstudy.experiment.store.record import RECORD, RunRecord, read_unchecked
+from pgstudy.experiment.store.runs import Run
 
 WORDS = {
     "learning": "the code in src/pgstudy/learning",
@@ -15,7 +14,7 @@ WORDS = {
 }
 
 
-def earlier(run: Run) -> dict[str, Any] | None:
+def earlier(run: Run) -> RunRecord | None:
     """The record of the same specification and seed, made some other way before.
 
     Other studies may have runs with the same labels; theirs are not looked at.
@@ -24,13 +23,10 @@ def earlier(run: Run) -> dict[str, Any] | None:
     others = run.folder.parent.glob(f"seed{run.seed}-*/{RECORD}")
     found = sorted(others, key=lambda path: path.stat().st_mtime)
     for path in reversed(found):
-        try:
-            data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        same = "made_by" in data and data.get("specification") == specification
+        record = read_unchecked(path.parent)
+        same = record is not None and record.specification == specification
         if same and path.parent != run.folder:
-            return data
+            return record
     return None
 
 
@@ -38,11 +34,11 @@ def reasons(missing: Iterable[Run]) -> list[str]:
     """A line for each changed version, or code, that made runs stale."""
     causes: Counter[tuple[str, str, str]] = Counter()
     for run in missing:
-        data = earlier(run)
-        if data is None:
+        record = earlier(run)
+        if record is None:
             continue
         now = run.cell.identity.facts()
-        then = data["made_by"] | data.get("made_of", {})
+        then = record.made_by | record.made_of
         causes.update(
             (name, str(then[name]), str(value))
             for name, value in now.items()

@@ -16,7 +16,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -25,11 +24,11 @@ import cattrs
 
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.study.tuning import Choice, restricted
+from pgstudy.experiment.system import typed_json
 from pgstudy.experiment.system.files import canonical_json, write_json
 from pgstudy.learning.specification import EnvironmentSpecification
 
 STUDY_FILE = "study.json"
-QUOTED = 60  # characters of a value that is wrong
 
 
 class NotAStudyFile(ValueError):
@@ -79,35 +78,14 @@ def read_study(file: Path) -> Study:
 def structured(data: Any) -> Plan:
     """A plan from JSON types, if every value is of the type that is declared for it.
 
-    A number stays as it is written, 1 or 1.0: keys are made of its text.
     Errors: ValueError.
     """
-    try:
-        return _converter().structure(data, Plan)
-    except KeyError as error:
-        raise ValueError(f"{error} is missing") from None
-    except (AttributeError, TypeError, cattrs.errors.CattrsError) as error:
-        raise ValueError(str(error)) from None
+    return typed_json.structured(_converter(), data, Plan)
 
 
 @functools.cache
 def _converter() -> cattrs.Converter:
-    converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=False)
-    for kind in (bool, int, str):
-        converter.register_structure_hook(kind, _only(kind))
-    converter.register_structure_hook(float, _only(int, float))
+    converter = typed_json.converter(forbid_extra_keys=True)
     vectorize = get_type_hints(EnvironmentSpecification)["vectorize"]
-    converter.register_structure_hook(vectorize, _only(bool, str))
+    converter.register_structure_hook(vectorize, typed_json.only(bool, str))
     return converter
-
-
-def _only(*types: type) -> Callable[[Any, Any], Any]:
-    """A hook that takes values of these types alone, and leaves them as they are."""
-
-    def checked(value: Any, _: Any) -> Any:
-        if type(value) not in types:
-            shown = repr(value)[:QUOTED]
-            raise TypeError(f"{shown} is not of type {types[-1].__name__}")
-        return value
-
-    return checked

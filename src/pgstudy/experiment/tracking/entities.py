@@ -12,6 +12,7 @@ from mlflow.entities import Metric
 from mlflow.store.db import utils
 
 from pgstudy.experiment.provenance import git
+from pgstudy.experiment.store.record import RunRecord
 from pgstudy.experiment.store.runs import UPDATES, Run
 from pgstudy.experiment.study.study import Study
 
@@ -20,9 +21,9 @@ ENTITIES_PER_BATCH = 1000
 POINTS_PER_METRIC = 250  # a point costs 0.1 ms; the files have them all
 
 
-def tags(study: Study, run: Run, record: dict[str, Any]) -> dict[str, str]:
+def tags(study: Study, run: Run, record: RunRecord) -> dict[str, str]:
     """What an entry is found by."""
-    made = record["made_by"]["git"]
+    made = record.made_by["git"]
     known = made["commit"] is not None
     return {
         "study": study.name,
@@ -31,11 +32,11 @@ def tags(study: Study, run: Run, record: dict[str, Any]) -> dict[str, str]:
         "n": str(run.cell.n),
         "seed": str(run.seed),
         "key": run.key,
-        "content_hash": record["digest"],
+        "content_hash": record.digest,
         "git_commit": made["commit"] if known else git.UNKNOWN,
         "git_dirty": str(made["dirty"]).lower() if known else git.UNKNOWN,
-        "status": record["status"],
-        **({"reason": record["reason"]} if record["reason"] else {}),
+        "status": record.status,
+        **({"reason": record.reason} if record.reason else {}),
     }
 
 
@@ -57,13 +58,13 @@ def thinned(table: pd.DataFrame) -> pd.DataFrame:
     return table.iloc[rows]
 
 
-def metrics(run: Run, record: dict[str, Any], start: int, end: int) -> Iterator[Metric]:
+def metrics(run: Run, record: RunRecord, start: int, end: int) -> Iterator[Metric]:
     """The updates table, finite values only; `episodes` is N x update and left out.
 
     A column that is the same throughout is its first and its last point.
     """
     table = thinned(pd.read_parquet(run.folder / UPDATES))
-    total = record["updates"]
+    total = record.updates
     for name in table.columns.drop(["update", "episodes"]):
         rows = table
         if table[name].nunique() <= 1:
@@ -72,7 +73,7 @@ def metrics(run: Run, record: dict[str, Any], start: int, end: int) -> Iterator[
             if math.isfinite(value):
                 when = start + int((end - start) * update / total)
                 yield Metric(name, float(value), when, int(update))
-    for stage, returns in record["evaluation"].items():
+    for stage, returns in record.evaluation.items():
         if returns:
             mean = sum(returns) / len(returns)
             yield Metric(f"{stage}_evaluation_return", mean, end, total)

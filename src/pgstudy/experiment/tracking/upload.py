@@ -11,13 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import filelock
 from mlflow import MlflowClient
 from mlflow.entities import Param, RunTag
 from mlflow.entities import Run as Entry
 
+from pgstudy.experiment.store.record import RECORD, RunRecord
 from pgstudy.experiment.store.runs import FILES, Run
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.system.addresses import without_credentials
@@ -71,7 +71,8 @@ class _Uploader:
         uploaded = unchanged = replaced = 0
         ids: dict[str, str] = {}
         for run in runs:
-            key, record = run.key, run.record() or {}
+            key, record = run.key, run.record()
+            assert record is not None
             entries = known.pop(key, [])
             good = [e for e in entries if _mirrors(e, record)]
             for entry in [e for e in entries if e not in good[:1]]:
@@ -115,9 +116,9 @@ class _Uploader:
         else:
             self._mark(entry, current=False)
 
-    def _upload(self, run: Run, record: dict[str, Any]) -> str:
-        start = int(record["started"] * 1000)
-        end = start + int(record["seconds"] * 1000)
+    def _upload(self, run: Run, record: RunRecord) -> str:
+        start = int(record.started * 1000)
+        end = start + int(record.seconds * 1000)
         entry = self.client.create_run(
             self.experiment_id,
             start_time=start,
@@ -125,11 +126,11 @@ class _Uploader:
             run_name=run.name,
         )
         run_id = str(entry.info.run_id)
-        params = [Param(*item) for item in entities.params(record["specification"])]
+        params = [Param(*item) for item in entities.params(record.specification)]
         self.client.log_batch(run_id, params=params)
         metrics = list(entities.metrics(run, record, start, end))
         entities.log_metrics(self.client, run_id, metrics)
-        for name in (*FILES, "run.json"):
+        for name in (*FILES, RECORD):
             self.client.log_artifact(run_id, str(run.folder / name))
         # The tag that makes an entry count comes last, then the status.
         self.client.log_batch(run_id, tags=[RunTag("current", "true")])
@@ -137,6 +138,6 @@ class _Uploader:
         return run_id
 
 
-def _mirrors(entry: Entry, record: dict[str, Any]) -> bool:
+def _mirrors(entry: Entry, record: RunRecord) -> bool:
     finished = entry.info.status == "FINISHED"
-    return finished and entry.data.tags.get("content_hash") == record.get("digest")
+    return finished and entry.data.tags.get("content_hash") == record.digest

@@ -6,38 +6,22 @@ import contextlib
 import os
 import sys
 import time
-import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import filelock
-import pyarrow as pa
-import pyarrow.parquet as pq
-import safetensors.numpy
-import safetensors.torch
 
-from pgstudy.experiment.provenance import identity as provenance
+from pgstudy.experiment.provenance.identity import describe
 from pgstudy.experiment.store import checkpoints
-from pgstudy.experiment.store.runs import (
-    EPISODES,
-    FILES,
-    MILESTONES,
-    POLICY,
-    UPDATES,
-    Run,
-    Store,
-)
+from pgstudy.experiment.store.record import Provenance
+from pgstudy.experiment.store.runs import Run, Store
 from pgstudy.experiment.study.cell import Block
-from pgstudy.experiment.system.addresses import without_folders
-from pgstudy.experiment.system.files import file_digest, write_atomically
 from pgstudy.experiment.system.isolation import Died, in_child
 from pgstudy.experiment.training import progress
-from pgstudy.learning.environments.spaces import fault
+from pgstudy.experiment.training.saving import reason_of, save, save_failure
 from pgstudy.learning.estimators.gradients import THREADS
 from pgstudy.learning.reinforce import Trainer, train
-from pgstudy.learning.results import Column, Training
+from pgstudy.learning.results import Training
 
 
 def train_block(store: Store, block: Block) -> list[Run]:
@@ -73,7 +57,7 @@ def _train(store: Store, run: Run) -> bool:
     unit = run.cell.specification.budget.unit
     spent = saved.snapshot["history"]["spent"][unit] if saved else 0
     started, before = time.time(), saved.seconds if saved else 0.0
-    provenance.describe()  # once for all runs of the block
+    describe()  # once for all runs of the block
     trained: bool
     word: str
     with progress.Reporter(store, run, spent) as reporter:
@@ -116,16 +100,10 @@ def _train_from(
     return True, "\n".join(words)
 
 
-def _fail(run: Run, error: BaseException, made: Mapping[str, Any]) -> str:
+def _fail(run: Run, error: BaseException, made: Provenance) -> str:
     """Keep a failed run. Returns the word of it."""
     save_failure(run, error, made)
-    return f"failed: {run.name}: {_reason(error)}"
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, Exception):
-        return without_folders(str(error)) or type(error).__name__
-    return str(fault(error))
+    return f"failed: {run.name}: {reason_of(error)}"
 
 
 def _clear(store: Store, run: Run) -> None:
@@ -154,62 +132,8 @@ def _early_end(run: Run, training: Training) -> str:
     )
 
 
-def _made(started: float, seconds: float, resumed: bool = False) -> dict[str, Any]:
-    return {
-        "made_by": provenance.describe() | {"threads": THREADS},
-        "started": started,
-        "seconds": seconds,
-        "resumed": resumed,
-    }
-
-
-def save(run: Run, training: Training, made: Mapping[str, Any]) -> None:
-    """Write a run's files, `run.json` last; from then on the run is complete."""
-    _write_table(run.folder / UPDATES, training.updates)
-    _write_table(run.folder / EPISODES, training.episodes)
-    write_atomically(
-        run.folder / POLICY,
-        lambda p: safetensors.torch.save_file(dict(training.policy), p),
+def _made(started: float, seconds: float, resumed: bool = False) -> Provenance:
+    made_by = describe() | {"threads": THREADS}
+    return Provenance(
+        made_by=made_by, started=started, seconds=seconds, resumed=resumed
     )
-    write_atomically(
-        run.folder / MILESTONES,
-        lambda p: safetensors.numpy.save_file(dict(training.milestones), p),
-    )
-    summary = {
-        "status": training.status,
-        "stopped_at": training.stopped_at,
-        "reason": training.reason,
-        "updates": len(training.updates["update"]),
-        "env_steps": int(training.episodes["length"].sum()),
-        "episodes": len(training.episodes["length"]),
-        "evaluation": {k: v.tolist() for k, v in training.evaluation.items()},
-        "global_generators": list(training.global_generators),
-        "warnings": list(training.warnings),
-        "digest": training.digest(),
-        "files": {name: file_digest(run.folder / name) for name in FILES},
-    }
-    run.write_record(_identity(run) | summary | dict(made))
-
-
-def save_failure(run: Run, error: BaseException, made: Mapping[str, Any]) -> None:
-    """Keep a run that raised, with the reason; it will be tried again."""
-    text = without_folders("".join(traceback.format_exception(error)))
-    failure = {"status": "failed", "reason": _reason(error), "traceback": text}
-    run.write_record(_identity(run) | failure | dict(made))
-
-
-def _identity(run: Run) -> dict[str, Any]:
-    return {
-        "environment": run.cell.environment,
-        "estimator": run.cell.estimator,
-        "n": run.cell.n,
-        "seed": run.seed,
-        "key": run.key,
-        "made_of": run.cell.identity.environment,
-        "specification": run.cell.specification.to_dict(),
-    }
-
-
-def _write_table(path: Path, columns: Mapping[str, Column]) -> None:
-    table = pa.table({name: pa.array(column) for name, column in columns.items()})
-    write_atomically(path, lambda p: pq.write_table(table, p))

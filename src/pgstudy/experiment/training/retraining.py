@@ -26,7 +26,7 @@ class Retrained:
     """What came of training one run again.
 
     `first_update`: the first one that differs; None if only what follows the last
-    does. `differences`: what is recorded of the two makings, theirs and ours.
+    does. `differences`: how the two were made, theirs and ours, where that differs.
     """
 
     run: str
@@ -92,14 +92,16 @@ def _retrain(run: Run) -> Retrained:
 
 def compare(run: Run, again: Run) -> Retrained:
     """Two complete runs of one specification and seed."""
-    theirs, ours = run.record() or {}, again.record() or {}
+    theirs, ours = run.record(), again.record()
+    assert theirs is not None
+    assert ours is not None
     key = run.key
-    if theirs["digest"] == ours["digest"]:
+    if theirs.digest == ours.digest:
         return Retrained(run.name, key, True)
     differences = {
-        name: [theirs["made_by"].get(name), value]
-        for name, value in ours["made_by"].items()
-        if theirs["made_by"].get(name) != value and name != "command"
+        name: [theirs.made_by.get(name), value]
+        for name, value in ours.made_by.items()
+        if theirs.made_by.get(name) != value and name != "command"
     }
     first = _first_difference(run, again)
     why = f"the first difference is at update {first}"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pgstudy.experiment.store.runs import COMPLETE, RECORD
+from pgstudy.experiment.store.record import COMPLETE, read_unchecked
 from pgstudy.experiment.training.plan import Plan, Planned
 from pgstudy.experiment.training.progress import Progress, running
 from pgstudy.experiment.training.wording import duration, fraction
@@ -49,15 +48,12 @@ class Watch:
         return ended or not self.plan.is_at_work()
 
     def _look_at(self, run: Planned) -> None:
-        try:
-            text = (self.results / run.folder / RECORD).read_text("utf-8")
-            record = json.loads(text)
-            status, started = record["status"], record["started"]
-        except (OSError, ValueError, TypeError, KeyError):
+        record = read_unchecked(self.results / run.folder)
+        if record is None:
             return
-        if status in COMPLETE:
+        if record.status in COMPLETE:
             self.done.add(run.key)
-        elif started >= self.plan.started:  # not the failure of an earlier call
+        elif record.started >= self.plan.started:  # not the failure of an earlier call
             self.failed.add(run.key)
 
     def _parts(self, run: Planned) -> tuple[float, float]:
