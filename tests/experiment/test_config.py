@@ -6,8 +6,8 @@ import pytest
 
 from pgstudy.experiment.config import yaml_files
 from pgstudy.experiment.config.loading import load_study
-from pgstudy.experiment.config.messages import normalise, schema
 from pgstudy.experiment.config.reference import settings_table
+from pgstudy.experiment.config.schema import normalise, schema
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.experiment.system.files import canonical_json
 from tests.conftest import ROOT, SMOKE

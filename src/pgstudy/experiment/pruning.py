@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pgstudy.experiment.config import messages as configs
 from pgstudy.experiment.config import yaml_files
 from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.config.schema import examine
 from pgstudy.experiment.store.runs import RECORD, Store
 from pgstudy.experiment.study.cell import folder_name
 from pgstudy.experiment.study.study import Study
@@ -91,7 +91,7 @@ def _add(asked: Wanted, raw: Mapping[str, Any], file: Path) -> None:
     try:
         asked.add(load_study(raw), file)
     except ConfigError as error:
-        if configs.examine(raw)[2]:  # it is wrong wherever it is read
+        if examine(raw)[2]:  # it is wrong wherever it is read
             raise Unreadable(f"{file}: {error}") from None
         asked.add_environments(raw, file, error.faults[0])
     except ValueError as error:
