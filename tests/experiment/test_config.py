@@ -176,7 +176,7 @@ def test_numbers_have_one_spelling(smoke):
 
 
 def test_a_number_may_be_written_as_a_power():
-    """2^-12 is the step size that a book prints; names that look so stay text."""
+    """2^-12 is the learning rate that a book prints; names that look so stay text."""
     assert normalise({"learning_rate": ["2^-12", "10^3"]}) == {
         "learning_rate": [2**-12, 1000]
     }

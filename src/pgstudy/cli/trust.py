@@ -31,7 +31,7 @@ def verify(study_file: StudyFile) -> None:
 
     try:
         found = verification.verify(opened(study_file))
-    except reading.Missing as error:  # of the study that chose the step sizes
+    except reading.Missing as error:  # of the study that chose the learning rates
         raise UserError(str(error)) from None
     print(f"verified: {found.summary}")
     if found.faults:

@@ -42,7 +42,7 @@ class Wanted:
     environments: dict[str, str] = field(default_factory=dict)
 
     def add(self, study: Study, source: Path) -> None:
-        """All runs of a study, and of the one that chooses its step sizes."""
+        """All runs of a study, and of the one that chooses its learning rates."""
         studies = [study, *([tuning_study(study)] if study.tune_seeds else [])]
         for one in studies:
             self.folders |= {run.folder for run in self.store.every_run(one)}
@@ -82,7 +82,7 @@ def wanted(files: Iterable[Path], store: Store) -> Wanted:
             plan = structured(json.loads(file.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
             raise Unreadable(f"{file} can't be read: {error}") from None
-        # all its step sizes: those not chosen are the tuning study's runs
+        # all its learning rates: those not chosen are the tuning study's runs
         asked.add(plan.study.now(), file)
     return asked
 

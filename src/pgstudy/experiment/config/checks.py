@@ -68,7 +68,7 @@ def _duplicates(where: str, values: list[Any], cure: str = "") -> list[str]:
 
 
 def tune_seeds(config: Config) -> list[int]:
-    """The seeds that step sizes are chosen on; none without `tune`."""
+    """The seeds that learning rates are chosen on; none without `tune`."""
     seeds = config.get("tune", {}).get("seeds", [])
     if isinstance(seeds, int):
         return list(range(FIRST_TUNE_SEED, FIRST_TUNE_SEED + seeds))
@@ -93,12 +93,12 @@ def tuning_faults(config: Config, cells: Sequence[Cell]) -> list[str]:
         faults.append(f"tune.seeds: {min(both)} is a seed of the study; {cure}")
     if len(rivals(cells)) == len(cells):
         cure = "list several under optimizer.learning_rate"
-        faults.append(f"tune: there is one step size everywhere; {cure}")
+        faults.append(f"tune: there is one learning rate everywhere; {cure}")
     return faults + _uneven_budgets(cells)
 
 
 def _uneven_budgets(cells: Sequence[Cell]) -> list[str]:
-    """Step sizes are chosen by whole curves, which all runs have to cover."""
+    """Learning rates are chosen by whole curves, which all runs have to cover."""
     faults = []
     for environment in dict.fromkeys(cell.environment for cell in cells):
         here = [c for c in cells if c.environment == environment]
@@ -125,5 +125,5 @@ def same_labels(cells: Sequence[Cell]) -> list[str]:
     """Labels name cells in messages and figures, so that each has one of its own."""
     labels = Counter(cell.label for cell in cells)
     alike = [label for label, count in labels.items() if count > 1]
-    cure = "step sizes that look alike at three digits; round them"
+    cure = "learning rates that look alike at three digits; round them"
     return [f"{label}: {cure}" for label in alike]

@@ -18,7 +18,7 @@ from pgstudy.experiment.config.schema import (
     normalise,
     published_schema,
 )
-from pgstudy.experiment.study.cell import Cell, step_size_text
+from pgstudy.experiment.study.cell import Cell, learning_rate_text
 from pgstudy.experiment.study.published import (
     EXACT,
     OF_RUNS,
@@ -156,7 +156,7 @@ def _cell(wanted: Data, cells: Sequence[Cell]) -> Cell:
     count = "no cell" if not found else f"{len(found)} cells"
     shown = dict(wanted)
     if "step_size" in shown:
-        shown["step_size"] = step_size_text(shown["step_size"])
+        shown["step_size"] = learning_rate_text(shown["step_size"])
     asked = ", ".join(f"{key} {value}" for key, value in shown.items())
     raise ConfigError([f"{count} of this study fit ({asked or 'no cell given'})"])
 

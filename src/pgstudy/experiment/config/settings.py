@@ -39,7 +39,7 @@ def resolve(
     environment: EnvironmentSpecification,
     estimator: Settings,
 ) -> list[RunSpecification]:
-    """One specification per step size. Errors: ConfigError, with all faults."""
+    """One specification per learning rate. Errors: ConfigError, with all faults."""
     settings = _merge(places)
     faults = _missing(settings, estimator)
     try:
