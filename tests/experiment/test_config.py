@@ -6,8 +6,8 @@ import pytest
 
 from pgstudy.experiment.config import yaml_files
 from pgstudy.experiment.config.loading import load_study
-from pgstudy.experiment.config.messages import normalise, schema
 from pgstudy.experiment.config.reference import settings_table
+from pgstudy.experiment.config.schema import normalise, schema
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.experiment.system.files import canonical_json
 from tests.conftest import ROOT, SMOKE
@@ -176,7 +176,7 @@ def test_numbers_have_one_spelling(smoke):
 
 
 def test_a_number_may_be_written_as_a_power():
-    """2^-12 is the step size that a book prints; names that look so stay text."""
+    """2^-12 is the learning rate that a book prints; names that look so stay text."""
     assert normalise({"learning_rate": ["2^-12", "10^3"]}) == {
         "learning_rate": [2**-12, 1000]
     }

@@ -155,7 +155,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path):
 
 
 def test_a_diverged_run_is_complete_and_says_why(tmp_path, smoke, capsys):
-    """The largest step size that a config may hold: a message, a curve, no retry."""
+    """The largest learning rate of a config: a message, a curve, no retry."""
     smoke["environments"][1] |= {"optimizer": {"learning_rate": 1e38}, "updates": 9}
     del smoke["environments"][1]["env_steps"]
     block = next(b for b in load_study(smoke).blocks() if b.cell.threshold)

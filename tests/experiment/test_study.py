@@ -8,7 +8,7 @@ import pytest
 
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.provenance import user_code
-from pgstudy.experiment.study.cell import Block, folder_name, step_size_text
+from pgstudy.experiment.study.cell import Block, folder_name, learning_rate_text
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.learning.environments.corridor import ShortCorridor
 from pgstudy.learning.specification import EstimatorSpecification, ValueSpecification
@@ -212,7 +212,7 @@ def test_observations_are_normalised_where_an_environment_says_so(smoke):
     assert cell(smoke).specification.policy.normalise_observations
 
 
-def test_a_list_of_step_sizes_makes_a_cell_of_each(smoke):
+def test_a_list_of_learning_rates_makes_a_cell_of_each(smoke):
     """In a list, and in a table by N; their runs and manifests are told apart."""
     smoke["environments"] = smoke["environments"][:1]
     smoke["estimators"] = smoke["estimators"][:1]
@@ -224,25 +224,25 @@ def test_a_list_of_step_sizes_makes_a_cell_of_each(smoke):
         (1, 0.1),
         (4, 0.2),
     ]
-    assert study.cells[0].label.endswith("N = 1, step size 2^-12")
-    assert study.sweeps_step_sizes
-    assert study.step_sizes == (2**-12, 0.1, 0.2)
+    assert study.cells[0].label.endswith("N = 1, learning rate 2^-12")
+    assert study.sweeps_learning_rates
+    assert study.learning_rates == (2**-12, 0.1, 0.2)
     assert len({b.manifest for b in study.blocks()}) == 3
     assert len({c.key(0) for c in study.cells}) == 3
 
 
-def test_a_study_with_one_step_size_per_cell_sweeps_none(smoke):
+def test_a_study_with_one_learning_rate_per_cell_sweeps_none(smoke):
     """A table by N is no axis."""
-    assert not load_study(smoke).sweeps_step_sizes
+    assert not load_study(smoke).sweeps_learning_rates
 
 
 @pytest.mark.parametrize(
-    ("alpha", "text"),
+    ("value", "text"),
     [(2**-12, "2^-12"), (0.5, "0.5"), (0.25, "0.25"), (1e-3, "0.001"), (16.0, "16")],
 )
-def test_step_sizes_are_written_as_people_do(alpha, text):
+def test_learning_rates_are_written_as_people_do(value, text):
     """A power of two as one, if its digits would say less."""
-    assert step_size_text(alpha) == text
+    assert learning_rate_text(value) == text
 
 
 def test_curves_run_over_episodes_where_all_budgets_do(smoke):

@@ -1,4 +1,4 @@
-"""Step sizes chosen on seeds of their own, and the corridor's known answer."""
+"""Learning rates chosen on seeds of their own, and the corridor's known answer."""
 
 import copy
 import json
@@ -84,11 +84,11 @@ def test_a_fault_of_tune_names_the_key(config, changes, words):
 
 
 def test_there_must_be_something_to_choose(config):
-    """One step size everywhere is a fault; several at a single N are not."""
+    """One learning rate everywhere is a fault; several at a single N are not."""
     optimizer = config["environments"][0]["optimizer"]
     optimizer["learning_rate"] = {1: 0.1, 32: [0.2], 128: 0.3}
     text = faults(config)
-    assert "tune: there is one step size everywhere" in text
+    assert "tune: there is one learning rate everywhere" in text
     assert "optimizer.learning_rate" in text
     optimizer["learning_rate"][32] = [0.2, 0.4]
     assert len(load_study(config).cells) == 4
@@ -119,7 +119,7 @@ def test_a_count_of_tuning_seeds_starts_at_10000(config):
 
 
 def test_the_tuning_study_has_its_own_name_seeds_and_runs(config):
-    """All step sizes; what it asks for is a config of its own."""
+    """All learning rates; what it asks for is a config of its own."""
     study = load_study(config)
     tuning = tuning_study(study)
     assert tuning.name == "known-tuning"
@@ -145,17 +145,17 @@ def test_what_is_tuned_elsewhere_changes_no_run_of_the_study(config):
     del config["tune"]
     without = load_study(config)
     assert [c.key(0) for c in with_it.cells] == [c.key(0) for c in without.cells]
-    assert without.sweeps_step_sizes
-    assert not with_it.sweeps_step_sizes
-    assert tuning_study(with_it).sweeps_step_sizes
+    assert without.sweeps_learning_rates
+    assert not with_it.sweeps_learning_rates
+    assert tuning_study(with_it).sweeps_learning_rates
 
 
 def picks(study, which):
-    """A choice: the step size with this index at each N."""
+    """A choice: the learning rate with this index at each N."""
     return tuple(Choice.of(cells[which]) for cells in rivals(study.cells))
 
 
-def test_restricted_keeps_one_step_size_per_place(config):
+def test_restricted_keeps_one_learning_rate_per_place(config):
     study = load_study(config)
     kept = restricted(study, picks(study, 2))
     assert [(c.n, c.learning_rate) for c in kept.cells] == [
@@ -164,11 +164,11 @@ def test_restricted_keeps_one_step_size_per_place(config):
     assert (kept.name, kept.seeds) == (study.name, study.seeds)
     assert kept.config == study.config
     assert len(list(kept.blocks())) == 3
-    assert not kept.sweeps_step_sizes
+    assert not kept.sweeps_learning_rates
 
 
 def test_a_study_file_is_read_with_what_was_chosen(config, tmp_path):
-    """Through JSON, to the last bit; without a choice all step sizes are there."""
+    """Through JSON, to the last bit; without a choice all learning rates are there."""
     study = load_study(config)
     file = tmp_path / "study.json"
     write_plan(file, Plan(study))
@@ -237,9 +237,9 @@ GRID_ALONE = 0.5 * (3 + 1 + 1 + 3) / 20
 
 
 def made_runs(best, failed=(), seeds=6, counts=(1, 4, 16, 64), noise=0.0):
-    """Runs whose area falls with the distance of log2 of the step size to `best`(N).
+    """Runs whose area falls with the distance of log2 of their learning rate to `best`.
 
-    failed: (N, seed) of runs that did not finish, at their best step size.
+    failed: (N, seed) of runs that did not finish, at their best learning rate.
     """
     rows = []
     for n in counts:
@@ -255,7 +255,7 @@ def made_runs(best, failed=(), seeds=6, counts=(1, 4, 16, 64), noise=0.0):
 
 
 @pytest.mark.parametrize("power", [0, 0.5, 1])
-def test_the_slope_of_a_power_law_of_step_sizes_is_its_power(power):
+def test_the_slope_of_a_power_law_of_learning_rates_is_its_power(power):
     """Seeds that agree leave the grid's half steps, and rows may come in any order."""
     runs = made_runs(lambda n, seed: 2**-8 * n**power, noise=0.3)
     expected = power, power - GRID_ALONE, power + GRID_ALONE
@@ -276,17 +276,17 @@ def test_seeds_that_disagree_widen_the_interval():
     assert math.isnan(one.high)
 
 
-def test_a_run_that_did_not_finish_makes_its_step_size_no_choice():
+def test_a_run_that_did_not_finish_makes_its_learning_rate_no_choice():
     """Without 2^-2 at N = 64 its neighbour below is the best, with every draw."""
     runs = made_runs(lambda n, seed: 2**-8 * n, failed=[(64, 3)])
     found = learning_rate_slope(runs)
-    logs = [0, 2, 4, 5]  # of the step size, against 0, 2, 4, 6 of N
+    logs = [0, 2, 4, 5]  # of the learning rate, against 0, 2, 4, 6 of N
     slope = sum((x - 3) * y for x, y in zip([0, 2, 4, 6], logs, strict=True)) / 20
     assert found == pytest.approx((slope, slope - GRID_ALONE, slope + GRID_ALONE))
 
 
-def test_the_slope_is_that_of_the_step_sizes_that_are_chosen():
-    """Also where at one N no step size has all its runs: most finished wins."""
+def test_the_slope_is_that_of_the_learning_rates_that_are_chosen():
+    """Also where at one N no learning rate has all its runs: most finished wins."""
     runs = made_runs(lambda n, seed: 2**-8 * n, counts=(1, 4))
     at = (runs["n"] == 4) & (runs["seed"] == 0)
     elsewhere = (runs["n"] == 4) & (runs["learning_rate"] != 2**-6)
@@ -312,7 +312,7 @@ def known(tmp_path_factory):
     return study, made, {c.n: c.learning_rate / c.n for c in choice}
 
 
-def test_the_corridors_best_step_size_grows_with_n(known):
+def test_the_corridors_best_learning_rate_grows_with_n(known):
     """Within a factor 2 of 2^-12 N or 2^-11 N: faster than the root of N."""
     _, made, per_trajectory = known
     assert set(made.summary["finished"]) == {8}

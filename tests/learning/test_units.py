@@ -146,7 +146,8 @@ def test_without_the_option_there_is_a_warning(tmp_path, capsys):
     ]
     assert warning.startswith("observation 1 is 1.7e+09 +- 30")
     assert "policy.normalise_observations: true" in warning
-    assert f"sides to-go N=8 alpha=0.05 seed=0: {warning}" in capsys.readouterr().err
+    line = f"sides to-go N=8 learning_rate=0.05 seed=0: {warning}"
+    assert line in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("environment_id", ["CartPole-v1", "Pendulum-v1", "Taxi-v4"])

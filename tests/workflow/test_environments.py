@@ -96,7 +96,7 @@ def test_every_run_ends_with_a_status_and_a_reason(project):
         found = [(r["status"], r["reason"]) for r in of(project, name)]
         assert found == [("failed", reason)] * 6
         assert (
-            f"failed: {name} total-return N=2 alpha=0.5 seed=0: {reason}"
+            f"failed: {name} total-return N=2 learning_rate=0.5 seed=0: {reason}"
             in project.log()
         )
     diverged = of(project, "too fast")

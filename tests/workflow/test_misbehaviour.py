@@ -195,7 +195,8 @@ def test_a_run_whose_process_ends_is_failed_and_the_block_goes_on(project, fault
         (2, "finished"),
     ]
     assert found[0]["reason"] == REASONS[fault]
-    word = f"failed: {fault} total-return N=1 alpha=0.5 seed=0: {REASONS[fault]}"
+    run = f"{fault} total-return N=1 learning_rate=0.5 seed=0"
+    word = f"failed: {run}: {REASONS[fault]}"
     assert word in project.text
     assert word in project.log()
     assert "Traceback (most recent call last)" not in project.text
@@ -243,7 +244,7 @@ def test_a_run_that_hangs_is_named_and_can_be_ended_alone(tmp_path):
     found = of(project, "hangs")
     assert [r["status"] for r in found] == ["failed", "finished", "finished"]
     assert found[0]["reason"] == REASONS["hangs"]
-    name = "hangs total-return N=1 alpha=0.5 seed=0"
+    name = "hangs total-return N=1 learning_rate=0.5 seed=0"
     assert re.search(rf"^{name}: no update for [0-9]+ s \(process \d+\)", text, re.M)
     assert f"failed: {name}: {REASONS['hangs']}" in text
 

@@ -101,7 +101,8 @@ def test_one_call_leaves_comparison_paper_set_and_report(finished):
     ]
     table = pd.read_csv(finished.made / "acceptance.csv")
     assert set(table.verdict) == {"pass"}
-    assert "| Figure 1.2 | reward-to-go, N = 1, step size 2^-12 |" in finished.log_text
+    cell = "reward-to-go, N = 1, learning rate 2^-12"
+    assert f"| Figure 1.2 | {cell} |" in finished.log_text
     report = (finished.made / "report.html").read_text()
     assert "<b>10 of 10</b>values met" in report
     assert report.count("data:image/png;base64,") == 5 + 2

@@ -113,13 +113,13 @@ def document(
     The small files of each `--study` are copied to docs/data/ first.
     """
     from pgstudy.analysis.outputs import Missing
-    from pgstudy.analysis.report import documents as writing
+    from pgstudy.analysis.report.documents import Faulty, write
     from pgstudy.analysis.report.study_records import record
 
     if absent := [str(file) for file in documents if not file.is_file()]:
         raise UserError(f"no such document: {', '.join(absent)}")
     try:
         records = [record(opened(file)) for file in study or []]
-        writing.write(documents, {made.study: made for made in records})
-    except (writing.Faulty, Missing) as error:
+        write(documents, {made.study: made for made in records})
+    except (Faulty, Missing) as error:
         raise UserError(str(error)) from None

@@ -26,12 +26,12 @@ app.add_typer(capsule_app, name="capsule")
 @app.command()
 def verify(study_file: StudyFile) -> None:
     """Train a sample of runs and make all files again; compare every bit."""
-    from pgstudy.analysis import outputs as reading
+    from pgstudy.analysis.outputs import Missing
     from pgstudy.analysis.reproduce import verification
 
     try:
         found = verification.verify(opened(study_file))
-    except reading.Missing as error:  # of the study that chose the step sizes
+    except Missing as error:  # of the study that chose the learning rates
         raise UserError(str(error)) from None
     print(f"verified: {found.summary}")
     if found.faults:

@@ -78,7 +78,7 @@ def look(store: Store, studies: Studies) -> Found:
 
 
 def wanted_blocks(store: Store, study: Study) -> list[Block]:
-    """The blocks of a study; of a tuned one, those of the chosen step sizes alone.
+    """The blocks of a study; of a tuned one, those of the chosen learning rates alone.
 
     None while they are not chosen.
     """
@@ -94,7 +94,7 @@ def wanted_blocks(store: Store, study: Study) -> list[Block]:
 
 
 def read_chosen(file: Path) -> tuple[Choice, ...]:
-    """The chosen step sizes. Errors: OSError, ValueError, KeyError, TypeError."""
+    """The chosen learning rates. Errors: OSError, ValueError, KeyError, TypeError."""
     rows = json.loads(file.read_text("utf-8"))["chosen"]
     return tuple(Choice(**row) for row in rows)
 

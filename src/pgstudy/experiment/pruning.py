@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pgstudy.experiment.config import messages as configs
 from pgstudy.experiment.config import yaml_files
 from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.config.schema import examine
 from pgstudy.experiment.store.record import RECORD
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.study.cell import folder_name
@@ -43,7 +43,7 @@ class Wanted:
     environments: dict[str, str] = field(default_factory=dict)
 
     def add(self, study: Study, source: Path) -> None:
-        """All runs of a study, and of the one that chooses its step sizes."""
+        """All runs of a study, and of the one that chooses its learning rates."""
         studies = [study, *([tuning_study(study)] if study.tune_seeds else [])]
         for one in studies:
             self.folders |= {run.folder for run in self.store.every_run(one)}
@@ -83,7 +83,7 @@ def wanted(files: Iterable[Path], store: Store) -> Wanted:
             plan = structured(json.loads(file.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
             raise Unreadable(f"{file} can't be read: {error}") from None
-        # all its step sizes: those not chosen are the tuning study's runs
+        # all its learning rates: those not chosen are the tuning study's runs
         asked.add(plan.study.now(), file)
     return asked
 
@@ -92,7 +92,7 @@ def _add(asked: Wanted, raw: Mapping[str, Any], file: Path) -> None:
     try:
         asked.add(load_study(raw), file)
     except ConfigError as error:
-        if configs.examine(raw)[2]:  # it is wrong wherever it is read
+        if examine(raw)[2]:  # it is wrong wherever it is read
             raise Unreadable(f"{file}: {error}") from None
         asked.add_environments(raw, file, error.faults[0])
     except ValueError as error:

@@ -37,7 +37,7 @@ def figure_keys(study: Study) -> list[FigureKey]:
     """Figures per environment, then those of all."""
     kinds = {
         "learning_curves": True,
-        "learning_rates": study.sweeps_step_sizes,
+        "learning_rates": study.sweeps_learning_rates,
         "tuning": bool(study.tune_seeds),
         "equal_updates": len(study.sample_counts) > 1,
         "gradients": study.gradients is not None,

@@ -21,7 +21,7 @@ from pgstudy.analysis.figures.panels import FINAL
 from pgstudy.analysis.figures.returns import final_returns_panel
 from pgstudy.analysis.gradients import exact
 from pgstudy.analysis.tables.build import Tables, rows_of
-from pgstudy.experiment.study.cell import Cell, step_size_text
+from pgstudy.experiment.study.cell import Cell, learning_rate_text
 from pgstudy.experiment.study.published import Published, PublishedFigure
 from pgstudy.experiment.study.study import Study
 
@@ -100,7 +100,7 @@ def _episodes(axes: Axes, cells: tuple[Cell, ...], tables: Tables) -> None:
 
 def _label(cell: Cell, cells: tuple[Cell, ...]) -> str:
     """What tells a cell from the others of its figure, the learning rate always."""
-    base, _, exponent = step_size_text(cell.learning_rate).partition("^")
+    base, _, exponent = learning_rate_text(cell.learning_rate).partition("^")
     step = f"${base}^{{{exponent}}}$" if exponent else base
     parts = [rf"$\alpha$ = {step}"]
     if len({c.n for c in cells}) > 1:

@@ -18,7 +18,7 @@ from pgstudy.analysis.tables.build import (
     rows_of,
     seed_curves,
 )
-from pgstudy.experiment.study.cell import Cell, step_size_text
+from pgstudy.experiment.study.cell import Cell, learning_rate_text
 from pgstudy.experiment.study.study import Study
 
 UNITS = {"env_steps": "environment steps", "episodes": "episodes"}
@@ -86,7 +86,9 @@ def learning_rates(study: Study, tables: Tables, environment: str) -> Drawn:
             if series := [cell for cell in cells if cell.n == n]:
                 _over_rates(axes, study, tables, series)
         rates = sorted({cell.learning_rate for cell in cells})
-        axes.set_xticks(rates, [step_size_text(rate) for rate in rates], minor=False)
+        axes.set_xticks(
+            rates, [learning_rate_text(rate) for rate in rates], minor=False
+        )
         axes.tick_params(axis="x", rotation=45 if len(rates) > CROWDED else 0)
         axes.minorticks_off()
     layout.share_y(axes_list, FINAL)

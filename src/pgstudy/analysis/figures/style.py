@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 
 from pgstudy.analysis.common.csv_files import csv_writer
 from pgstudy.analysis.common.names import ENDINGS
-from pgstudy.experiment.study.cell import Cell, step_size_text
+from pgstudy.experiment.study.cell import Cell, learning_rate_text
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.system.files import write_atomically
 
@@ -83,7 +83,7 @@ class Looks:
 
     def handles(self) -> list[Line2D]:
         """A legend's entry for each colour."""
-        text = step_size_text if self.by_learning_rate else str
+        text = learning_rate_text if self.by_learning_rate else str
         return [
             Line2D([], [], color=colour, lw=2, label=text(key))
             for key, colour in self.colours.items()
@@ -92,9 +92,9 @@ class Looks:
 
 def looks(study: Study) -> Looks:
     """How the cells of a study are drawn."""
-    by_learning_rate = study.sweeps_step_sizes and len(study.sample_counts) == 1
+    by_learning_rate = study.sweeps_learning_rates and len(study.sample_counts) == 1
     keys: Sequence[float] = (
-        study.step_sizes if by_learning_rate else study.sample_counts
+        study.learning_rates if by_learning_rate else study.sample_counts
     )
     palette = sns.color_palette("plasma_r", len(keys) + 1)[1:]  # no pale yellow
     return Looks(by_learning_rate, dict(zip(keys, palette, strict=True)))

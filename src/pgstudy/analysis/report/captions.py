@@ -64,7 +64,7 @@ def _caption(study: Study, key: FigureKey) -> Caption:
     if environment:
         unit = study.unit(environment).replace("env_", "environment ")
     text = TEXTS[kind].format(e=environment, unit=unit)
-    if study.sweeps_step_sizes and kind != "learning_rates":
+    if study.sweeps_learning_rates and kind != "learning_rates":
         text += "; of several learning rates at one N, the best one"
     if kind == "improvement":
         text += _left_out(study)

@@ -28,7 +28,7 @@ from pgstudy.analysis.tables.aggregates import (
 from pgstudy.analysis.tables.build import Tables, best
 from pgstudy.experiment.store.makings import Fact
 from pgstudy.experiment.store.record import STATES
-from pgstudy.experiment.study.cell import step_size_text
+from pgstudy.experiment.study.cell import learning_rate_text
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.system.addresses import without_credentials
 from pgstudy.experiment.system.files import write_atomically
@@ -88,7 +88,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["p_value"] = p_value
     environment.filters["steps"] = steps
     environment.filters["duration"] = duration
-    environment.filters["learning_rate"] = step_size_text
+    environment.filters["learning_rate"] = learning_rate_text
     environment.globals["decimals"] = decimals
     return environment
 

@@ -19,7 +19,7 @@ from pgstudy.analysis.outputs import read_acceptance, read_tables
 from pgstudy.analysis.tables.build import Tables, rows_of
 from pgstudy.experiment.store.record import STATES
 from pgstudy.experiment.store.study_folder import StudyFolder
-from pgstudy.experiment.study.cell import step_size_text
+from pgstudy.experiment.study.cell import learning_rate_text
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.system.files import write_atomically
 
@@ -79,7 +79,7 @@ def signed_text(value: float) -> str:
 
 
 def _step(alpha: float) -> str:
-    text = step_size_text(alpha)
+    text = learning_rate_text(alpha)
     base, _, exponent = text.partition("^")
     return f"${base}^{{{exponent}}}$" if exponent else text
 
@@ -94,8 +94,8 @@ def _numbers(study: Study, tables: Tables) -> Iterator[tuple[str, str]]:
     for cell in study.cells:
         (row,) = rows_of(tables.summary, cell).to_dict("records")
         place = f"{cell.environment}/{cell.estimator}/{cell.n}/"
-        if study.sweeps_step_sizes:
-            place += f"{step_size_text(cell.learning_rate)}/"
+        if study.sweeps_learning_rates:
+            place += f"{learning_rate_text(cell.learning_rate)}/"
         yield place + "learning-rate", _step(cell.learning_rate)
         for name in ("finished", "runs", "reached_threshold"):
             yield place + name.replace("_", "-"), str(row[name])

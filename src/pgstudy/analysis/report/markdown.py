@@ -23,7 +23,7 @@ from pgstudy.analysis.statistics import coverage
 from pgstudy.analysis.tables import thresholds
 from pgstudy.analysis.tables.aggregates import DENOMINATOR, unscored
 from pgstudy.analysis.tables.build import Tables
-from pgstudy.experiment.study.cell import step_size_text
+from pgstudy.experiment.study.cell import learning_rate_text
 from pgstudy.experiment.study.study import Study
 
 Row = dict[Any, Any]
@@ -81,7 +81,7 @@ CELLS: dict[str, tuple[str, Callable[[Row], Any]]] = {
     "finished": ("finished", lambda row: f"{row['finished']} of {row['runs']}"),
     "learning rate": (
         "learning_rate",
-        lambda row: step_size_text(row["learning_rate"]),
+        lambda row: learning_rate_text(row["learning_rate"]),
     ),
     "updates": ("mean_updates", lambda row: steps(row["mean_updates"])),
     "untrained": ("untrained_return", lambda row: number(row["untrained_return"])),

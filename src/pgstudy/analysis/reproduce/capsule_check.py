@@ -21,8 +21,9 @@ import pandas as pd
 
 from pgstudy.analysis import steps
 from pgstudy.analysis.reproduce.unpacking import DamagedCapsule, unpack
-from pgstudy.experiment.config import messages
-from pgstudy.experiment.config.checks import plain_ids, seed_list
+from pgstudy.experiment.config.checks import seed_list
+from pgstudy.experiment.config.environments import plain_ids
+from pgstudy.experiment.config.schema import examine
 from pgstudy.experiment.store.record import RECORD
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.store.study_folder import StudyFolder
@@ -94,7 +95,7 @@ def _found(file: Path, place: Path) -> str:
 
 def _require_its_config(study: Study) -> None:
     """Errors: DamagedCapsule, if the cells and seeds are not those of its config."""
-    config, _, faults = messages.examine(study.config)
+    config, _, faults = examine(study.config)
     if faults:
         raise DamagedCapsule(f"its config: {faults[0]}")
     entries = plain_ids(config)["environments"]

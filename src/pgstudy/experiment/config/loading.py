@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pgstudy.experiment.config import messages as configs
 from pgstudy.experiment.config import yaml_files
 from pgstudy.experiment.config.checks import (
     general_faults,
-    load_modules,
-    plain_ids,
+    same_labels,
+    same_runs,
     seed_list,
     tune_seeds,
     tuning_faults,
+)
+from pgstudy.experiment.config.environments import (
+    load_modules,
+    plain_ids,
     usable_environment,
 )
 from pgstudy.experiment.config.published_files import load_published
+from pgstudy.experiment.config.schema import default, examine, filled
 from pgstudy.experiment.config.settings import fitted, resolve
 from pgstudy.experiment.provenance import user_code
 from pgstudy.experiment.provenance.identity import NOT_KNOWN, identity_of
@@ -27,8 +30,7 @@ from pgstudy.experiment.study.cell import Cell, LeftOut, reason_to_leave_out
 from pgstudy.experiment.study.published import Published
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.system.errors import ConfigError
-from pgstudy.experiment.system.files import canonical_json
-from pgstudy.learning.environments import registry as environments
+from pgstudy.learning.environments import registry
 from pgstudy.learning.environments.spaces import Layout, UnusableEnvironment
 from pgstudy.learning.specification import EnvironmentSpecification
 
@@ -49,7 +51,7 @@ def load_study(
 
     Errors: ConfigError, with all faults, those that its file is known to have first.
     """
-    config, sound, faults = configs.examine(raw)
+    config, sound, faults = examine(raw)
     sound, faults = plain_ids(sound), [*known_faults, *faults]
     faults += load_modules(sound) + general_faults(sound)
     resolvable = "defaults" in sound or "defaults" not in config
@@ -57,7 +59,7 @@ def load_study(
     cells = [c for c in made if isinstance(c, Cell)]
     left_out = [c for c in made if isinstance(c, LeftOut)]
     faults += found
-    faults += _same_runs(cells) + _same_labels(cells)
+    faults += same_runs(cells) + same_labels(cells)
     if not faults and not cells and left_out:
         faults.append(f"no cell is left: {left_out[0].label}: {left_out[0].reason}")
     published: list[Published] = []
@@ -84,13 +86,13 @@ def assembled(
     return Study(
         name=config["study"],
         seeds=tuple(seeds),
-        seeds_per_job=config.get("seeds_per_job", _default("seeds_per_job")),
-        bins=config.get("bins", _default("bins")),
+        seeds_per_job=config.get("seeds_per_job", default("seeds_per_job")),
+        bins=config.get("bins", default("bins")),
         cells=tuple(cells),
         left_out=tuple(left_out),
         published=tuple(published),
         verify=config.get("verify", {}).get("runs", "one-per-cell"),
-        gradients=_filled("gradients", config),
+        gradients=filled("gradients", config),
         tune_seeds=tuple(tune_seeds(config)),
         config=config,
     )
@@ -107,19 +109,6 @@ def _one_spelling(config: dict[str, Any]) -> list[int]:
     config["seeds"] = len(seeds) if seeds == list(range(len(seeds))) else seeds
     config["sample_counts"].sort()
     return seeds
-
-
-def _filled(key: str, config: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A table of the config with its defaults; None if it is not there."""
-    if key not in config:
-        return None
-    rules = configs.schema()["properties"][key]["properties"]
-    filled = {k: r["default"] for k, r in rules.items() if "default" in r}
-    return {**filled, **config[key]}
-
-
-def _default(key: str) -> Any:
-    return configs.schema()["properties"][key]["default"]
 
 
 def _every_cell(
@@ -140,25 +129,6 @@ def _every_cell(
         except ConfigError as error:
             faults += error.faults
     return made, faults
-
-
-def _same_runs(cells: list[Cell]) -> list[str]:
-    """Two cells with equal specifications would be the same runs, bit for bit."""
-    first: dict[str, Cell] = {}
-    faults = []
-    for cell in cells:
-        other = first.setdefault(canonical_json(cell.specification.to_dict()), cell)
-        if other is not cell:
-            both = f"{other.label} and {cell.label}"
-            faults.append(f"{both} are the same runs; leave one out, or change it")
-    return faults
-
-
-def _same_labels(cells: list[Cell]) -> list[str]:
-    labels = Counter(cell.label for cell in cells)
-    alike = [label for label, count in labels.items() if count > 1]
-    cure = "step sizes that look alike at three digits; round them"
-    return [f"{label}: {cure}" for label in alike]
 
 
 def _environment_cells(
@@ -195,7 +165,7 @@ def _environment_cells(
 
 def _threshold(entry: Mapping[str, Any]) -> float | None:
     try:
-        registered = environments.facts(entry["id"]).reward_threshold
+        registered = registry.facts(entry["id"]).reward_threshold
     except UnusableEnvironment:  # reported elsewhere
         registered = None
     threshold: float | None = entry.get("threshold", registered)

@@ -5,16 +5,20 @@ Their form is workflow/schemas/published.schema.yaml.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from pgstudy.experiment.config import messages as configs
 from pgstudy.experiment.config import yaml_files
-from pgstudy.experiment.study.cell import Cell, step_size_text
+from pgstudy.experiment.config.environments import exact_faults
+from pgstudy.experiment.config.messages import short
+from pgstudy.experiment.config.schema import (
+    defaults,
+    faults_of_form,
+    normalise,
+    published_schema,
+)
+from pgstudy.experiment.study.cell import Cell, learning_rate_text
 from pgstudy.experiment.study.published import (
     EXACT,
     OF_RUNS,
@@ -25,19 +29,10 @@ from pgstudy.experiment.study.published import (
 )
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.experiment.system.places import ROOT
-from pgstudy.learning.environments import registry as environments
-from pgstudy.learning.environments.spaces import Finite, UnusableEnvironment
+from pgstudy.learning.environments.spaces import Finite
 from pgstudy.learning.environments.trial import check
 
-SCHEMA_FILE = ROOT / "workflow" / "schemas" / "published.schema.yaml"
 Data = Mapping[str, Any]
-
-
-@functools.cache
-def schema() -> dict[str, Any]:
-    """The schema that describes every key."""
-    data: dict[str, Any] = yaml.safe_load(SCHEMA_FILE.read_text(encoding="utf-8"))
-    return data
 
 
 def find(name: str) -> Path:
@@ -64,8 +59,7 @@ def load_published(
             made.append(_published(name, _read(name), cells))
         except ConfigError as error:
             faults += [
-                f"published: {configs.short(name, 300)}: {fault}"
-                for fault in error.faults
+                f"published: {short(name, 300)}: {fault}" for fault in error.faults
             ]
     slugs = [published.slug for published in made]
     twice = sorted({slug for slug in slugs if slugs.count(slug) > 1})
@@ -82,8 +76,8 @@ def _read(name: str) -> Any:
     if not there:
         raise ConfigError(["there is no such file"])
     data, faults = yaml_files.read(file)
-    data = configs.normalise(data)
-    faults += configs.faults_of_form(data, schema())
+    data = normalise(data)
+    faults += faults_of_form(data, published_schema())
     if faults:
         raise ConfigError(faults)
     return data
@@ -103,7 +97,7 @@ def _published(name: str, data: Data, cells: Sequence[Cell]) -> Published:
     exact, figure = None, None
     if "exact" in data:
         exact = Exact(**data["exact"])
-        faults += _exact_faults(exact.environment)
+        faults += exact_faults(exact.environment)
     try:
         if "figure" in data:
             figure = _figure(data["figure"], cells, exact is not None)
@@ -111,8 +105,7 @@ def _published(name: str, data: Data, cells: Sequence[Cell]) -> Published:
         faults += [f"figure: {fault}" for fault in error.faults]
     if faults:
         raise ConfigError(faults)
-    rules = schema()["properties"].items()
-    plain = {k: r["default"] for k, r in rules if "default" in r} | dict(data)
+    plain = defaults(published_schema()["properties"]) | dict(data)
     shared = {key: plain[key] for key in ("source", "item", "page", "note", "runs")}
     return Published(name, exact=exact, figure=figure, checks=tuple(checks), **shared)
 
@@ -156,21 +149,6 @@ def _require_measurable(measure: str, argument: Any, cell: Cell) -> None:
             raise ConfigError([f"action_probability: there is no action {argument}"])
 
 
-def _exact_faults(environment_id: str) -> list[str]:
-    """Why exact returns can't be had; `analysis.exact` relies on there being none."""
-    try:
-        environment: Any = environments.registered(environment_id).make().unwrapped
-    except UnusableEnvironment as error:
-        return [f"exact.environment: {environment_id} can't be used: {error}"]
-    except Exception as error:  # whatever a third-party constructor raises
-        return [f"exact.environment: {environment_id} can't be made: {error}"]
-    model = hasattr(environment, "P") and hasattr(environment, "initial_state_distrib")
-    if model and getattr(environment.action_space, "n", 0) == 2:
-        return []
-    cause = "it needs two actions, and P and initial_state_distrib as its model"
-    return [f"exact.environment: {environment_id} can't be used: {cause}"]
-
-
 def _cell(wanted: Data, cells: Sequence[Cell]) -> Cell:
     found = [cell for cell in cells if wanted.items() <= _labels(cell).items()]
     if len(found) == 1:
@@ -178,7 +156,7 @@ def _cell(wanted: Data, cells: Sequence[Cell]) -> Cell:
     count = "no cell" if not found else f"{len(found)} cells"
     shown = dict(wanted)
     if "step_size" in shown:
-        shown["step_size"] = step_size_text(shown["step_size"])
+        shown["step_size"] = learning_rate_text(shown["step_size"])
     asked = ", ".join(f"{key} {value}" for key, value in shown.items())
     raise ConfigError([f"{count} of this study fit ({asked or 'no cell given'})"])
 

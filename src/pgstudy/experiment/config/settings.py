@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
-from pgstudy.experiment.config import messages as configs
+from pgstudy.experiment.config.schema import estimator_defaults, settings_defaults
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.learning.environments.spaces import Finite, Layout
 from pgstudy.learning.specification import (
@@ -33,38 +33,23 @@ SETTINGS = (*BUDGETS, *NESTED, "evaluation_episodes", "stop_when_truncated")
 Settings = Mapping[str, Any]
 
 
-def estimator_defaults() -> dict[str, Any]:
-    """The default of each key that an estimator has of its own."""
-    entry = configs.schema()["properties"]["estimators"]["items"]["properties"]
-    return {key: rule["default"] for key, rule in entry.items() if "default" in rule}
-
-
 def resolve(
     places: list[Settings],
     n: int,
     environment: EnvironmentSpecification,
     estimator: Settings,
 ) -> list[RunSpecification]:
-    """One specification per step size. Errors: ConfigError, with all faults."""
+    """One specification per learning rate. Errors: ConfigError, with all faults."""
     settings = _merge(places)
-    budgets = [unit for unit in BUDGETS if unit in settings]
-    faults = []
-    learned = estimator.get("baseline") == "learned"
-    if learned and "learning_rate" not in settings["value"]:
-        faults.append("the baseline learned needs value.learning_rate")
-    if len(budgets) != 1:
-        given = f"{' and '.join(budgets)} are" if budgets else "none is"
-        faults.append(
-            f"set exactly one budget (env_steps, updates or episodes); {given} set"
-        )
-    optimizer = settings["optimizer"]
+    faults = _missing(settings, estimator)
     try:
-        rates = _learning_rates(optimizer.get("learning_rate"), n)
+        rates = _learning_rates(settings["optimizer"].get("learning_rate"), n)
     except ConfigError as error:
         faults += error.faults
     if faults:
         raise ConfigError(faults)
-    name, schedule = optimizer["name"], optimizer["schedule"]
+    name, schedule = settings["optimizer"]["name"], settings["optimizer"]["schedule"]
+    unit = next(unit for unit in BUDGETS if unit in settings)
     return [
         RunSpecification(
             environment=environment,
@@ -72,12 +57,27 @@ def resolve(
             estimator=_estimator(estimator, settings),
             policy=PolicySpecification(**_typed(settings["policy"])),
             optimizer=OptimizerSpecification(name, rate, schedule),
-            budget=Budget(budgets[0], settings[budgets[0]]),
+            budget=Budget(unit, settings[unit]),
             evaluation_episodes=settings["evaluation_episodes"],
             stop_when_truncated=settings["stop_when_truncated"],
         )
         for rate in rates
     ]
+
+
+def _missing(settings: Settings, estimator: Settings) -> list[str]:
+    """What a run needs that no place sets, or that one sets twice."""
+    faults = []
+    learned = estimator.get("baseline") == "learned"
+    if learned and "learning_rate" not in settings["value"]:
+        faults.append("the baseline learned needs value.learning_rate")
+    budgets = [unit for unit in BUDGETS if unit in settings]
+    if len(budgets) != 1:
+        given = f"{' and '.join(budgets)} are" if budgets else "none is"
+        faults.append(
+            f"set exactly one budget (env_steps, updates or episodes); {given} set"
+        )
+    return faults
 
 
 def fitted(specification: RunSpecification, layout: Layout | None) -> RunSpecification:
@@ -112,7 +112,7 @@ def _require_probabilities(given: tuple[float, ...], layout: Layout) -> None:
 
 
 def _merge(places: list[Settings]) -> dict[str, Any]:
-    settings = _settings_defaults()
+    settings = settings_defaults()
     for place in places:
         if any(unit in place for unit in BUDGETS):
             settings = {k: v for k, v in settings.items() if k not in BUDGETS}
@@ -121,18 +121,6 @@ def _merge(places: list[Settings]) -> dict[str, Any]:
                 old, new = settings.get(key), place[key]
                 settings[key] = old | new if isinstance(old, dict) else new
     return settings
-
-
-def _settings_defaults() -> dict[str, Any]:
-    """Every default of the schema's settings, nested as in a config."""
-    defaults: dict[str, Any] = {}
-    for key, rule in configs.schema()["$defs"]["settings"]["properties"].items():
-        if "default" in rule:
-            defaults[key] = rule["default"]
-        elif "properties" in rule:
-            inner = rule["properties"].items()
-            defaults[key] = {k: r["default"] for k, r in inner if "default" in r}
-    return defaults
 
 
 def _learning_rates(rate: Any, n: int) -> list[float]:
@@ -161,23 +149,6 @@ def _at(rate: Settings, n: int) -> list[float]:
     if str(n) not in rate:
         raise ConfigError([f"optimizer.learning_rate has no entry for N = {n}"])
     return _learning_rates(rate[str(n)], n)
-
-
-def estimator_faults(estimator: Settings) -> list[str]:
-    """Keys of an estimator that do not go together, in whatever environment."""
-    how = estimator_defaults() | dict(estimator)
-    faults = []
-    if how["baseline"] == "constant" and "constant" not in how:
-        faults.append("the baseline constant needs the key 'constant'")
-    if how["baseline"] != "constant" and "constant" in how:
-        faults.append("'constant' belongs to the baseline constant")
-    if how["baseline"] != "learned" and "value" in how:
-        faults.append("'value' belongs to the baseline learned")
-    no_factor = how["gamma"] == 1 or how["credit"] == "total"
-    if how["discounting"] == "biased" and no_factor:
-        cause = "needs credit to-go and a gamma below 1: there is no gamma^t to drop"
-        faults.append(f"'discounting: biased' {cause}")
-    return faults
 
 
 def _estimator(estimator: Settings, settings: Settings) -> EstimatorSpecification:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from pgstudy.experiment.system.files import file_digest
-from pgstudy.experiment.system.places import PACKAGE as OWN
+from pgstudy.experiment.system.places import PACKAGE
 from pgstudy.learning.environments.spaces import UnusableEnvironment
 
 MAX_FILES, MAX_BYTES = 2000, 50_000_000  # of one package
@@ -107,7 +107,7 @@ def _installed() -> list[Path]:
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     places = [*(paths[n] for n in names), *site.getsitepackages()]
     places.append(site.getusersitepackages())
-    folders = [OWN, *map(Path, places)]
+    folders = [PACKAGE, *map(Path, places)]
     return [*folders, *(folder.resolve() for folder in folders)]
 
 

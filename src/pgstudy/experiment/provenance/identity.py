@@ -17,7 +17,7 @@ from typing import Any
 from pgstudy.experiment.provenance import git, user_code
 from pgstudy.experiment.provenance.code_files import digest_now
 from pgstudy.experiment.system.places import PACKAGE
-from pgstudy.learning.environments import registry as environments
+from pgstudy.learning.environments import registry
 from pgstudy.learning.specification import EnvironmentSpecification
 
 CODE = "code"  # among the facts of an environment
@@ -124,7 +124,7 @@ def identity_of(specification: EnvironmentSpecification) -> Identity:
     """
     code = user_code.of(specification)
     environment: dict[str, str | None] = {} if code is None else {CODE: code.digest}
-    environment |= _packages_identity(tuple(environments.packages(specification)))
+    environment |= _packages_identity(tuple(registry.packages(specification)))
     files = {} if code is None else code.contents
     return Identity(numeric_identity(), environment, files)
 

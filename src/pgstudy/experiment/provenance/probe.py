@@ -53,6 +53,21 @@ def modules(known: set[str], tops: set[str]) -> list[tuple[str, str, list[str]]]
     return found
 
 
+def tell(
+    answer: Path, opened: Opened, known: set[str], tops: set[str], fault: str = ""
+) -> None:
+    """Write what came and what was opened until now; what this opens doesn't count."""
+    opened.at_work = False
+    told = {
+        "modules": modules(known, tops),
+        "read": sorted(opened.read),
+        "written": sorted(opened.written),
+        "fault": fault,
+    }
+    answer.write_text(json.dumps(told), encoding="utf-8")
+    opened.at_work = True
+
+
 def main(request: dict[str, Any], answer: Path) -> None:
     """Write the answer once the environment is made, and again when it was stepped.
 
@@ -63,21 +78,10 @@ def main(request: dict[str, Any], answer: Path) -> None:
     from pgstudy.learning.specification import EnvironmentSpecification
 
     specification = EnvironmentSpecification(**request["specification"])
+    tops: set[str] = set(request["tops"])
     known, opened = set(sys.modules), Opened()
-    opened.at_work = True
     made: list[Any] = []
-
-    def tell(fault: str = "") -> None:
-        opened.at_work = False
-        told = {
-            "modules": modules(known, set(request["tops"])),
-            "read": sorted(opened.read),
-            "written": sorted(opened.written),
-            "fault": fault,
-        }
-        answer.write_text(json.dumps(told), encoding="utf-8")
-        opened.at_work = True
-
+    opened.at_work = True
     try:
         if specification.module is not None:
             load_module(specification.module)
@@ -85,14 +89,14 @@ def main(request: dict[str, Any], answer: Path) -> None:
         if specification.vectorize is True:
             made.append(make_vector(specification, 1))
     except BaseException as error:  # a user's code may raise anything, SystemExit too
-        tell(str(error) or type(error).__name__)
+        tell(answer, opened, known, tops, str(error) or type(error).__name__)
         return
-    tell()
+    tell(answer, opened, known, tops)
     for environment in made:
         environment.reset(seed=0)
         environment.action_space.seed(0)
         environment.step(environment.action_space.sample())
-    tell()
+    tell(answer, opened, known, tops)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from pgstudy.experiment.provenance.code_files import (
 )
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.experiment.system.files import canonical_json
-from pgstudy.learning.environments import registry as environments
+from pgstudy.learning.environments import registry
 from pgstudy.learning.environments.spaces import UnusableEnvironment
 from pgstudy.learning.specification import EnvironmentSpecification
 
@@ -110,8 +110,8 @@ def _own_packages(specification: EnvironmentSpecification) -> set[str]:
     if specification.vectorize == "envpool":
         return set()
     if specification.module is not None:
-        environments.load_module(specification.module)
-    entry = environments.registered(specification.id)
+        registry.load_module(specification.module)
+    entry = registry.registered(specification.id)
     wrappers = [wrapper.entry_point for wrapper in entry.additional_wrappers]
     places: list[Any] = [entry.entry_point, entry.vector_entry_point, *wrappers]
     names = [p if isinstance(p, str) else getattr(p, "__module__", "") for p in places]

@@ -20,7 +20,7 @@ from pgstudy.experiment.store.record import (
     read_record,
     write_record,
 )
-from pgstudy.experiment.study.cell import Block, Cell, run_name, step_size_text
+from pgstudy.experiment.study.cell import Block, Cell, learning_rate_text, run_name
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.system import places
 from pgstudy.experiment.system.files import (
@@ -48,8 +48,9 @@ class Run:
     def name(self) -> str:
         """How people call the run."""
         cell = self.cell
-        step = f"alpha={step_size_text(cell.learning_rate)}"
-        return f"{cell.environment} {cell.estimator} N={cell.n} {step} seed={self.seed}"
+        place = f"{cell.environment} {cell.estimator} N={cell.n}"
+        shown = learning_rate_text(cell.learning_rate)
+        return f"{place} learning_rate={shown} seed={self.seed}"
 
     def record(self) -> RunRecord | None:
         """What `run.json` says; None if it is not there or not what was written."""

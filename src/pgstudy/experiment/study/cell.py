@@ -20,15 +20,15 @@ def folder_name(label: str) -> str:
     return quote(label, safe="")
 
 
-def step_size_text(alpha: float) -> str:
-    """A step size as people write it: 2^-12, or a decimal number."""
-    mantissa, exponent = math.frexp(alpha)
-    return f"2^{exponent - 1}" if mantissa == 0.5 and alpha < 0.05 else f"{alpha:.3g}"
+def learning_rate_text(value: float) -> str:
+    """A learning rate as people write it: 2^-12, or a decimal number."""
+    mantissa, exponent = math.frexp(value)
+    return f"2^{exponent - 1}" if mantissa == 0.5 and value < 0.05 else f"{value:.3g}"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One environment, estimator, N and step size, as the specification of its runs.
+    """Environment, estimator, N and learning rate, as the specification of its runs.
 
     `identity`: the code and versions that its runs are planned with.
     """
@@ -57,8 +57,8 @@ class Cell:
     @property
     def short_label(self) -> str:
         """How people call the cell where its environment is clear."""
-        step = step_size_text(self.learning_rate)
-        return f"{self.estimator}, N = {self.n}, step size {step}"
+        shown = learning_rate_text(self.learning_rate)
+        return f"{self.estimator}, N = {self.n}, learning rate {shown}"
 
     @property
     def label(self) -> str:
@@ -100,7 +100,7 @@ def run_name(seed: int, key: str) -> str:
 
 
 def rivals(cells: Iterable[Cell]) -> list[list[Cell]]:
-    """Groups of cells that differ in the step size alone."""
+    """Groups of cells that differ in the learning rate alone."""
     found: dict[Group, list[Cell]] = {}
     for cell in cells:
         found.setdefault(cell.group, []).append(cell)

@@ -62,13 +62,13 @@ class Study:
         return tuple(sorted({cell.n for cell in self.cells}))
 
     @property
-    def step_sizes(self) -> tuple[float, ...]:
-        """Every step size that some cell has, in rising order."""
+    def learning_rates(self) -> tuple[float, ...]:
+        """Every learning rate that some cell has, in rising order."""
         return tuple(sorted({cell.learning_rate for cell in self.cells}))
 
     @property
-    def sweeps_step_sizes(self) -> bool:
-        """Whether several step sizes of one environment, estimator and N are shown."""
+    def sweeps_learning_rates(self) -> bool:
+        """Whether several of one environment, estimator and N are shown."""
         if self.tune_seeds:
             return False  # one of them is chosen
         return len(rivals(self.cells)) < len(self.cells)

@@ -1,7 +1,7 @@
-"""Step sizes that are chosen on seeds of their own, before the runs that are reported.
+"""Learning rates, chosen on seeds of their own before the runs that are reported.
 
-The tuning is a study too: all listed step sizes on the seeds of `tune`. What it chooses
-is written down and leaves one step size for each environment, estimator and N.
+The tuning is a study too: all listed learning rates on the seeds of `tune`. What it
+chooses is written down and leaves one for each environment, estimator and N.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pgstudy.experiment.study.study import Study
 
 ENDING = "-tuning"
 RULE = (
-    "the step size with the highest mean learning curve (its area) on the tuning "
+    "the learning rate with the highest mean learning curve (its area) on the tuning "
     "seeds; one at which fewer runs finished never wins; of equals the smaller"
 )
 
@@ -51,7 +51,7 @@ class Choice:
 
 
 def restricted(study: Study, chosen: Iterable[Choice]) -> Study:
-    """The study with the chosen step sizes alone."""
+    """The study with the chosen learning rates alone."""
     choices = set(chosen)
     kept = tuple(cell for cell in study.cells if Choice.of(cell) in choices)
     return replace(study, cells=kept)
