@@ -23,7 +23,7 @@ from pgstudy.analysis.report.markdown import summary_table
 from pgstudy.analysis.tables import aggregates, histories
 from pgstudy.analysis.tables.build import Tables, best, build
 from pgstudy.experiment.config.loading import load_study
-from pgstudy.experiment.store.makings import facts
+from pgstudy.experiment.store.provenance import facts
 from pgstudy.experiment.store.record import Provenance
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.training import block as training

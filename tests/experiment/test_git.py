@@ -12,8 +12,8 @@ import pytest
 from pgstudy.analysis.tables.rows import run_row
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.provenance import git
-from pgstudy.experiment.store import doctor
-from pgstudy.experiment.store.makings import facts
+from pgstudy.experiment.store.differences import from_this_machine
+from pgstudy.experiment.store.provenance import facts
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.tracking import entities as mlflow_entities
 from pgstudy.experiment.training import block as training
@@ -204,5 +204,5 @@ def test_what_is_not_known_reads_unknown_everywhere(smoke, tmp_path, dirty):
     assert (tags["git_commit"], tags["git_dirty"]) == ("unknown", "unknown")
     (fact,) = [fact for fact in facts([run]) if fact.name == "commit"]
     assert fact.value == "unknown: not recorded"
-    (line,) = [ln for ln in doctor.differences([run]) if ln.startswith("git")]
+    (line,) = [ln for ln in from_this_machine([run]) if ln.startswith("git")]
     assert line.startswith("git: unknown in 1 of 1 runs")

@@ -8,7 +8,7 @@ import yaml
 from pgstudy.experiment import pruning
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.provenance import identity as provenance
-from pgstudy.experiment.store import doctor, staleness
+from pgstudy.experiment.store.differences import from_this_machine, why_stale
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.training import block as training
 
@@ -39,14 +39,12 @@ def runs(store, study):
 def test_another_version_makes_runs_stale_and_says_why(made, monkeypatch, name, words):
     """torch, numpy, gymnasium, or the learning code."""
     store, study = made
-    assert (
-        staleness.reasons(run for b in study.blocks() for run in store.missing(b)) == []
-    )
+    assert why_stale(run for b in study.blocks() for run in store.missing(b)) == []
     other = provenance.numeric_identity() | {name: "9.9"}
     monkeypatch.setattr(provenance, "numeric_identity", lambda: other)
     missing = [run for b in study.now().blocks() for run in store.missing(b)]
     assert len(missing) == 6
-    (line,) = staleness.reasons(missing)
+    (line,) = why_stale(missing)
     assert line.replace("+cpu", "").startswith(words)
 
 
@@ -57,7 +55,7 @@ def test_another_setting_is_no_staleness(made, smoke):
     other = load_study(smoke)
     missing = [run for b in other.blocks() for run in store.missing(b)]
     assert len(missing) == 6
-    assert staleness.reasons(missing) == []
+    assert why_stale(missing) == []
 
 
 def test_another_study_that_ran_later_hides_no_reason(made, smoke, monkeypatch):
@@ -68,18 +66,18 @@ def test_another_study_that_ran_later_hides_no_reason(made, smoke, monkeypatch):
         training.train_block(store, block)
     other = provenance.numeric_identity() | {"torch": "9.9"}
     monkeypatch.setattr(provenance, "numeric_identity", lambda: other)
-    (line,) = staleness.reasons(runs(store, study.now()))
+    (line,) = why_stale(runs(store, study.now()))
     assert line.startswith("6 runs are stale: torch was ")
 
 
 def test_doctor_finds_nothing_on_the_machine_that_made_the_runs(made):
     """And says what differs, in how many runs, and what it may do, on another."""
     store, study = made
-    assert doctor.differences(runs(store, study)) == []
+    assert from_this_machine(runs(store, study)) == []
     for run in runs(store, study)[:2]:
         made_by = run.record().made_by | {"cpu": "a slide rule", "python": "2.7"}
         run.write_record(replace(run.record(), made_by=made_by))
-    lines = doctor.differences(runs(store, study))
+    lines = from_this_machine(runs(store, study))
     assert lines[0].startswith("cpu: a slide rule in 2 of 6 runs, ")
     assert "bits may differ" in lines[0]
     assert lines[1].startswith("python: 2.7 in 2 of 6 runs")

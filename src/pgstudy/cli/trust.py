@@ -66,13 +66,14 @@ def check_capsule(file: Annotated[Path, typer.Argument(help="capsule.zip")]) -> 
 @app.command()
 def doctor(study_file: StudyFile) -> None:
     """Compare this machine with the one that a study's runs were made on."""
-    from pgstudy.experiment.store.doctor import differences
+    from pgstudy.experiment.store.differences import from_this_machine
 
     folder = opened(study_file)
     study, runs = folder.study, folder.store.every_run(folder.study)
     complete = sum(run.is_complete() for run in runs)
     print(f"{study.name}: {complete} of {len(runs)} runs are here, current and sound")
-    for line in differences(runs) or ["they were made on a machine like this one"]:
+    lines = from_this_machine(runs)
+    for line in lines or ["they were made on a machine like this one"]:
         print(line)
 
 

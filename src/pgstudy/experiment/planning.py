@@ -14,8 +14,8 @@ from pathlib import Path
 import filelock
 
 from pgstudy.experiment.store import digests
+from pgstudy.experiment.store.differences import why_stale
 from pgstudy.experiment.store.runs import Run, Store
-from pgstudy.experiment.store.staleness import reasons
 from pgstudy.experiment.study.cell import Block
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.study.tuning import Choice, restricted
@@ -70,7 +70,7 @@ def look(store: Store, studies: Studies) -> Found:
         _look_at_products(store.results / study.name, found)
         wanted = wanted_blocks(store, study)
         stale = [run for block in wanted for run in found.missing[block.manifest]]
-        found.lines += reasons(stale)
+        found.lines += why_stale(stale)
     held = mirror.held(store.results)
     for name in studies:
         _look_at_receipt(store.results / name / mirror.RECEIPT, held, found)

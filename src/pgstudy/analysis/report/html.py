@@ -26,7 +26,7 @@ from pgstudy.analysis.tables.aggregates import (
     unscored,
 )
 from pgstudy.analysis.tables.build import Tables, best
-from pgstudy.experiment.store.makings import Fact
+from pgstudy.experiment.store.provenance import Fact
 from pgstudy.experiment.store.record import STATES
 from pgstudy.experiment.study.cell import learning_rate_text
 from pgstudy.experiment.study.study import Study
@@ -43,7 +43,7 @@ class Contents:
 
     recordings: the entries of recordings.json, with `data`, the bytes, if it has some.
     edges: chosen learning rates at an end of their grid, see `tuning.at_edge`.
-    notes: what people should know of runs, see `makings.notes`.
+    notes: what people should know of runs, see `store.provenance.notes`.
     tracked: what `pgstudy track` wrote.
     """
 

@@ -17,7 +17,7 @@ from pgstudy.analysis.outputs import (
 )
 from pgstudy.analysis.report.html import Contents, write
 from pgstudy.analysis.tables import tuning
-from pgstudy.experiment.store.makings import facts, notes
+from pgstudy.experiment.store.provenance import facts, notes
 from pgstudy.experiment.store.study_folder import StudyFolder
 
 

@@ -27,7 +27,7 @@ from pgstudy.analysis.common.names import (
 from pgstudy.analysis.outputs import Missing, need
 from pgstudy.analysis.report.captions import captions
 from pgstudy.experiment.provenance.identity import utc
-from pgstudy.experiment.store.makings import FACTS, facts
+from pgstudy.experiment.store.provenance import FACTS, facts
 from pgstudy.experiment.store.study_folder import StudyFolder
 
 MADE, SUMMARY = "made.json", "summary.csv"

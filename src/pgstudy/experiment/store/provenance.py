@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pgstudy.experiment.provenance import git
-from pgstudy.experiment.provenance import identity as provenance
+from pgstudy.experiment.provenance.identity import utc
 from pgstudy.experiment.store.runs import Run
 
 FACTS = {
@@ -48,7 +48,7 @@ def facts(runs: Iterable[Run]) -> list[Fact]:
     if records:
         start = min(record.started for record in records)
         seconds = sum(record.seconds for record in records)
-        rows.append(Fact("first start", provenance.utc(start), len(records)))
+        rows.append(Fact("first start", utc(start), len(records)))
         rows.append(Fact("training in all", f"{seconds:,.0f} s", len(records)))
     return rows
 

@@ -1,0 +1,85 @@
+"""Why runs that were made before are made again, and what differs on this machine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from pgstudy.experiment.provenance import git
+from pgstudy.experiment.provenance.identity import describe
+from pgstudy.experiment.store.record import RECORD, RunRecord, read_unchecked
+from pgstudy.experiment.store.runs import Run
+
+WORDS = {
+    "learning": "the code in src/pgstudy/learning",
+    "code": "the code of their environment",
+}
+EFFECTS = {
+    "learning": "these runs are stale: the code that trains is another",
+    "torch": "these runs are stale, and bits may differ",
+    "numpy": "these runs are stale, and bits may differ",
+    "gymnasium": "these runs are stale: environments may differ",
+    "cpu": "bits may differ: torch chooses its kernels by the processor",
+    "cpu_capability": "bits may differ: torch is told which kernels to use",
+    "platform": "bits may differ: the C library rounds as it does",
+    "python": "no bit should differ",
+    "lock": "only what the other lines name matters to the bits",
+    "git": "no bit differs while `learning` is the same",
+}
+
+
+def why_stale(missing: Iterable[Run]) -> list[str]:
+    """A line for each changed version, or code, that made runs stale."""
+    causes: Counter[tuple[str, str, str]] = Counter()
+    for run in missing:
+        record = _earlier(run)
+        if record is None:
+            continue
+        now = run.cell.identity.facts()
+        then = record.made_by | record.made_of
+        causes.update(
+            (name, str(then[name]), str(value))
+            for name, value in now.items()
+            if name in then and then[name] != value
+        )
+    return [
+        f"{count} runs are stale: {WORDS.get(name, name)} was {then}, is {now}"
+        for (name, then, now), count in sorted(causes.items())
+    ]
+
+
+def from_this_machine(runs: Iterable[Run]) -> list[str]:
+    """A line for each fact that is not that of this machine, with its effect."""
+    here = describe()
+    records = [record for run in runs if (record := run.record() or _earlier(run))]
+    lines = []
+    for name, effect in EFFECTS.items():
+        found = Counter(_text(record.made_by.get(name)) for record in records)
+        for value, count in sorted(found.items()):
+            if value != _text(here.get(name)):
+                lines.append(
+                    f"{name}: {value} in {count} of {len(records)} runs, "
+                    f"{_text(here.get(name))} here: {effect}"
+                )
+    return lines
+
+
+def _earlier(run: Run) -> RunRecord | None:
+    """The record of the same specification and seed, made some other way before.
+
+    Other studies may have runs with the same labels; theirs are not looked at.
+    """
+    specification = run.cell.specification.to_dict()
+    others = run.folder.parent.glob(f"seed{run.seed}-*/{RECORD}")
+    found = sorted(others, key=lambda path: path.stat().st_mtime)
+    for path in reversed(found):
+        record = read_unchecked(path.parent)
+        same = record is not None and record.specification == specification
+        if same and path.parent != run.folder:
+            return record
+    return None
+
+
+def _text(value: Any) -> str:
+    return git.commit_text(value) if isinstance(value, dict) else str(value)
