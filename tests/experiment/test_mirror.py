@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.tracking import mirror
 from pgstudy.experiment.tracking import upload as tracking
-from tests.experiment.test_tracking import entries, store, trained  # noqa: F401
+from tests.experiment.test_tracking import entries, folder, store, trained  # noqa: F401
 from tests.experiment.test_tracking_trouble import Server
 
 SYNC = """
@@ -22,8 +22,10 @@ from pathlib import Path
 from pgstudy.experiment.tracking import upload as tracking
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import Store
-results, study = Path(sys.argv[1]), load_study(json.loads(sys.argv[2]))
-print(tracking.sync(results, study, Store(results).every_run(study)).uploaded)
+from pgstudy.experiment.store.study_folder import StudyFolder
+store, study = Store(Path(sys.argv[1])), load_study(json.loads(sys.argv[2]))
+folder = StudyFolder(store, study, store.results / study.name)
+print(tracking.sync(folder, store.every_run(study)).uploaded)
 """
 MAKE = """
 import sys, time
@@ -100,7 +102,7 @@ def test_a_folder_of_any_name_holds_its_store(store, tmp_path, name):  # noqa: F
     moved.parent.mkdir()
     results.rename(moved)
     runs = runs_in(moved, study)
-    report = tracking.sync(moved, study, runs)
+    report = tracking.sync(folder(moved, study), runs)
     assert report.uploaded == 4
     assert (moved / "mlflow.db").is_file()
     assert mirror.held(moved) == set(report.runs.values())
@@ -108,7 +110,7 @@ def test_a_folder_of_any_name_holds_its_store(store, tmp_path, name):  # noqa: F
     for entry in found:
         path = client.download_artifacts(entry.info.run_id, "run.json", str(tmp_path))
         assert entry.data.tags["key"] in Path(path).read_text()
-    assert tracking.sync(moved, study, runs).unchanged == 4
+    assert tracking.sync(folder(moved, study), runs).unchanged == 4
     assert {p.name for p in tmp_path.iterdir()} <= {name, "run.json"}
 
 
@@ -119,7 +121,7 @@ def runs_in(results, study):
 def test_a_store_that_is_written_to_is_not_taken_for_lost(store):  # noqa: F811
     """What can't be known now is left alone."""
     results, study, runs = store
-    report = tracking.sync(results, study, runs)
+    report = tracking.sync(folder(results, study), runs)
     receipt = results / "tracked.json"
     receipt.write_text(json.dumps(vars(report)))
     writer = sqlite3.connect(results / "mlflow.db", isolation_level=None)

@@ -17,6 +17,7 @@ from mlflow import MlflowClient
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.record import Provenance
 from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.cell import Block
 from pgstudy.experiment.tracking.live_entries import Watcher
 from pgstudy.experiment.tracking.mirror import tracking_uri
@@ -48,6 +49,10 @@ def first_block(config):
     return Block(next(load_study(config).blocks()).cell, (0,))
 
 
+def folder(store):
+    return StudyFolder(store, load_study(CONFIG), store.results / "watched")
+
+
 def wait_for(condition, process, seconds=60):
     """Until it is so, while the process lives."""
     for _ in range(seconds * 20):
@@ -67,7 +72,7 @@ def points(results):
 def long_training(tmp_path):
     """A training that lasts; the test's own process stands for the call."""
     store, block = Store(tmp_path), first_block(LONG)
-    write_plan(store, "watched", store.runs(block))
+    write_plan(folder(store), store.runs(block))
     process = start(block, tmp_path)
     yield process
     process.kill()
@@ -178,7 +183,7 @@ def test_the_whole_counts_runs_budgets_and_time(tmp_path):
     store = Store(tmp_path)
     runs = store.runs(next(load_study(CONFIG).blocks()))
     runs[2].write_record(ended(runs[2], "failed", 1.0))
-    write_plan(store, "watched", runs)
+    write_plan(folder(store), runs)
     plan = read_plan(tmp_path)
     plan = dataclasses.replace(plan, started=plan.started - 100)
     watch = Watch(tmp_path, plan)
@@ -203,7 +208,7 @@ def test_a_run_that_has_not_moved_for_minutes_is_named(tmp_path, monkeypatch):
     """In each line of it, and once in a line of its own."""
     store = Store(tmp_path)
     runs = store.runs(next(load_study(CONFIG).blocks()))[:2]
-    write_plan(store, "watched", runs)
+    write_plan(folder(store), runs)
     made_up(runs[0], spent=35_000, moved=time.time() - 420)
     made_up(runs[1], spent=35_000)
     watch = Watch(tmp_path, read_plan(tmp_path))
@@ -233,7 +238,7 @@ def test_times_are_said_as_people_say_them(seconds, text):
 def test_a_plan_is_one_of_a_living_process(tmp_path):
     """Its number alone is no proof, nor that of one that nobody waited for."""
     store = Store(tmp_path)
-    write_plan(store, "watched", [])
+    write_plan(folder(store), [])
     plan = read_plan(tmp_path)
     assert plan.pid == os.getpid()
     file = tmp_path / "progress" / PLAN
@@ -252,7 +257,7 @@ def test_a_terminal_shows_one_bar_until_all_is_done(tmp_path):
     """Drawn over and over on one line."""
     store = Store(tmp_path)
     (run,) = store.runs(first_block(CONFIG))
-    write_plan(store, "watched", [run])
+    write_plan(folder(store), [run])
     made_up(run, spent=175_000)
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "pgstudy", "progress", "--follow", "--results"]

@@ -9,6 +9,7 @@ import yaml
 
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import POLICY, UPDATES, Store
+from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.system.files import file_digest
 from pgstudy.experiment.training import block as training
 from pgstudy.experiment.training import retraining
@@ -29,20 +30,24 @@ def store(study, tmp_path):
     return store
 
 
+def folder(store, study):
+    return StudyFolder(store, study, store.results / study.name)
+
+
 def test_the_sample_has_one_run_of_each_cell_and_other_seeds(study, store):
     """Or all of them, if the config says so; only what is there."""
-    chosen = retraining.sample(store, study)
+    chosen = retraining.sample(folder(store, study))
     assert [run.cell for run in chosen] == list(study.cells)
     assert [run.seed for run in chosen] == [0, 1, 2]
     (chosen[0].folder / "run.json").unlink()
-    assert len(retraining.sample(store, study)) == 2
+    assert len(retraining.sample(folder(store, study))) == 2
     every = load_study(dict(study.config) | {"verify": {"runs": "all"}})
-    assert len(retraining.sample(store, every)) == 8
+    assert len(retraining.sample(folder(store, every))) == 8
 
 
 def test_a_run_trained_again_is_identical(study, store):
     """In a process and folder of its own, with other threads in its shell."""
-    found = retraining.retrain(retraining.sample(store, study))
+    found = retraining.retrain(retraining.sample(folder(store, study)))
     assert [one.identical for one in found] == [True] * 3
     assert {one.text().split(": ")[1] for one in found} == {"identical"}
 
@@ -88,7 +93,7 @@ def test_a_run_that_can_not_be_trained_again_is_not_identical(
 ):
     """The reason is kept."""
     monkeypatch.setattr(retraining.sys, "executable", "/bin/false")
-    (found,) = retraining.retrain(retraining.sample(store, study)[:1])
+    (found,) = retraining.retrain(retraining.sample(folder(store, study))[:1])
     assert not found.identical
     assert found.why.startswith("failed")
 

@@ -92,11 +92,11 @@ def test_runs_that_no_config_asks_for_are_listed_and_removed(made, smoke, tmp_pa
     (tmp_path / "published.yaml").write_text("source: no study")
     files = [file, tmp_path / "published.yaml"]
     asked = pruning.wanted(files, store)
-    keep, stale = asked.folders & everything, pruning.stale(store, asked)
+    keep, stale = asked.folders & everything, pruning.stale(asked)
     assert keep < everything
     assert set(stale) == everything - keep
     pruning.remove(stale)
-    assert pruning.stale(store, asked) == []
+    assert pruning.stale(asked) == []
     assert all(folder.is_dir() for folder in keep)
     pruning.remove(keep)
     assert list((store.results / "runs").iterdir()) == []

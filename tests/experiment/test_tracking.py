@@ -18,6 +18,7 @@ from mlflow import MlflowClient
 
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.tracking import entities as mlflow_entities
 from pgstudy.experiment.tracking import experiments, server
 from pgstudy.experiment.tracking import upload as tracking
@@ -54,6 +55,10 @@ def store(trained, tmp_path, monkeypatch):
     return results, study, runs
 
 
+def folder(results, study):
+    return StudyFolder(Store(results), study, results / study.name)
+
+
 def entries(results, study, query=""):
     client = MlflowClient(tracking_uri(results))
     experiment = client.get_experiment_by_name(study.name)
@@ -63,7 +68,7 @@ def entries(results, study, query=""):
 def test_mlflow_equals_the_files(store):
     """Names, params, tags, every metric of every update, artifacts."""
     results, study, runs = store
-    report = tracking.sync(results, study, runs)
+    report = tracking.sync(folder(results, study), runs)
     assert (report.uploaded, report.unchanged, report.replaced) == (4, 0, 0)
     client, found = entries(results, study, "tags.current = 'true'")
     assert {e.info.status for e in found} == {"FINISHED"}
@@ -88,8 +93,8 @@ def test_mlflow_equals_the_files(store):
 def test_a_second_sync_adds_nothing(store):
     """Same runs, same ids."""
     results, study, runs = store
-    first = tracking.sync(results, study, runs)
-    second = tracking.sync(results, study, runs)
+    first = tracking.sync(folder(results, study), runs)
+    second = tracking.sync(folder(results, study), runs)
     assert (second.uploaded, second.unchanged) == (0, 4)
     assert second.runs == first.runs
 
@@ -97,9 +102,9 @@ def test_a_second_sync_adds_nothing(store):
 def test_a_changed_run_replaces_its_entry(store):
     """One current entry per key, with the new content hash (case 7)."""
     results, study, runs = store
-    tracking.sync(results, study, runs)
+    tracking.sync(folder(results, study), runs)
     runs[0].write_record(replace(runs[0].record(), digest="new"))
-    report = tracking.sync(results, study, runs)
+    report = tracking.sync(folder(results, study), runs)
     assert (report.uploaded, report.replaced) == (1, 1)
     key = runs[0].key
     (entry,) = entries(results, study, f"tags.key = '{key}'")[1]
@@ -109,14 +114,14 @@ def test_a_changed_run_replaces_its_entry(store):
 def test_an_upload_that_a_kill_cut_short_is_made_again(store):
     """No entry of the study stays RUNNING."""
     results, study, runs = store
-    tracking.sync(results, study, runs[1:])
+    tracking.sync(folder(results, study), runs[1:])
     client, (experiment_id) = (
         MlflowClient(tracking_uri(results)),
         entries(results, study)[1][0].info.experiment_id,
     )
     for key in (runs[0].key, "of-no-run"):
         client.create_run(experiment_id, tags={"key": key})
-    tracking.sync(results, study, runs)
+    tracking.sync(folder(results, study), runs)
     found = entries(results, study)[1]
     assert len(found) == 4
     assert {e.info.status for e in found} == {"FINISHED"}
@@ -125,10 +130,10 @@ def test_an_upload_that_a_kill_cut_short_is_made_again(store):
 def test_a_run_no_longer_asked_for_is_not_current(store):
     """And is current again, without an upload, when it is asked for again."""
     results, study, runs = store
-    tracking.sync(results, study, runs)
-    tracking.sync(results, study, runs[1:])
+    tracking.sync(folder(results, study), runs)
+    tracking.sync(folder(results, study), runs[1:])
     assert len(entries(results, study, "tags.current = 'true'")[1]) == 3
-    assert tracking.sync(results, study, runs).uploaded == 0
+    assert tracking.sync(folder(results, study), runs).uploaded == 0
     assert len(entries(results, study, "tags.current = 'true'")[1]) == 4
 
 
@@ -144,15 +149,15 @@ def test_a_deleted_experiment_is_restored_by_the_line_that_is_printed(
     if address == "of the variable":
         uri = f"sqlite:///{tmp_path / 'another.db'}"
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    tracking.sync(results, study, runs[:1])
+    tracking.sync(folder(results, study), runs[:1])
     client, found = entries(results, study)
     client.delete_experiment(found[0].info.experiment_id)
     with pytest.raises(experiments.TrackingError, match="was deleted") as caught:
-        tracking.sync(results, study, runs)
+        tracking.sync(folder(results, study), runs)
     _, line = str(caught.value).split("\n")
     assert "another.db" not in line
     subprocess.run(line, shell=True, check=True, cwd="/")
-    assert tracking.sync(results, study, runs).uploaded == 3
+    assert tracking.sync(folder(results, study), runs).uploaded == 3
 
 
 @pytest.mark.parametrize(
@@ -175,7 +180,7 @@ def test_an_address_that_is_dead_or_none_is_a_message_within_seconds(
     start = time.monotonic()
     assert re.match(shown, experiments.trouble(results, study.name))
     with pytest.raises(experiments.TrackingError, match=shown):
-        tracking.sync(results, study, runs)
+        tracking.sync(folder(results, study), runs)
     with pytest.raises(server.ServerError, match=shown):
         server.links(results, "")
     assert time.monotonic() - start < 60
@@ -186,7 +191,7 @@ def test_many_syncs_at_once_on_a_new_store(store):
     results, study, runs = store
     context = multiprocessing.get_context("spawn")
     workers = [
-        context.Process(target=tracking.sync, args=(results, study, runs))
+        context.Process(target=tracking.sync, args=(folder(results, study), runs))
         for _ in range(8)
     ]
     for worker in workers:
@@ -244,8 +249,8 @@ def test_a_server_is_used_where_the_variable_names_one(store, tmp_path, monkeypa
         try:
             wait_for(f"{address}/health", process)
             monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-            assert tracking.sync(results, study, runs).uploaded == 4
-            assert tracking.sync(results, study, runs).unchanged == 4
+            assert tracking.sync(folder(results, study), runs).uploaded == 4
+            assert tracking.sync(folder(results, study), runs).unchanged == 4
             client, found = entries(results, study, "tags.current = 'true'")
             assert len(found) == 4
             assert client.list_artifacts(found[0].info.run_id)
@@ -257,7 +262,7 @@ def test_a_server_is_used_where_the_variable_names_one(store, tmp_path, monkeypa
 def test_the_ui_serves_the_runs_and_prints_their_link(store):
     """The link opens the classic view; the server listens on loopback."""
     results, study, runs = store
-    tracking.sync(results, study, runs)
+    tracking.sync(folder(results, study), runs)
     port = str(free_port())
     command = [sys.executable, "-c", "from pgstudy.cli import main; main()", "ui"]
     with subprocess.Popen(

@@ -18,7 +18,8 @@ from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.experiment.system.files import canonical_json
 from pgstudy.experiment.config.published_files import find
 from pgstudy.experiment.store.runs import Store
-from pgstudy.experiment.study.tuning import restricted, tuning_study
+from pgstudy.experiment.store.study_folder import StudyFolder
+from pgstudy.experiment.study.tuning import restricted
 
 STORE = Store(Path("results"))
 
@@ -30,8 +31,9 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error))
 
+FOLDER = StudyFolder(STORE, STUDY, STORE.results / STUDY.name)
 # Learning rates are chosen by a study of their own, if the config says `tune`.
-TUNING = tuning_study(STUDY) if STUDY.tune_seeds else None
+TUNING = FOLDER.tuning.study if FOLDER.tuning else None
 STUDIES = {study.name: study for study in (STUDY, TUNING) if study is not None}
 BLOCKS = {b.manifest: b for study in STUDIES.values() for b in study.blocks()}
 
@@ -59,9 +61,9 @@ def found():
     if not workflow.is_main_process:
         return planning.Found()
     if makes_files():
-        state = planning.begin(CALL, STORE, STUDIES)
+        state = planning.begin(CALL, FOLDER)
     else:
-        state = planning.look(STORE, STUDIES)
+        state = planning.look(FOLDER)
     for line in state.lines:
         logger.info(line)
     workflow.dag.forcefiles.update(state.again)
@@ -114,7 +116,7 @@ onstart:
     runs = [run for block in blocks for run in STORE.runs(block)]
     if to_train := [run for run in runs if run.folder in missing]:
         check_tracking(STUDY.name)
-        start_following(STORE, STUDY.name, to_train)
+        start_following(FOLDER, to_train)
 
 
 wildcard_constraints:

@@ -25,10 +25,9 @@ def track(
     from pgstudy.experiment.tracking import experiments, upload  # imports mlflow
 
     folder = opened(study_file)
-    study, store = folder.study, folder.store
-    complete = [run for run in store.every_run(study) if run.is_complete()]
+    runs = folder.store.every_run(folder.study)
     try:
-        report = upload.sync(store.results, study, complete)
+        report = upload.sync(folder, [run for run in runs if run.is_complete()])
     except experiments.TrackingError as error:
         if not later:
             raise UserError(str(error)) from None

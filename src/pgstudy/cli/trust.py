@@ -98,7 +98,7 @@ def prune(
     try:
         asked = pruning.wanted([*files, *(config or [])], store)
         with _no_call_at_work(results):
-            stale = pruning.stale(store, asked)
+            stale = pruning.stale(asked)
             if yes:
                 pruning.remove(stale)
     except pruning.Unreadable as error:

@@ -7,7 +7,6 @@ is told to make it again.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,20 +15,19 @@ import filelock
 from pgstudy.experiment.store import digests
 from pgstudy.experiment.store.differences import why_stale
 from pgstudy.experiment.store.runs import Run, Store
+from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.cell import Block
-from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.study.tuning import Choice, restricted
 from pgstudy.experiment.system import places
 from pgstudy.experiment.system.files import remove_leftovers
 from pgstudy.experiment.tracking import mirror
 
 CHOSEN = "chosen.json"
-Studies = Mapping[str, Study]
 
 
 @dataclass
 class Found:
-    """What is there of some studies.
+    """What is there of a study, and of the one that chooses its learning rates.
 
     missing: runs that are not complete, by their block's manifest.
     unwritten: manifests of complete blocks that are not there yet.
@@ -45,50 +43,55 @@ class Found:
     trouble: str = ""
 
 
-def begin(lock: filelock.BaseFileLock, store: Store, studies: Studies) -> Found:
+def begin(lock: filelock.BaseFileLock, folder: StudyFolder) -> Found:
     """Take the call's lock, look, and do what needs no job. See `Found.trouble`."""
     try:
-        store.results.mkdir(exist_ok=True)
+        folder.store.results.mkdir(exist_ok=True)
         lock.acquire(blocking=False)
-        found = look(store, studies)
-        _remove_leftovers(store, studies)
-        _write_manifests(store, studies, found)
+        found = look(folder)
+        _remove_leftovers(folder)
+        _write_manifests(folder, found)
         return found
     except filelock.Timeout:
         trouble = "another snakemake call works on results/; wait until it ends"
     except OSError as error:
         trouble = f"results/ can't be written: {error}"
-    return replace(look(store, studies), trouble=trouble)
+    return replace(look(folder), trouble=trouble)
 
 
-def look(store: Store, studies: Studies) -> Found:
-    """What is there of these studies, and is what was written."""
+def look(folder: StudyFolder) -> Found:
+    """What is there of the study, and is what was written."""
     found = Found()
-    for study in studies.values():
-        for block in study.blocks():
-            _look_at_block(store, block, found)
-        _look_at_products(store.results / study.name, found)
-        wanted = wanted_blocks(store, study)
-        stale = [run for block in wanted for run in found.missing[block.manifest]]
+    for one in _both(folder):
+        for block in one.study.blocks():
+            _look_at_block(one.store, block, found)
+        _look_at_products(one.path, found)
+        blocks = wanted_blocks(one)
+        stale = [run for block in blocks for run in found.missing[block.manifest]]
         found.lines += why_stale(stale)
-    held = mirror.held(store.results)
-    for name in studies:
-        _look_at_receipt(store.results / name / mirror.RECEIPT, held, found)
+    held = mirror.held(folder.store.results)
+    for one in _both(folder):
+        _look_at_receipt(one.path / mirror.RECEIPT, held, found)
     return found
 
 
-def wanted_blocks(store: Store, study: Study) -> list[Block]:
+def _both(folder: StudyFolder) -> list[StudyFolder]:
+    """With the one of the study that chooses its learning rates, if one does."""
+    return [one for one in (folder, folder.tuning) if one is not None]
+
+
+def wanted_blocks(folder: StudyFolder) -> list[Block]:
     """The blocks of a study; of a tuned one, those of the chosen learning rates alone.
 
     None while they are not chosen.
     """
-    if not study.tune_seeds:
-        return list(study.blocks())
-    folder = store.results / study.name
-    if not (folder / CHOSEN).is_file() or digests.changed(folder, CHOSEN):
+    if not folder.study.tune_seeds:
+        return list(folder.study.blocks())
+    file = folder.path / CHOSEN
+    if not file.is_file() or digests.changed(folder.path, CHOSEN):
         return []
     try:
-        return list(restricted(study, read_chosen(folder / CHOSEN)).blocks())
+        return list(restricted(folder.study, read_chosen(file)).blocks())
     except (OSError, ValueError, KeyError, TypeError):
         return []
 
@@ -99,19 +102,21 @@ def read_chosen(file: Path) -> tuple[Choice, ...]:
     return tuple(Choice(**row) for row in rows)
 
 
-def _write_manifests(store: Store, studies: Studies, found: Found) -> None:
+def _write_manifests(folder: StudyFolder, found: Found) -> None:
     """Write the manifests that are not there; their blocks need no job then."""
-    for study in studies.values():
-        for block in study.blocks():
+    for one in _both(folder):
+        for block in one.study.blocks():
             if block.manifest in found.unwritten:
-                store.settle(block)
+                one.store.settle(block)
     found.unwritten.clear()
 
 
-def _remove_leftovers(store: Store, studies: Studies) -> None:
+def _remove_leftovers(folder: StudyFolder) -> None:
     """Remove what killed processes left half-written."""
-    for name in (*studies, places.MANIFESTS, places.PROGRESS):
-        remove_leftovers(store.results / name)
+    results = folder.store.results
+    paths = [one.path for one in _both(folder)]
+    for path in (*paths, results / places.MANIFESTS, results / places.PROGRESS):
+        remove_leftovers(path)
 
 
 def _look_at_block(store: Store, block: Block, found: Found) -> None:

@@ -106,9 +106,9 @@ def _read_yaml(file: Path) -> Any:
         raise Unreadable(error.faults[0]) from None
 
 
-def stale(store: Store, asked: Wanted) -> list[Path]:
+def stale(asked: Wanted) -> list[Path]:
     """Folders of runs in the store that nothing asks for."""
-    found = {path.parent for path in (store.results / places.RUNS).rglob(RECORD)}
+    found = {path.parent for path in (asked.store.results / places.RUNS).rglob(RECORD)}
     return sorted(folder for folder in found if not asked.keeps(folder))
 
 

@@ -46,7 +46,7 @@ def verify(folder: StudyFolder) -> Verification:
 
     The report is written once more then, since it says what was found.
     """
-    found = Verification(retrain(sample(folder.store, folder.study)), _remade(folder))
+    found = Verification(retrain(sample(folder)), _remade(folder))
     data = {
         "summary": found.summary,
         "of": file_digest(folder.path / VERIFIED_RUNS),

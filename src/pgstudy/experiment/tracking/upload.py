@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import filelock
 from mlflow import MlflowClient
@@ -19,7 +18,7 @@ from mlflow.entities import Run as Entry
 
 from pgstudy.experiment.store.record import RECORD, RunRecord
 from pgstudy.experiment.store.runs import FILES, Run
-from pgstudy.experiment.study.study import Study
+from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.system.addresses import without_credentials
 from pgstudy.experiment.tracking import entities, mirror
 from pgstudy.experiment.tracking.experiments import (
@@ -45,14 +44,15 @@ class Report:
     runs: dict[str, str]
 
 
-def sync(results: Path, study: Study, runs: Iterable[Run]) -> Report:
+def sync(folder: StudyFolder, runs: Iterable[Run]) -> Report:
     """Make MLflow show just these runs as current. Errors: TrackingError."""
+    results = folder.store.results
     results.mkdir(parents=True, exist_ok=True)
     try:
         with mirror.lock(results, LOCK_SECONDS):
             if aside := mirror.set_lost_store_aside(results):
                 print(f"MLflow's store was no database; set aside in {aside}")
-            return _Uploader(results, study).sync(list(runs))
+            return _Uploader(folder).sync(list(runs))
     except filelock.Timeout:
         raise TrackingError("another process is uploading; try again later") from None
     except UNUSABLE as error:
@@ -60,11 +60,11 @@ def sync(results: Path, study: Study, runs: Iterable[Run]) -> Report:
 
 
 class _Uploader:
-    def __init__(self, results: Path, study: Study) -> None:
+    def __init__(self, folder: StudyFolder) -> None:
+        results, self.study = folder.store.results, folder.study
         self.uri = mirror.tracking_uri(results)
-        self.study = study
         self.client = MlflowClient(self.uri)
-        self.experiment_id = experiment(self.client, results, study.name)
+        self.experiment_id = experiment(self.client, results, self.study.name)
 
     def sync(self, runs: list[Run]) -> Report:
         known = self._entries()

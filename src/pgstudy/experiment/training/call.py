@@ -8,22 +8,23 @@ import subprocess
 import sys
 from collections.abc import Iterable
 
-from pgstudy.experiment.store.runs import Run, Store
+from pgstudy.experiment.store.runs import Run
+from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.training.plan import write_plan
 
 PATIENCE = 120.0  # with the check of MLflow, whose own bounds are shorter
 
 
-def start_following(store: Store, study: str, runs: Iterable[Run]) -> None:
+def start_following(folder: StudyFolder, runs: Iterable[Run]) -> None:
     """Write the call's plan, and show how far it is from a process beside it.
 
     That one ends with this one, however it ends. Nothing here can fail the call.
     """
     command = [sys.executable, "-m", "pgstudy", "progress", "--follow"]
     with contextlib.suppress(OSError):
-        write_plan(store, study, runs)
+        write_plan(folder, runs)
         follower = subprocess.Popen(
-            [*command, "--results", str(store.results)],
+            [*command, "--results", str(folder.store.results)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             # no Ctrl-C reaches it, and it inherits no lock

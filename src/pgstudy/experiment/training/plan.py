@@ -14,7 +14,8 @@ from pathlib import Path
 
 import psutil
 
-from pgstudy.experiment.store.runs import Run, Store
+from pgstudy.experiment.store.runs import Run
+from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.system import places
 from pgstudy.experiment.system.files import write_json
 
@@ -47,20 +48,22 @@ class Plan:
         return self.birth != "" and birth(self.pid) == self.birth
 
 
-def write_plan(store: Store, study: str, runs: Iterable[Run]) -> None:
+def write_plan(folder: StudyFolder, runs: Iterable[Run]) -> None:
     """Say what the snakemake call in this process is to train. Errors: OSError."""
+    results = folder.store.results
     planned = [
         Planned(
             run.key,
             run.name,
-            folder=str(run.folder.relative_to(store.results)),
+            folder=str(run.folder.relative_to(results)),
             unit=run.cell.specification.budget.unit,
             amount=run.cell.specification.budget.amount,
         )
         for run in runs
     ]
-    plan = Plan(study, time.time(), os.getpid(), birth(os.getpid()), planned)
-    write_json(store.results / places.PROGRESS / PLAN, asdict(plan))
+    pid = os.getpid()
+    plan = Plan(folder.study.name, time.time(), pid, birth(pid), planned)
+    write_json(results / places.PROGRESS / PLAN, asdict(plan))
 
 
 def read_plan(results: Path) -> Plan | None:

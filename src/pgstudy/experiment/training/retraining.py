@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -14,8 +15,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pgstudy.experiment.store.runs import UPDATES, Run, Store
+from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.cell import Block
-from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.system.addresses import without_folders
 
 OTHER_THREADS = "3"  # whatever the shell says, a run uses one
@@ -51,16 +52,17 @@ class Retrained:
         return f"{self.run}: {self.why} ({differences or 'made the same way'})"
 
 
-def sample(store: Store, study: Study) -> list[Run]:
+def sample(folder: StudyFolder) -> list[Run]:
     """The complete runs to train again: `verify.runs` of the config.
 
     `one-per-cell` takes another seed in each cell, going round.
     """
-    seeds, cells = study.seeds, study.cells
+    study, store = folder.study, folder.store
     if study.verify == "all":
         runs = store.every_run(study)
     else:
-        runs = [store.run(c, seeds[i % len(seeds)]) for i, c in enumerate(cells)]
+        turns = zip(study.cells, itertools.cycle(study.seeds), strict=False)
+        runs = [store.run(cell, seed) for cell, seed in turns]
     return [run for run in runs if run.is_complete()]
 
 
