@@ -114,7 +114,7 @@ def complex_functions(package: Path) -> int:
 
 
 def measures(root: Path) -> dict[str, int]:
-    """What issue and docs count, of a checkout."""
+    """What docs/design.md counts, of a checkout."""
     package, edges = root / "src/pgstudy", imports.graph(root / "src")
     rules = [f.read_text() for f in (root / "workflow/rules").glob("*.smk")]
     named = re.findall(r"^.*code_digest\(.*$", "\n".join(rules), flags=re.MULTILINE)
