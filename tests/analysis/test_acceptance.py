@@ -1,6 +1,7 @@
 """Published values: the real runs pass, and known mistakes fall outside."""
 
 import multiprocessing
+import statistics
 from dataclasses import replace
 from functools import partial
 
@@ -107,7 +108,6 @@ def test_a_known_mistake_falls_outside(study, tmp_path, mistake, caught_by):
 def published(**changes):
     parts = {
         "name": "",
-        "data": {},
         "source": "",
         "item": "Figure 1",
         "page": 1,
@@ -197,7 +197,7 @@ def test_no_run_at_all_fails(small, tmp_path):
 
 
 def test_the_mean_is_that_of_the_episodes_by_hand(small):
-    """Episodes 1 to 100 of each run, then over runs."""
+    """Episodes 1 to 100 of each run, then over runs, with their t interval."""
     few, store = small
     tables = [
         pd.read_parquet(store.run(few.cells[0], seed).folder / "episodes.parquet")
@@ -206,7 +206,9 @@ def test_the_mean_is_that_of_the_episodes_by_hand(small):
     means = [t["return"].to_numpy()[:100].mean() for t in tables]
     row = compare(store, few).set_index("id").loc[PREFIX + "early"]
     assert row.ours == pytest.approx(sum(means) / 4)
-    assert min(means) <= row.low <= row.ours <= row.high <= max(means)
+    half = 3.182446305 * statistics.stdev(means) / 2  # t of 3 degrees of freedom
+    assert row.low == pytest.approx(row.ours - half)
+    assert row.high == pytest.approx(row.ours + half)
 
 
 def rewrite(run, **changes):
