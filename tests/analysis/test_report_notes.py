@@ -13,7 +13,7 @@ from pgstudy.analysis.tables import tuning
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.store.study_folder import StudyFolder
-from pgstudy.experiment.study.tuning import restricted, tuning_study
+from pgstudy.experiment.study.tuning import Choice, restricted, tuning_study
 from pgstudy.experiment.training.block import train_block
 
 GRID = [0.001, 0.002]  # whatever is chosen lies at an edge
@@ -54,8 +54,8 @@ def folder(tmp_path_factory):
         train_block(store, block)
     tuning_folder = StudyFolder(store, first, store.results / first.name)
     steps.make("tables", tuning_folder)
-    sizes = chosen(tuning_folder)["chosen"]
-    study = restricted(study, sizes)
+    rows = chosen(tuning_folder)["chosen"]
+    study = restricted(study, [Choice(**row) for row in rows])
     for block in study.blocks():
         train_block(store, block)
     folder = StudyFolder(store, study, store.results / "edge")
