@@ -9,7 +9,6 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
 from pgstudy.experiment.config.loading import load_study
-from pgstudy.experiment.provenance import identity as provenance
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.learning.environments.spaces import UnusableEnvironment
 from pgstudy.learning.environments.trial import check
@@ -192,7 +191,7 @@ def test_an_id_may_name_its_module(tmp_path, monkeypatch):
         "named_envs",
         7,
     )
-    assert "code" in provenance.environment_identity(made)
+    assert "code" in cell.identity.facts()
     with pytest.raises(ConfigError, match="register: module nowhere can't be imported"):
         load_study(study("nowhere:Other-v0"))
 
