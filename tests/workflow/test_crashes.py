@@ -171,7 +171,8 @@ def test_a_killed_training_process_leaves_its_child_nothing_to_do(clone, whole):
 def children(pid):
     """The processes that a process started and that live."""
     try:
-        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        names = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(name) for name in names]
     except OSError:
         return []
 
