@@ -5,6 +5,7 @@ The process is forked: what is imported here is there at once (torch alone takes
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import faulthandler
 import json
@@ -13,12 +14,13 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from pgstudy.experiment.system.logs import log_only
 
 FORK = multiprocessing.get_context("fork")
+ENDING = (signal.SIGINT, signal.SIGTERM)
 PR_SET_PDEATHSIG = 1  # prctl(2)
 RETURNED, OS_ERROR = "returned", "OSError"
 
@@ -36,13 +38,15 @@ def in_child(function: Callable[[], Any], seconds: float | None = None) -> Any:
     # in memory, and not a pipe: others that the child left may hold that open
     with os.fdopen(os.memfd_create("outcome"), "w+", encoding="utf-8") as outcome:
         child = FORK.Process(target=_call, args=(function, outcome, os.getpid()))
-        child.start()
         try:
+            with _deaf():
+                child.start()
             child.join(seconds)
             late = child.is_alive()
         finally:  # after Ctrl-C or SIGTERM, too
-            child.kill()
-            child.join()
+            if child.pid is not None:
+                child.kill()
+                child.join()
         outcome.seek(0)
         text = outcome.read()
     try:
@@ -55,11 +59,22 @@ def in_child(function: Callable[[], Any], seconds: float | None = None) -> Any:
     raise OSError(*value) if kind == OS_ERROR else RuntimeError(value)
 
 
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait: what they raise amid a fork, Python would ignore."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _call(function: Callable[[], Any], outcome: TextIO, parent: int) -> None:
     """The child: never returns."""
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ENDING:
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it died before that
             os._exit(1)
