@@ -11,6 +11,22 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 SMOKE: dict[str, Any] = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
+# Two cells of the corridor, trained in a moment.
+SMALL: dict[str, Any] = {
+    "study": "small",
+    "seeds": 5,
+    "sample_counts": [1, 4],
+    "bins": 4,
+    "environments": [
+        {
+            "id": "ShortCorridor-v0",
+            "env_steps": 400,
+            "max_episode_steps": 20,
+            "optimizer": {"learning_rate": 0.001},
+        }
+    ],
+    "estimators": [{"name": "total-return"}],
+}
 
 
 # Modules that kill, signal or time processes: they run after the others, alone.

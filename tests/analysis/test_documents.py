@@ -10,25 +10,10 @@ from pgstudy.analysis.common.columns import CLAIMS, SCHEMAS, names
 from pgstudy.analysis.report.documents import BLOCK, Faulty, home, pictures, written
 from pgstudy.analysis.report.study_records import StudyRecord, digest, kept
 from tests.commands import pgstudy
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SMALL
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MEASURED = re.compile(r"-?\d*\.\d+|\d+ of \d+|\[-?\d|\d %|\d,\d{3}")
-SMALL = {
-    "study": "small",
-    "seeds": 5,
-    "sample_counts": [1, 4],
-    "bins": 4,
-    "environments": [
-        {
-            "id": "ShortCorridor-v0",
-            "env_steps": 400,
-            "max_episode_steps": 20,
-            "optimizer": {"learning_rate": 0.001},
-        }
-    ],
-    "estimators": [{"name": "total-return"}],
-}
 PAGE = """# Ours
 
 Untouched 1.5.

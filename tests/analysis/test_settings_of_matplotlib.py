@@ -11,6 +11,7 @@ from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.study.study_file import Plan, write_plan
 from pgstudy.experiment.training import block as training
+from tests.conftest import SMALL
 
 OTHER_LOOKS = """
 text.usetex: True
@@ -48,22 +49,7 @@ for step in {}:
 def file(tmp_path_factory):
     """The study file of two small cells, with its tables."""
     folder = tmp_path_factory.mktemp("project") / "results" / "small"
-    config = {
-        "study": "small",
-        "seeds": 2,
-        "sample_counts": [1, 4],
-        "bins": 4,
-        "environments": [
-            {
-                "id": "ShortCorridor-v0",
-                "env_steps": 400,
-                "max_episode_steps": 20,
-                "optimizer": {"learning_rate": 0.001},
-            }
-        ],
-        "estimators": [{"name": "total-return"}],
-    }
-    study = load_study(config)
+    study = load_study(SMALL | {"seeds": 2})
     for block in study.blocks():
         training.train_block(Store(folder.parent), block)
     folder.mkdir()

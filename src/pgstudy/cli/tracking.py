@@ -25,9 +25,8 @@ def track(
     from pgstudy.experiment.tracking import experiments, upload  # imports mlflow
 
     folder = opened(study_file)
-    runs = folder.store.every_run(folder.study)
     try:
-        report = upload.sync(folder, [run for run in runs if run.is_complete()])
+        report = upload.sync(folder, folder.complete())
     except experiments.TrackingError as error:
         if not later:
             raise UserError(str(error)) from None

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from filelock import FileLock, Timeout
 
-from pgstudy.cli.common import RESULTS, StudyFile, UserError, app, opened
+from pgstudy.cli.common import RESULTS, StudyFile, UserError, app, opened, with_outputs
 from pgstudy.experiment.store.digests import record
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.system import places
@@ -26,13 +26,9 @@ app.add_typer(capsule_app, name="capsule")
 @app.command()
 def verify(study_file: StudyFile) -> None:
     """Train a sample of runs and make all files again; compare every bit."""
-    from pgstudy.analysis.outputs import Missing
-    from pgstudy.analysis.reproduce import verification
+    from pgstudy.analysis.reproduce.verification import verify as again
 
-    try:
-        found = verification.verify(opened(study_file))
-    except Missing as error:  # of the study that chose the learning rates
-        raise UserError(str(error)) from None
+    found = with_outputs(again, study_file)
     print(f"verified: {found.summary}")
     if found.faults:
         raise UserError("not what was made before:\n  " + "\n  ".join(found.faults))
@@ -69,10 +65,10 @@ def doctor(study_file: StudyFile) -> None:
     from pgstudy.experiment.store.differences import from_this_machine
 
     folder = opened(study_file)
-    study, runs = folder.study, folder.store.every_run(folder.study)
-    complete = sum(run.is_complete() for run in runs)
-    print(f"{study.name}: {complete} of {len(runs)} runs are here, current and sound")
-    lines = from_this_machine(runs)
+    complete, all_runs = len(folder.complete()), len(folder.runs)
+    name = folder.study.name
+    print(f"{name}: {complete} of {all_runs} runs are here, current and sound")
+    lines = from_this_machine(folder.runs)
     for line in lines or ["they were made on a machine like this one"]:
         print(line)
 

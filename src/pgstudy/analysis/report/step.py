@@ -28,7 +28,6 @@ def report(folder: StudyFolder) -> None:
         need(folder.path, f"figures/{name}.png", "figures")
     for name in paper_figure_names(study) if study.published else []:
         need(folder.path, f"paper/{name}.png", "paper")
-    runs = folder.store.every_run(study)
     edges = tuning.at_edge(study, read_tuning(folder))
     contents = Contents(
         tables=read_tables(folder),
@@ -38,8 +37,8 @@ def report(folder: StudyFolder) -> None:
         acceptance=read_acceptance(folder),
         edges={str(group): end for group, end in edges.items()},
         verified=read_verification(folder),
-        made=facts(runs),
-        notes=notes(runs),
+        made=facts(folder.runs),
+        notes=notes(folder.runs),
         recordings=read_recordings(folder),
         tracked=read_json(folder.path, TRACKED, {}, "track"),
     )

@@ -109,7 +109,7 @@ def digest(data: bytes) -> str:
 
 def _made(made_of: StudyFolder) -> dict[str, Any]:
     study = made_of.study
-    runs = made_of.store.every_run(study)
+    runs = made_of.runs
     records = [record for run in runs if (record := run.record())]
     if not records:
         raise Missing(f"no run of study {study.name} is there; snakemake makes them")

@@ -59,8 +59,7 @@ def pack(folder: StudyFolder) -> Path:
     with tempfile.TemporaryDirectory() as name:
         place, study = Path(name), folder.study
         files = _code(study)
-        complete = [run for run in folder.store.every_run(study) if run.is_complete()]
-        crate = _crate(folder, complete, files)
+        crate = _crate(folder, folder.complete(), files)
         crate.write(place / "crate")
         made = place / "made.zip"
         unpacking.pack(place / "crate", made)

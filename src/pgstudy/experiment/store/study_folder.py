@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.store.runs import Run, Store
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.study.tuning import tuning_study
 
@@ -25,6 +25,15 @@ class StudyFolder:
             return None
         study = tuning_study(self.study)
         return StudyFolder(self.store, study, self.store.results / study.name)
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs of the study, made or not, cell by cell."""
+        return self.store.every_run(self.study)
+
+    def complete(self) -> list[Run]:
+        """Those of them whose numbers are all there."""
+        return [run for run in self.runs if run.is_complete()]
 
     def at(self, path: Path) -> StudyFolder:
         """The same study and runs; what is made of them goes elsewhere."""
