@@ -1,7 +1,7 @@
 """How often a run is still below the threshold when the rule says it is there.
 
 `python -m benchmarks.thresholds`. On the corridor the exact return J of every policy is
-known. The rule of `analysis.thresholds` stands beside the first of 100 bins.
+known. The rule of `analysis.tables.thresholds` stands beside the first of 100 bins.
 """
 
 import sys

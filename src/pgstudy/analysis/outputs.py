@@ -1,6 +1,6 @@
 """What earlier steps wrote below results/<study>/, read again.
 
-Nothing is read that is not what its step wrote; see `experiment.digests`.
+Nothing is read that is not what its step wrote; see `experiment.store.digests`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What figures there are; imports no plotting, so that planning is cheap."""
+"""What files and figures there are; imports no plotting, so that planning is cheap."""
 
 from __future__ import annotations
 

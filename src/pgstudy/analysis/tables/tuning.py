@@ -16,7 +16,7 @@ SLOPES = 500  # bootstrap draws
 
 
 def best_areas(summary: pd.DataFrame) -> pd.DataFrame:
-    """Rows of a summary, the best first: the rule of `experiment.tuning`."""
+    """Rows of a summary, the best first: the rule of `experiment.study.tuning`."""
     ordered = summary.sort_values("learning_rate", kind="stable")
     return ordered.sort_values(["finished", "area"], ascending=False, kind="stable")
 

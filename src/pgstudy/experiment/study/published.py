@@ -1,6 +1,6 @@
 """Published values and figures that a study is held against, as data.
 
-Read by `published_files`; what is measured is in `analysis.acceptance`.
+Read by `published_files`; what is measured is in `analysis.claims.acceptance`.
 """
 
 from __future__ import annotations
