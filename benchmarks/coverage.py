@@ -1,7 +1,7 @@
 """How often each interval covers the truth: `python -m benchmarks.coverage`.
 
-It prints the tables of `analysis.statistics.coverage` in Markdown, with the numbers that it finds;
-those over batches alone with the argument `batches`.
+It prints the tables of `analysis.statistics.coverage` in Markdown, with the numbers
+that it finds; those over batches alone with the argument `batches`.
 """
 
 import functools
