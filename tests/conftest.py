@@ -29,19 +29,27 @@ SMALL: dict[str, Any] = {
 }
 
 
-# Modules that kill, signal or time processes: they run after the others, alone.
-SERIAL = {"test_crashes", "test_misbehaviour", "test_progress", "test_tracking_trouble"}
+# Modules that kill, signal or watch processes: one worker takes them one by one.
+ONE_BY_ONE = {
+    *("test_crashes", "test_forkserver", "test_misbehaviour"),
+    *("test_progress", "test_tracking_trouble"),
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of those modules `serial`; those of whole studies come first.
+    """Group the tests for `--dist loadgroup`: a module each, and those together.
 
-    So no long module is left for one worker at the end, when the other has none.
+    They come first, and whole studies next: so no long group is left for one worker at
+    the end, when the other has none.
     """
-    items.sort(key=lambda item: item.path.parent.name != "workflow")
+
+    def place(item: pytest.Item) -> tuple[bool, bool]:
+        return item.path.stem not in ONE_BY_ONE, item.path.parent.name != "workflow"
+
+    items.sort(key=place)
     for item in items:
-        if item.path.stem in SERIAL:
-            item.add_marker("serial")
+        alone = item.path.stem in ONE_BY_ONE
+        item.add_marker(pytest.mark.xdist_group("alone" if alone else str(item.path)))
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 """`python -m pgstudy` is `pgstudy`."""
 
-from pgstudy.cli import main
+from pgstudy.launch import main
 
 main()

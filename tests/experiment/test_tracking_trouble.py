@@ -103,7 +103,7 @@ def assert_whole(uri, results):
         last = table["mean_return"].iloc[-1]
         assert entry.data.metrics["mean_return"] == last
         history = client.get_metric_history(entry.info.run_id, "mean_return")
-        assert len(history) == 250
+        assert len(history) == 100
         assert "final_evaluation_return" in entry.data.metrics
 
 

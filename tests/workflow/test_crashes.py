@@ -8,10 +8,11 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pgstudy.experiment.system.files import TEMPORARY
-from pgstudy.experiment.training.plan import birth
+from pgstudy.experiment.training import progress
 from tests.workflow.project import NOTHING, Clone, summary
 
 TABLES = summary("crash")
@@ -55,7 +56,7 @@ def test_the_whole_group_killed_in_the_middle(clone, whole):
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_only_snakemake_killed(clone, whole, how):
-    """Its children may go on training: they are waited for, not raced."""
+    """Its jobs end with it, or are waited for: no run is trained twice at once."""
     process = clone.start(TABLES)
     clone.wait_for_training()
     process.send_signal(how)
@@ -156,25 +157,14 @@ def test_a_killed_training_process_leaves_its_child_nothing_to_do(clone, whole):
     """The process that trains ends with the one that started it, at once."""
     process = clone.start(TABLES)
     clone.wait_for_training()
-    parents = [p for p in processes(clone.folder, "train") if children(p)]
-    trained = [child for parent in parents for child in children(parent)]
+    trained = [psutil.Process(run.pid) for run in progress.running(clone.results)]
     assert trained
-    for parent in parents:
-        os.kill(parent, signal.SIGKILL)
-    time.sleep(1)
-    assert [child for child in trained if birth(child)] == []
+    for run in trained:
+        run.parent().kill()
+    assert psutil.wait_procs(trained, timeout=5)[1] == []
     process.communicate()
     assert process.returncode != 0
     assert_goes_on(clone, whole, TABLES)
-
-
-def children(pid):
-    """The processes that a process started and that live."""
-    try:
-        names = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return [int(name) for name in names]
-    except OSError:
-        return []
 
 
 def test_damaged_files_are_found_set_aside_and_trained_again(clone, whole):

@@ -16,8 +16,6 @@ import pytest
 from pgstudy.experiment.training import live, plan, progress, wording
 from tests.workflow.project import Project
 
-pytestmark = pytest.mark.serial
-
 MODULE = '''
 import ctypes
 import multiprocessing

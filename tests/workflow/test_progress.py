@@ -139,7 +139,7 @@ def test_the_ui_shows_curves_of_runs_that_train(seen):
     assert [run.info.status for run in runs] == ["FINISHED"] * 2
     assert len({run.data.tags["key"] for run in runs}) == 2
     assert all("live" not in run.data.tags for run in runs)
-    assert counts == [250, 250]
+    assert counts == [100, 100]
     assert seen.code == 128 + signal.SIGTERM
 
 

@@ -12,7 +12,11 @@ from pgstudy.analysis.common.names import figure_names, paper_names
 from pgstudy.experiment import planning
 from pgstudy.experiment.config import yaml_files
 from pgstudy.experiment.system import places
-from pgstudy.experiment.training.call import check_tracking, start_following
+from pgstudy.experiment.training.call import (
+    check_tracking,
+    start_following,
+    start_forkserver,
+)
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.experiment.system.files import canonical_json
@@ -110,6 +114,8 @@ ACCEPTANCE = [f"results/{STUDY.name}/acceptance.csv"] if PUBLISHED else []
 onstart:
     if found().trouble:
         raise WorkflowError(found().trouble)
+    if workflow.local_exec:
+        start_forkserver()
     jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "train"]
     blocks = [BLOCKS[job.wildcards.block] for job in jobs]
     missing = {run.folder for runs in found().missing.values() for run in runs}

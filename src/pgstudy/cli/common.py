@@ -65,7 +65,7 @@ def main() -> None:
     """Entry point: an error meant for the user is one message and exit code 1."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        app()
+        app(prog_name="pgstudy")
     except (ConfigError, UserError) as error:
         print(f"pgstudy: {error}", file=sys.stderr)
         sys.exit(1)

@@ -21,3 +21,6 @@ TAKEN = (
     MLFLOW, *(f"{MLFLOW}-{ending}" for ending in ("journal", "wal", "shm")),
     ARTIFACTS, README, PAPER,
 )  # fmt: skip
+
+# The variable with the name of a fork server's socket (`pgstudy.launch`).
+FORKSERVER = "PGSTUDY_FORKSERVER"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import Metric
+from mlflow.entities import Metric, Param
 from mlflow.store.db import utils
 
 from pgstudy.experiment.provenance import git
@@ -18,7 +18,7 @@ from pgstudy.experiment.study.study import Study
 
 utils.MAX_RETRY_COUNT = 3  # there is no variable for a database; its 10 take 100 s
 ENTITIES_PER_BATCH = 1000
-POINTS_PER_METRIC = 250  # a point costs 0.1 ms; the files have them all
+POINTS_PER_METRIC = 100  # a point costs 0.1 ms; the files have them all
 
 
 def tags(study: Study, run: Run, record: RunRecord) -> dict[str, str]:
@@ -79,8 +79,14 @@ def metrics(run: Run, record: RunRecord, start: int, end: int) -> Iterator[Metri
             yield Metric(f"{stage}_evaluation_return", mean, end, total)
 
 
-def log_metrics(client: MlflowClient, run_id: str, points: list[Metric]) -> None:
-    """Add them to an entry, as many at once as MLflow takes."""
-    for start in range(0, len(points), ENTITIES_PER_BATCH):
-        batch = points[start : start + ENTITIES_PER_BATCH]
-        client.log_batch(run_id, metrics=batch)
+def log(
+    client: MlflowClient,
+    run_id: str,
+    points: list[Metric],
+    params: Sequence[Param] = (),
+) -> None:
+    """Add them to an entry, in as few calls as MLflow takes."""
+    first = points[: ENTITIES_PER_BATCH - len(params)]
+    client.log_batch(run_id, metrics=first, params=params)
+    for start in range(len(first), len(points), ENTITIES_PER_BATCH):
+        client.log_batch(run_id, metrics=points[start : start + ENTITIES_PER_BATCH])

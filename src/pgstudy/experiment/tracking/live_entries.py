@@ -13,7 +13,7 @@ from mlflow.entities import Metric
 from mlflow.entities import Run as Entry
 
 from pgstudy.experiment.tracking import mirror
-from pgstudy.experiment.tracking.entities import log_metrics
+from pgstudy.experiment.tracking.entities import log
 from pgstudy.experiment.tracking.experiments import UNUSABLE, TrackingError, experiment
 from pgstudy.experiment.training.plan import read_plan
 from pgstudy.experiment.training.progress import Progress, running
@@ -78,7 +78,7 @@ class Watcher:
                 entry = client.create_run(place, start, tags, job.name)
             # the entry itself says how far it is
             last = entry.data.metrics.get("env_steps", 0)
-            log_metrics(client, entry.info.run_id, _live_metrics(job, last))
+            log(client, entry.info.run_id, _live_metrics(job, last))
         self._nothing_there = not jobs
 
 

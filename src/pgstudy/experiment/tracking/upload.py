@@ -127,9 +127,8 @@ class _Uploader:
         )
         run_id = str(entry.info.run_id)
         params = [Param(*item) for item in entities.params(record.specification)]
-        self.client.log_batch(run_id, params=params)
         metrics = list(entities.metrics(run, record, start, end))
-        entities.log_metrics(self.client, run_id, metrics)
+        entities.log(self.client, run_id, metrics, params)
         for name in (*FILES, RECORD):
             self.client.log_artifact(run_id, str(run.folder / name))
         # The tag that makes an entry count comes last, then the status.

@@ -1,18 +1,46 @@
-"""What a snakemake call starts beside itself as it begins to train."""
+"""What a snakemake call starts beside itself as it begins to work."""
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import os
+import secrets
+import socket
 import subprocess
 import sys
 from collections.abc import Iterable
 
 from pgstudy.experiment.store.runs import Run
 from pgstudy.experiment.store.study_folder import StudyFolder
+from pgstudy.experiment.system.places import FORKSERVER
 from pgstudy.experiment.training.plan import write_plan
 
 PATIENCE = 120.0  # with the check of MLflow, whose own bounds are shorter
+# as Snakemake sets them for a job: the libraries read them as they are imported
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+)
+
+
+def start_forkserver() -> None:
+    """Start the process that this call's jobs are forked from (`cli.forkserver`).
+
+    It ends with this one. Jobs find it by a variable, and do without it if it is gone.
+    """
+    name = f"pgstudy-{os.getpid()}-{secrets.token_hex(8)}"
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"\0{name}")  # no file, so none is left
+        listener.listen(1024)
+        file = listener.fileno()
+        command = [sys.executable, "-m", "pgstudy.cli.forkserver"]
+        subprocess.Popen(
+            [*command, str(file), str(os.getpid())],
+            stdin=subprocess.DEVNULL,
+            pass_fds=[file],
+            env=os.environ | ONE_THREAD,
+        )
+        os.environ[FORKSERVER] = name
 
 
 def start_following(folder: StudyFolder, runs: Iterable[Run]) -> None:
