@@ -43,7 +43,7 @@ paper: .venv/installed  ## published figures and our study of N; results/paper.p
 extras: .venv/extras  ## add box2d, mujoco and envpool, which some studies need
 
 test: .venv/extras  ## run the test suite, real Snakemake and MLflow calls included
-	pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations 10
+	pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
 
 lint: .venv/installed  ## ruff, mypy --strict on src, deptry, snakefmt, snakemake --lint
 	ruff format --check src tests benchmarks

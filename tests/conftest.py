@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).parents[1]
 SMOKE: dict[str, Any] = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
@@ -36,20 +37,26 @@ ONE_BY_ONE = {
 }
 
 
+class Groups(LoadFileScheduling):
+    """A module for a worker at a time, and those of ONE_BY_ONE for one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = super()._split_scope(nodeid)
+        return "one by one" if Path(module).stem in ONE_BY_ONE else module
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    """Called by pytest-xdist."""
+    return Groups(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests for `--dist loadgroup`: a module each, and those together.
+    """The group comes first and whole studies next.
 
-    They come first, and whole studies next: so no long group is left for one worker at
-    the end, when the other has none.
+    So no long module is left for one worker at the end, when the other has none.
     """
-
-    def place(item: pytest.Item) -> tuple[bool, bool]:
-        return item.path.stem not in ONE_BY_ONE, item.path.parent.name != "workflow"
-
-    items.sort(key=place)
-    for item in items:
-        alone = item.path.stem in ONE_BY_ONE
-        item.add_marker(pytest.mark.xdist_group("alone" if alone else str(item.path)))
+    items.sort(key=lambda item: item.path.parent.name != "workflow")
+    items.sort(key=lambda item: item.path.stem not in ONE_BY_ONE)
 
 
 @pytest.fixture

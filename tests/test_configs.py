@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import yaml
+from scipy.stats import ttest_ind
 
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.learning.reinforce import train
@@ -13,14 +14,7 @@ PUBLISHED = sorted((ROOT / "config/published").glob("*.yaml"))
 FILES = sorted(set((ROOT / "config").rglob("*.yaml")) - set(PUBLISHED))
 EXTRAS = {"InvertedPendulum": "mujoco", "LunarLander": "Box2D"}
 
-# What the last tenth of training must reach, on a seed that no step size was chosen on.
-REACHED = {
-    "cartpole": 400,
-    "cliffwalking": -110,
-    "frozenlake": 0.4,
-    "invertedpendulum": 30,
-    "pendulum": -1130,
-}
+TUNED = ("cartpole", "cliffwalking", "frozenlake", "invertedpendulum", "pendulum")
 
 
 def load(file):
@@ -38,13 +32,19 @@ def test_every_config_can_be_run(file):
     assert len({yaml.safe_load(f.read_text())["study"] for f in FILES}) == len(FILES)
 
 
-@pytest.mark.parametrize("name", REACHED)
+@pytest.mark.parametrize("name", TUNED)
 def test_tuned_settings_learn(name):
-    """Well beyond the untrained policy, though not on every seed as far."""
+    """The last tenth of the updates beyond the first, on a seed that none was tuned on.
+
+    By Welch's test, at a level that no chance reaches.
+    """
     (cell,) = load(ROOT / "config" / "tuned" / f"{name}.yaml").cells
     spec = replace(cell.specification, evaluation_episodes=0)
     returns = train(spec, 77).updates["mean_return"]
-    assert returns[-len(returns) // 10 :].mean() > REACHED[name]
+    tenth = len(returns) // 10
+    first, last = returns[:tenth], returns[-tenth:]
+    found = ttest_ind(last, first, equal_var=False, alternative="greater")
+    assert found.pvalue < 1e-6
 
 
 def test_every_published_table_belongs_to_a_study():
