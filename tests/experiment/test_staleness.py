@@ -8,7 +8,12 @@ import yaml
 from pgstudy.experiment import pruning
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.provenance import identity as provenance
-from pgstudy.experiment.store.differences import from_this_machine, why_stale
+from pgstudy.experiment.provenance.identity import describe
+from pgstudy.experiment.store.differences import (
+    across_processors,
+    from_this_machine,
+    why_stale,
+)
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.training import block as training
 
@@ -79,8 +84,24 @@ def test_doctor_finds_nothing_on_the_machine_that_made_the_runs(made):
         run.write_record(replace(run.record(), made_by=made_by))
     lines = from_this_machine(runs(store, study))
     assert lines[0].startswith("cpu: a slide rule in 2 of 6 runs, ")
-    assert "bits may differ" in lines[0]
+    assert "no bit should differ" in lines[0]
     assert lines[1].startswith("python: 2.7 in 2 of 6 runs")
+    here = describe()["cpu"]
+    words = f"made on a slide rule, compared on {here}"
+    assert across_processors(runs(store, study)) == words
+    assert across_processors(runs(store, study)[2:]) == ""
+
+
+def test_without_the_same_instructions_bits_may_differ(made):
+    """The runs say `as found`, on another processor."""
+    store, study = made
+    for run in runs(store, study)[:2]:
+        made_by = run.record().made_by | {"cpu": "abacus", "dispatch": "as found"}
+        run.write_record(replace(run.record(), made_by=made_by))
+    lines = from_this_machine(runs(store, study))
+    found = {line.partition(":")[0]: line for line in lines}
+    assert "bits may differ: libraries choose" in found["cpu"]
+    assert "as found in 2 of 6 runs, avx2 here" in found["dispatch"]
 
 
 def test_runs_that_no_config_asks_for_are_listed_and_removed(made, smoke, tmp_path):

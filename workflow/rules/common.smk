@@ -24,6 +24,11 @@ from pgstudy.experiment.config.published_files import find
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.tuning import restricted
+from pgstudy.learning import dispatch
+
+# Snakemake has imported numpy before us; only jobs make numbers, in processes of their
+# own.
+dispatch.plan_for_jobs()
 
 STORE = Store(Path("results"))
 

@@ -11,6 +11,8 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from threadpoolctl import threadpool_limits
+
 from pgstudy.experiment.provenance.identity import code_digest
 from pgstudy.experiment.store.digests import recording
 from pgstudy.experiment.store.study_folder import StudyFolder
@@ -104,11 +106,16 @@ def digest(step: str) -> str:
 
 
 def make(step: str, folder: StudyFolder, *part: str) -> None:
-    """Make a step, of the whole study or a part, and record what was written."""
+    """Make a step, of the whole study or a part, and record what was written.
+
+    On one thread, however many there are: products are added up in another order by
+    more.
+    """
     module, _, name = STEPS[step].entry.partition(":")
     function: Callable[..., None]
     function = getattr(importlib.import_module(f"pgstudy.{module}"), name)
-    with recording(folder.path, "-".join([step, *map(folder_name, part)])):
+    written = recording(folder.path, "-".join([step, *map(folder_name, part)]))
+    with threadpool_limits(1), written:
         function(folder, *part)
 
 

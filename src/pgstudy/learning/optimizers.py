@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from pgstudy.learning.environments.spaces import Floats
@@ -66,7 +67,9 @@ class Adam:
         self._second.mul_(self.BETA2)
         self._second.addcmul_(gradient, gradient, value=1 - self.BETA2)
         second = self._second / (1 - self.BETA2**self._steps)
-        scale = second.sqrt_().add_(self.EPSILON)
+        # numpy's is exact; torch's depends on the processor, whatever it is told
+        np.sqrt(second.numpy(), out=second.numpy())
+        scale = second.add_(self.EPSILON)
         corrected = learning_rate / (1 - self.BETA1**self._steps)
         self._parameters.addcdiv_(self._first, scale, value=corrected)
 

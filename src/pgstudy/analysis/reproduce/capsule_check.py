@@ -24,6 +24,7 @@ from pgstudy.analysis.reproduce.unpacking import DamagedCapsule, unpack
 from pgstudy.experiment.config.checks import seed_list
 from pgstudy.experiment.config.environments import plain_ids
 from pgstudy.experiment.config.schema import examine
+from pgstudy.experiment.store.differences import across_processors
 from pgstudy.experiment.store.record import RECORD
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.store.study_folder import StudyFolder
@@ -61,13 +62,17 @@ def check(file: Path, seconds: float = SECONDS) -> str:
         raise _cant_be_used(file, how) from None
     if "fault" in answer:
         raise _cant_be_used(file, answer["fault"])
-    return str(answer["found"])
+    return _shown(answer["found"])
 
 
 def _cant_be_used(file: Path, why: str) -> DamagedCapsule:
-    shown = "".join(c if c.isprintable() else "?" for c in why)
-    more = " ..." if len(shown) > LONGEST else ""
-    return DamagedCapsule(f"{file} can't be used: {shown[:LONGEST]}{more}")
+    return DamagedCapsule(f"{file} can't be used: {_shown(why)}")
+
+
+def _shown(text: str) -> str:
+    """Parts of it may come from the capsule."""
+    shown = "".join(c if c.isprintable() else "?" for c in text)
+    return shown[:LONGEST] + (" ..." if len(shown) > LONGEST else "")
 
 
 def _found(file: Path, place: Path) -> str:
@@ -85,12 +90,15 @@ def _found(file: Path, place: Path) -> str:
     packed_runs = len(list((folder / "results/runs").rglob(RECORD)))
     if len(study.cells) * len(study.seeds) > packed_runs + MAX_MISSING:
         raise DamagedCapsule("nearly all runs of its study are missing")
-    steps.make("tables", StudyFolder(Store(folder / "results"), study, made))
+    packed_study = StudyFolder(Store(folder / "results"), study, made)
+    steps.make("tables", packed_study)
     for table in sorted((made / "tables").iterdir()):
         packed = study_files[0].parent / "tables" / table.name
         if not packed.is_file() or not _table(table).equals(_table(packed)):
             raise DamagedCapsule(f"its runs give another {table.name}")
-    return f"{count} files have their checksums; its runs give its tables"
+    across = across_processors(packed_study.runs)
+    words = f"{count} files have their checksums; its runs give its tables"
+    return f"{words} ({across})" if across else words
 
 
 def _require_its_config(study: Study) -> None:

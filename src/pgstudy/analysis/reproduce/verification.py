@@ -12,6 +12,7 @@ from pgstudy.analysis import steps
 from pgstudy.analysis.common.names import TRACKED, VERIFICATION, VERIFIED_RUNS
 from pgstudy.analysis.outputs import Missing
 from pgstudy.experiment.store import digests
+from pgstudy.experiment.store.differences import across_processors
 from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.system.files import file_digest, write_json
 from pgstudy.experiment.training.retraining import Retrained, retrain, sample
@@ -23,6 +24,7 @@ class Verification:
 
     runs: list[Retrained]
     files: dict[str, bool]
+    across: str = ""  # processors
 
     @property
     def faults(self) -> list[str]:
@@ -35,9 +37,10 @@ class Verification:
     def summary(self) -> str:
         """How much is identical, in one line."""
         runs, files = [run.identical for run in self.runs], self.files.values()
+        across = f" ({self.across})" if self.across else ""
         return (
             f"{sum(runs)} of {len(runs)} runs identical, "
-            f"{sum(files)} of {len(files)} files identical"
+            f"{sum(files)} of {len(files)} files identical{across}"
         )
 
 
@@ -46,7 +49,9 @@ def verify(folder: StudyFolder) -> Verification:
 
     The report is written once more then, since it says what was found.
     """
-    found = Verification(retrain(sample(folder)), _remade(folder))
+    runs = sample(folder)
+    across = across_processors(runs)
+    found = Verification(retrain(runs), _remade(folder), across)
     data = {
         "summary": found.summary,
         "of": file_digest(folder.path / VERIFIED_RUNS),

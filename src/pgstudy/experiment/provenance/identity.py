@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import platform
 import sys
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from typing import Any
 from pgstudy.experiment.provenance import git, user_code
 from pgstudy.experiment.provenance.code_files import digest_now
 from pgstudy.experiment.system.places import PACKAGE
+from pgstudy.learning import dispatch
 from pgstudy.learning.environments import registry
 from pgstudy.learning.specification import EnvironmentSpecification
 
@@ -58,9 +58,13 @@ def code_digest(*places: str) -> str:
 
 @functools.cache
 def numeric_identity() -> dict[str, str]:
-    """The learning code and numeric libraries, by version: part of every key."""
+    """What decides a number beside the specification: part of every key.
+
+    The learning code, the numeric libraries by version, and their instructions.
+    """
     versions = {name: metadata.version(name) for name in NUMERIC_LIBRARIES}
-    return {"learning": code_digest("learning"), **versions}
+    code = {"learning": code_digest("learning"), "dispatch": dispatch.state()}
+    return {**code, **versions}
 
 
 @functools.cache
@@ -160,7 +164,7 @@ def describe() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": _cpu_model(),
-        "cpu_capability": os.environ.get("ATEN_CPU_CAPABILITY"),
+        "libc": " ".join(platform.libc_ver()),
         "command": [Path(argument).name for argument in sys.argv[:2]],
         "packages": {name: _version(name) for name in PACKAGES},
         **numeric_identity(),

@@ -10,23 +10,29 @@ from pgstudy.experiment.provenance import git
 from pgstudy.experiment.provenance.identity import describe
 from pgstudy.experiment.store.record import RECORD, RunRecord, read_unchecked
 from pgstudy.experiment.store.runs import Run
+from pgstudy.learning import dispatch
 
 WORDS = {
     "learning": "the code in src/pgstudy/learning",
     "code": "the code of their environment",
+    "dispatch": "the instructions of the libraries",
 }
 EFFECTS = {
     "learning": "these runs are stale: the code that trains is another",
     "torch": "these runs are stale, and bits may differ",
     "numpy": "these runs are stale, and bits may differ",
     "gymnasium": "these runs are stale: environments may differ",
-    "cpu": "bits may differ: torch chooses its kernels by the processor",
-    "cpu_capability": "bits may differ: torch is told which kernels to use",
-    "platform": "bits may differ: the C library rounds as it does",
+    "dispatch": "these runs are stale: libraries use other instructions, and round so",
+    "cpu": "bits may differ: libraries choose their routines by the processor",
+    "libc": "bits may differ: the C library rounds exp, sin and cos as it does",
+    "platform": "only what the other lines name matters to the bits",
     "python": "no bit should differ",
     "lock": "only what the other lines name matters to the bits",
     "git": "no bit differs while `learning` is the same",
 }
+
+
+SAME_INSTRUCTIONS = "no bit should differ: both use the instructions of AVX2 and FMA"
 
 
 def why_stale(missing: Iterable[Run]) -> list[str]:
@@ -53,16 +59,27 @@ def from_this_machine(runs: Iterable[Run]) -> list[str]:
     """A line for each fact that is not that of this machine, with its effect."""
     here = describe()
     records = [record for run in runs if (record := run.record() or _earlier(run))]
+    states = {record.made_by.get("dispatch") for record in records}
+    pinned = {*states, here["dispatch"]} == {dispatch.PINNED}
     lines = []
     for name, effect in EFFECTS.items():
         found = Counter(_text(record.made_by.get(name)) for record in records)
         for value, count in sorted(found.items()):
             if value != _text(here.get(name)):
+                why = SAME_INSTRUCTIONS if name == "cpu" and pinned else effect
                 lines.append(
                     f"{name}: {value} in {count} of {len(records)} runs, "
-                    f"{_text(here.get(name))} here: {effect}"
+                    f"{_text(here.get(name))} here: {why}"
                 )
     return lines
+
+
+def across_processors(runs: Iterable[Run]) -> str:
+    """That runs were made on other processors than this one; empty if none was."""
+    here = describe()["cpu"]
+    made = {str(r.made_by.get("cpu")) for run in runs if (r := run.record())}
+    others = sorted(made - {here})
+    return f"made on {', '.join(others)}, compared on {here}" if others else ""
 
 
 def _earlier(run: Run) -> RunRecord | None:

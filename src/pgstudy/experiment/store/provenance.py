@@ -20,6 +20,8 @@ FACTS = {
     "numpy": "numpy",
     "gymnasium": "gymnasium",
     "packages": "packages",
+    "dispatch": "instructions",
+    "libc": "C library",
     "cpu": "processor",
     "platform": "platform",
     "threads": "threads of a run",

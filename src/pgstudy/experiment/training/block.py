@@ -19,9 +19,15 @@ from pgstudy.experiment.study.cell import Block
 from pgstudy.experiment.system.isolation import Died, in_child
 from pgstudy.experiment.training import progress
 from pgstudy.experiment.training.saving import reason_of, save, save_failure
+from pgstudy.learning import dispatch
 from pgstudy.learning.estimators.gradients import THREADS
 from pgstudy.learning.reinforce import Trainer, train
 from pgstudy.learning.results import Training
+
+UNPINNED = (
+    "these runs have the bits of this processor alone: numpy or torch was imported "
+    "before pgstudy, or the processor lacks AVX2"
+)
 
 
 def train_block(store: Store, block: Block) -> list[Run]:
@@ -29,6 +35,8 @@ def train_block(store: Store, block: Block) -> list[Run]:
 
     A run that another process trains is waited for. Errors: OSError.
     """
+    if dispatch.state() == dispatch.AS_FOUND:
+        print(UNPINNED, file=sys.stderr)
     failed = []
     for run in store.missing(block):
         with _held(store.lock(run), run):
