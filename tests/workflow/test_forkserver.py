@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import psutil
@@ -12,6 +13,7 @@ import pytest
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.system.places import FORKSERVER
 from pgstudy.experiment.training import progress
+from pgstudy.experiment.training.call import let_sigterm_wait
 from tests.workflow.project import CRASH
 
 CALL = f"""
@@ -155,6 +157,25 @@ def test_a_killed_server_takes_its_jobs_along_and_is_done_without(tmp_path):
     assert asking.returncode == 1
     assert pgstudy(call[1], "--version").returncode == 0
     process.communicate("")
+
+
+def test_sigterm_waits_for_a_lock_that_the_main_thread_holds():
+    """As Snakemake's handler does; it would wait for itself."""
+    lock, handled = threading.Lock(), threading.Event()
+
+    def handler(*_):
+        with lock:
+            handled.set()
+
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        let_sigterm_wait()
+        with lock:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert not handled.wait(0.2)
+        assert handled.wait(10)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_the_server_ends_with_its_call(tmp_path):

@@ -14,6 +14,7 @@ from pgstudy.experiment.config import yaml_files
 from pgstudy.experiment.system import places
 from pgstudy.experiment.training.call import (
     check_tracking,
+    let_sigterm_wait,
     start_following,
     start_forkserver,
 )
@@ -119,6 +120,7 @@ ACCEPTANCE = [f"results/{STUDY.name}/acceptance.csv"] if PUBLISHED else []
 onstart:
     if found().trouble:
         raise WorkflowError(found().trouble)
+    let_sigterm_wait()
     if workflow.local_exec:
         start_forkserver()
     jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "train"]

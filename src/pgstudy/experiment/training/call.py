@@ -6,10 +6,12 @@ import atexit
 import contextlib
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterable
+from threading import Thread
 
 from pgstudy.experiment.store.runs import Run
 from pgstudy.experiment.store.study_folder import StudyFolder
@@ -43,6 +45,20 @@ def start_forkserver() -> None:
         os.environ[FORKSERVER] = name
 
 
+def let_sigterm_wait() -> None:
+    """Run this process's handler of SIGTERM in a thread of its own.
+
+    Snakemake's takes a lock, and the main thread may hold it just then: it would wait
+    for itself for ever.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    if callable(handler):
+        signal.signal(
+            signal.SIGTERM,
+            lambda *given: Thread(target=handler, args=given, daemon=True).start(),
+        )
+
+
 def start_following(folder: StudyFolder, runs: Iterable[Run]) -> None:
     """Write the call's plan, and show how far it is from a process beside it.
 
@@ -58,6 +74,7 @@ def start_following(folder: StudyFolder, runs: Iterable[Run]) -> None:
             # no Ctrl-C reaches it, and it inherits no lock
             start_new_session=True,
             close_fds=True,
+            env={k: v for k, v in os.environ.items() if k != FORKSERVER},
         )
         atexit.register(_end, follower)
 
