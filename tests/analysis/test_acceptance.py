@@ -17,6 +17,7 @@ from pgstudy.experiment.study.published import Check, Published
 from pgstudy.experiment.training.block import train_block
 from pgstudy.learning.environments.corridor import ShortCorridor
 from pgstudy.learning.estimators import gradients
+from pgstudy.learning.estimators.weights import shares
 from pgstudy.learning.optimizers import GradientAscent
 from tests.conftest import ROOT
 
@@ -48,7 +49,7 @@ def step_size_2e_4():
 
 def loss_averaged_over_steps():
     """The divisor is the number of steps, not of trajectories."""
-    gradients.surrogate = lambda log_probs, weights, n: (log_probs * weights).mean()
+    gradients.shares = lambda weights, n: shares(weights, len(weights))
 
 
 def train_with(mistake, results, study, block):

