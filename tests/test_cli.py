@@ -193,7 +193,7 @@ def test_runs_of_a_study_whose_file_lies_elsewhere_are_kept(tmp_path):
     assert "1 runs: removed" in pgstudy("prune", "--yes", cwd=tmp_path)[1]
 
 
-def test_prune_keeps_the_runs_that_a_step_size_was_chosen_by(tmp_path):
+def test_prune_keeps_the_runs_that_a_learning_rate_was_chosen_by(tmp_path):
     """All of them, though the tuning study's own folder was removed to be made anew."""
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "other.yaml").write_text(yaml.safe_dump(SMOKE))

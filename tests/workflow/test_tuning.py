@@ -1,4 +1,4 @@
-"""Real Snakemake calls on a study that chooses its step sizes."""
+"""Real Snakemake calls on a study that chooses its learning rates."""
 
 import json
 
@@ -37,7 +37,7 @@ def test_one_call_chooses_and_reports(tuned):
     assert not (tuning / "report.html").exists()
 
 
-def test_each_chosen_step_size_is_the_one_with_the_highest_area(tuned):
+def test_each_chosen_learning_rate_is_the_one_with_the_highest_area(tuned):
     """Recomputed from the runs of the tuning study."""
     runs = pd.read_csv(tuned.results / "tuned-tuning" / "tables" / "runs.csv")
     assert set(runs["status"]) == {"finished"}
@@ -46,7 +46,7 @@ def test_each_chosen_step_size_is_the_one_with_the_highest_area(tuned):
     assert chosen(tuned) == best
 
 
-def test_the_tables_hold_the_chosen_step_sizes_on_the_studys_own_seeds(tuned):
+def test_the_tables_hold_the_chosen_learning_rates_on_the_studys_own_seeds(tuned):
     """No run of the others has been made, and none of the tuning seeds is there."""
     runs = pd.read_csv(tuned.results / "tuned" / "tables" / "runs.csv")
     assert set(runs["status"]) == {"finished"}
@@ -56,7 +56,7 @@ def test_the_tables_hold_the_chosen_step_sizes_on_the_studys_own_seeds(tuned):
     assert len(tuned.run_folders()) == 8 + 4
 
 
-def test_the_study_file_is_that_of_the_chosen_step_sizes(tuned):
+def test_the_study_file_is_that_of_the_chosen_learning_rates(tuned):
     """What commands after training read has one cell for each N."""
     study = read_study(tuned.results / "tuned" / "study.json")
     assert {c.n: c.learning_rate for c in study.cells} == chosen(tuned)
