@@ -25,18 +25,24 @@ sys.stdin.read()
 """
 
 
-@pytest.fixture(scope="module")
-def call(tmp_path_factory):
+def start_call(folder):
     """A process that started a fork server, and its variable."""
     process = subprocess.Popen(
         [sys.executable, "-c", CALL],
-        cwd=tmp_path_factory.mktemp("call"),
+        cwd=folder,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    yield process, {FORKSERVER: process.stdout.readline().strip()}
-    process.communicate("")
+    return process, {FORKSERVER: process.stdout.readline().strip()}
+
+
+@pytest.fixture(scope="module")
+def call(tmp_path_factory):
+    """One for all tests that leave it as it is."""
+    made = start_call(tmp_path_factory.mktemp("call"))
+    yield made
+    made[0].communicate("")
 
 
 def pgstudy(variables, *arguments, folder=None, **options):
@@ -142,21 +148,14 @@ def test_code_of_another_place_is_not_served(call):
 
 def test_a_killed_server_takes_its_jobs_along_and_is_done_without(tmp_path):
     """A message; and the next command works by itself."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", CALL],
-        cwd=tmp_path,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    call = process, {FORKSERVER: process.stdout.readline().strip()}
+    call = start_call(tmp_path)
     asking, job, run = started(call, tmp_path)
     call_server(call).kill()
     assert gone([job, run])
     assert "the process that started this job was killed" in asking.communicate()[1]
     assert asking.returncode == 1
     assert pgstudy(call[1], "--version").returncode == 0
-    process.communicate("")
+    call[0].communicate("")
 
 
 def test_sigterm_waits_for_a_lock_that_the_main_thread_holds():
@@ -180,17 +179,10 @@ def test_sigterm_waits_for_a_lock_that_the_main_thread_holds():
 
 def test_the_server_ends_with_its_call(tmp_path):
     """However that ends: here by a kill."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", CALL],
-        cwd=tmp_path,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    call = process, {FORKSERVER: process.stdout.readline().strip()}
+    call = start_call(tmp_path)
     asking, job, run = started(call, tmp_path)
     server = call_server(call)
-    process.kill()
-    process.wait()
+    call[0].kill()
+    call[0].wait()
     assert gone([server, job, run])
     assert asking.wait() == 1
