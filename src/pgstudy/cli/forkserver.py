@@ -86,9 +86,9 @@ class Server:
             who.close()
             return None
         _import_for(request.arguments)
-        pid = os.fork()
+        server, pid = os.getpid(), os.fork()
         if pid == 0:
-            _end_with_parent()
+            _end_with(server)
             self._close()
             who.close()
             return request
@@ -154,16 +154,16 @@ def _import_for(arguments: list[str]) -> None:
     gc.freeze()  # or a collection in a job would copy it all
 
 
-def _end_with_parent() -> None:
-    """However that one ends."""
+def _end_with(parent: int) -> None:
+    """This process ends with the one that started it, however that one ends."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before that
+        os._exit(1)
 
 
 def main() -> None:
     """`python -m pgstudy.cli.forkserver FILE PID`: its socket, and who started it."""
-    _end_with_parent()
-    if os.getppid() != int(sys.argv[2]):
-        return
+    _end_with(int(sys.argv[2]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # its jobs take it
     Server(socket.socket(fileno=int(sys.argv[1]))).serve().take_place()
     from pgstudy.cli.common import main as run
