@@ -325,3 +325,19 @@ def test_a_log_gets_all_and_the_terminal_what_pgstudy_says(tmp_path):
     process.stderr.close()
     assert process.wait() == 1
     assert "seeds" in (tmp_path / "l").read_text()
+
+
+ENDING = """
+import atexit, os, signal, sys
+from pgstudy.cli import main
+atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))
+sys.argv = ["pgstudy", "--version"]
+main()
+"""
+
+
+def test_ctrl_c_while_a_command_ends_is_silent():
+    """Its work is done; what Python does at its end would print a traceback."""
+    command = [sys.executable, "-c", ENDING]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

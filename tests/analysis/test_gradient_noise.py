@@ -14,7 +14,7 @@ from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.training.block import train_block
 from pgstudy.learning.estimators.baselines import StepWeights
-from pgstudy.learning.policies.distributions import saved
+from pgstudy.learning.policies.making import saved
 from pgstudy.learning.reinforce import Trainer
 from pgstudy.learning.specification import (
     EnvironmentSpecification,

@@ -21,7 +21,7 @@ from pgstudy.experiment.store.runs import POLICY, Store
 from pgstudy.experiment.training import block as training
 from pgstudy.learning.environments import registry as environments
 from pgstudy.learning.environments.parallel.factory import make_parallel
-from pgstudy.learning.policies.distributions import load, make_policy
+from pgstudy.learning.policies.making import load, make_policy
 from pgstudy.learning.reinforce import Trainer
 
 pytest.importorskip("pygame")

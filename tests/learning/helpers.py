@@ -8,7 +8,7 @@ from gymnasium import spaces
 
 from pgstudy.learning.environments.parallel.factory import make_parallel
 from pgstudy.learning.estimators.gradients import gradient
-from pgstudy.learning.policies.distributions import make_policy
+from pgstudy.learning.policies.making import make_policy
 from pgstudy.learning.rollout import Sampler
 from pgstudy.learning.specification import (
     Budget,

@@ -17,7 +17,7 @@ from pgstudy.analysis.gradients.samples import Effort, Probe
 from pgstudy.analysis.statistics.variances import Reference
 from pgstudy.learning.estimators import weights as estimators
 from pgstudy.learning.estimators.learned_value import LearnedValue
-from pgstudy.learning.policies.distributions import saved
+from pgstudy.learning.policies.making import saved
 from pgstudy.learning.reinforce import Trainer
 from pgstudy.learning.specification import (
     EnvironmentSpecification,

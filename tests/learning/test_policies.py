@@ -9,12 +9,8 @@ from gymnasium import spaces
 
 from pgstudy.learning.environments.spaces import layout
 from pgstudy.learning.optimizers import GradientAscent
-from pgstudy.learning.policies.distributions import (
-    PolicyOverflow,
-    load,
-    make_policy,
-    saved,
-)
+from pgstudy.learning.policies.distributions import PolicyOverflow
+from pgstudy.learning.policies.making import load, make_policy, saved
 from pgstudy.learning.rollout import NoiseStream
 from pgstudy.learning.specification import PolicySpecification
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pgstudy.learning.policies.distributions import saved
+from pgstudy.learning.policies.making import saved
 from pgstudy.learning.reinforce import Trainer, train
 from pgstudy.learning.specification import (
     Budget,

@@ -76,6 +76,8 @@ def main() -> None:
         cure = "mend that and call again; what is complete is kept"
         print(f"pgstudy: can't write{where}: {error.strerror}; {cure}", file=sys.stderr)
         sys.exit(1)
+    finally:  # the command is over: Ctrl-C would print a traceback of what ends it
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def opened(study_file: Path) -> StudyFolder:

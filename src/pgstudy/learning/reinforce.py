@@ -18,7 +18,7 @@ from pgstudy.learning.estimators.baselines import StepWeights
 from pgstudy.learning.estimators.gradients import gradient_and_entropy, one_thread
 from pgstudy.learning.estimators.learned_value import LearnedValue
 from pgstudy.learning.optimizers import make_optimizer, scheduled
-from pgstudy.learning.policies.distributions import make_policy, saved
+from pgstudy.learning.policies.making import make_policy, saved
 from pgstudy.learning.results import Column, History, Status, Training
 from pgstudy.learning.rollout import Batch
 from pgstudy.learning.sampling import make_sampler, sampling

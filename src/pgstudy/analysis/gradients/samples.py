@@ -13,7 +13,7 @@ from pgstudy.learning.environments.parallel.factory import make_parallel
 from pgstudy.learning.estimators.baselines import StepWeights
 from pgstudy.learning.estimators.gradients import gradient
 from pgstudy.learning.estimators.learned_value import LearnedValue
-from pgstudy.learning.policies.distributions import load, make_policy
+from pgstudy.learning.policies.making import load, make_policy
 from pgstudy.learning.results import Column
 from pgstudy.learning.rollout import Batch
 from pgstudy.learning.sampling import sampling

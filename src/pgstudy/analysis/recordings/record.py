@@ -27,7 +27,8 @@ from pgstudy.learning.environments.making import make
 from pgstudy.learning.environments.parallel.base import Ended
 from pgstudy.learning.environments.parallel.environment_list import EnvironmentList
 from pgstudy.learning.estimators.gradients import one_thread
-from pgstudy.learning.policies.distributions import Policy, load, make_policy
+from pgstudy.learning.policies.distributions import Policy
+from pgstudy.learning.policies.making import load, make_policy
 from pgstudy.learning.sampling import sampling
 from pgstudy.learning.specification import EnvironmentSpecification, RunSpecification
 from pgstudy.learning.streams import EpisodeStreams
