@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 from filelock import FileLock
 
+from pgstudy.learning import dispatch
 from tests.conftest import ROOT, SMOKE
 from tests.experiment.test_checkpoints import interruptible
 
@@ -53,9 +54,19 @@ CRASH = {
 }
 
 
+# What pgstudy's modules set as they are imported: a test's process has imported them,
+# and a call of it must do so by itself.
+SET_BY_IMPORTS = {
+    *("SOURCE_DATE_EPOCH", "MPLBACKEND", "SDL_VIDEODRIVER"),
+    *("PYGAME_HIDE_SUPPORT_PROMPT", *dispatch.VARIABLES),
+}
+
+
 def variables():
     """The environment variables of a call, with no MLflow of the user's."""
-    return {k: v for k, v in os.environ.items() if "MLFLOW" not in k}
+    environment = os.environ.items()
+    own = {k: v for k, v in environment if k not in SET_BY_IMPORTS}
+    return {k: v for k, v in own.items() if "MLFLOW" not in k}
 
 
 def summary(study="smoke"):

@@ -19,6 +19,7 @@ import socket
 import struct
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pgstudy.analysis.steps import STEPS
@@ -50,8 +51,9 @@ class Request:
             os.dup2(file, number)
             os.close(file)
         os.chdir(self.folder)
+        variables = self.variables | _set_by_imports()
         os.environ.clear()
-        os.environ.update(self.variables)
+        os.environ.update(variables)
         sys.argv = self.arguments
         signal.signal(signal.SIGINT, signal.default_int_handler)
         random.seed()  # or all jobs would draw the same
@@ -141,6 +143,12 @@ def _read(who: socket.socket) -> Request | None:
             os.close(file)
         return None
     return Request(**fields, files=list(files))
+
+
+def _set_by_imports() -> dict[str, str]:
+    """The variables that this process's imports have set, as a command's own would."""
+    given = Path("/proc/self/environ").read_bytes().split(b"\0")  # as it was started
+    return {k: v for k, v in os.environ.items() if os.fsencode(f"{k}={v}") not in given}
 
 
 def _import_for(arguments: list[str]) -> None:
