@@ -66,7 +66,7 @@ def test_numpy_and_torch_use_no_instruction_beyond_avx2():
     """Whatever a user's variables say; processes that are started inherit it."""
     code = """
 import pgstudy
-import os, subprocess, sys, torch
+import torch
 from numpy._core._multiarray_umath import __cpu_features__ as features
 assert not any(features[name] for name in ("X86_V4", "AVX512_ICL", "AVX512_SPR"))
 print(torch.backends.cpu.get_cpu_capability())

@@ -64,9 +64,8 @@ SET_BY_IMPORTS = {
 
 def variables():
     """The environment variables of a call, with no MLflow of the user's."""
-    environment = os.environ.items()
-    own = {k: v for k, v in environment if k not in SET_BY_IMPORTS}
-    return {k: v for k, v in own.items() if "MLFLOW" not in k}
+    left_out = {name for name in os.environ if "MLFLOW" in name} | SET_BY_IMPORTS
+    return {k: v for k, v in os.environ.items() if k not in left_out}
 
 
 def summary(study="smoke"):

@@ -85,8 +85,8 @@ def test_folder_variables_and_input_are_those_of_who_asks(call, tmp_path):
     assert done.returncode == 1
     assert "here.yaml" in done.stderr
     assert (tmp_path / "log").read_text() == done.stderr
-    no_colour = pgstudy(call[1] | {"COLUMNS": "200"}, "--help")
-    assert max(map(len, no_colour.stdout.splitlines())) > 150
+    wide = pgstudy(call[1] | {"COLUMNS": "200"}, "--help")
+    assert max(map(len, wide.stdout.splitlines())) > 150
 
 
 def started(call, folder):

@@ -7,7 +7,6 @@ when the first of its kind comes: it takes that one no longer, and the others no
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import json
@@ -24,7 +23,7 @@ from typing import Any
 
 from pgstudy.analysis.steps import STEPS
 from pgstudy.experiment.provenance.identity import numeric_identity
-from pgstudy.experiment.system.isolation import PR_SET_PDEATHSIG
+from pgstudy.experiment.system.isolation import end_with
 from pgstudy.launch import FOLDER
 
 MODULES = {
@@ -90,7 +89,7 @@ class Server:
         _import_for(request.arguments)
         server, pid = os.getpid(), os.fork()
         if pid == 0:
-            _end_with(server)
+            end_with(server)
             self._close()
             who.close()
             return request
@@ -162,16 +161,9 @@ def _import_for(arguments: list[str]) -> None:
     gc.freeze()  # or a collection in a job would copy it all
 
 
-def _end_with(parent: int) -> None:
-    """This process ends with the one that started it, however that one ends."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before that
-        os._exit(1)
-
-
 def main() -> None:
     """`python -m pgstudy.cli.forkserver FILE PID`: its socket, and who started it."""
-    _end_with(int(sys.argv[2]))
+    end_with(int(sys.argv[2]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # its jobs take it
     Server(socket.socket(fileno=int(sys.argv[1]))).serve().take_place()
     from pgstudy.cli.common import main as run

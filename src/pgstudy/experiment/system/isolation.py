@@ -75,9 +75,7 @@ def _call(function: Callable[[], Any], outcome: TextIO, parent: int) -> None:
         for number in ENDING:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before that
-            os._exit(1)
+        end_with(parent)
         log_only()
         faulthandler.enable(2)
         text = json.dumps(_outcome(function))
@@ -87,6 +85,13 @@ def _call(function: Callable[[], Any], outcome: TextIO, parent: int) -> None:
         traceback.print_exc()
     finally:
         os._exit(0)  # no exit handlers, and nobody left behind is waited for
+
+
+def end_with(parent: int) -> None:
+    """This process ends with the one that started it, however that one ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before that
+        os._exit(1)
 
 
 def _outcome(function: Callable[[], Any]) -> tuple[str, Any]:

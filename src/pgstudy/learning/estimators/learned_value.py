@@ -102,7 +102,7 @@ class LearnedValue:
         return np.concatenate(found)
 
     def _learn_each_linear(self, inputs: Floats, targets: Floats) -> Floats:
-        """The same for v = w x + b, in a third of the time."""
+        """The same for v = w x + b, each step of which is one product."""
         if self._network.normaliser is not None:
             inputs = self._network.normaliser.numpy_outputs(inputs)
         if not self._constant:  # the bias comes last in the parameters' memory
