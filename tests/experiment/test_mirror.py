@@ -13,7 +13,13 @@ from mlflow import MlflowClient
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.tracking import mirror
 from pgstudy.experiment.tracking import upload as tracking
-from tests.experiment.test_tracking import entries, folder, store, trained  # noqa: F401
+from tests.experiment.test_tracking import (  # noqa: F401
+    entries,
+    folder,
+    ready,
+    store,
+    trained,
+)
 from tests.experiment.test_tracking_trouble import Server
 
 SYNC = """
@@ -72,9 +78,12 @@ def test_four_clones_on_one_new_store_all_succeed(store, tmp_path, monkeypatch):
     assert {entry.info.status for entry in found} == {"FINISHED"}
 
 
-def test_clients_that_make_an_experiment_at_once_all_have_it(tmp_path, monkeypatch):
+def test_clients_that_make_an_experiment_at_once_all_have_it(
+    migrated, tmp_path, monkeypatch
+):
     """On a real server, which refuses all but the first of them."""
-    server = Server(f"sqlite:///{tmp_path / 'server.db'}", tmp_path / "artifacts")
+    database = shutil.copy(migrated, tmp_path / "server.db")
+    server = Server(f"sqlite:///{database}", tmp_path / "artifacts")
     server.start()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
     try:
@@ -118,9 +127,9 @@ def runs_in(results, study):
     return list(Store(results).every_run(study))
 
 
-def test_a_store_that_is_written_to_is_not_taken_for_lost(store):  # noqa: F811
+def test_a_store_that_is_written_to_is_not_taken_for_lost(ready):  # noqa: F811
     """What can't be known now is left alone."""
-    results, study, runs = store
+    results, study, runs = ready
     report = tracking.sync(folder(results, study), runs)
     receipt = results / "tracked.json"
     receipt.write_text(json.dumps(vars(report)))

@@ -55,6 +55,13 @@ def store(trained, tmp_path, monkeypatch):
     return results, study, runs
 
 
+@pytest.fixture
+def ready(store, migrated):
+    """The same with an empty store in its place."""
+    shutil.copy(migrated, store[0] / "mlflow.db")
+    return store
+
+
 def folder(results, study):
     return StudyFolder(Store(results), study, results / study.name)
 
@@ -90,18 +97,18 @@ def test_mlflow_equals_the_files(store):
         assert {"run.json", "updates.parquet", "policy.safetensors"} <= artifacts
 
 
-def test_a_second_sync_adds_nothing(store):
+def test_a_second_sync_adds_nothing(ready):
     """Same runs, same ids."""
-    results, study, runs = store
+    results, study, runs = ready
     first = tracking.sync(folder(results, study), runs)
     second = tracking.sync(folder(results, study), runs)
     assert (second.uploaded, second.unchanged) == (0, 4)
     assert second.runs == first.runs
 
 
-def test_a_changed_run_replaces_its_entry(store):
+def test_a_changed_run_replaces_its_entry(ready):
     """One current entry per key, with the new content hash (case 7)."""
-    results, study, runs = store
+    results, study, runs = ready
     tracking.sync(folder(results, study), runs)
     runs[0].write_record(replace(runs[0].record(), digest="new"))
     report = tracking.sync(folder(results, study), runs)
@@ -111,9 +118,9 @@ def test_a_changed_run_replaces_its_entry(store):
     assert entry.data.tags["content_hash"] == "new"
 
 
-def test_an_upload_that_a_kill_cut_short_is_made_again(store):
+def test_an_upload_that_a_kill_cut_short_is_made_again(ready):
     """No entry of the study stays RUNNING."""
-    results, study, runs = store
+    results, study, runs = ready
     tracking.sync(folder(results, study), runs[1:])
     client, (experiment_id) = (
         MlflowClient(tracking_uri(results)),
@@ -127,9 +134,9 @@ def test_an_upload_that_a_kill_cut_short_is_made_again(store):
     assert {e.info.status for e in found} == {"FINISHED"}
 
 
-def test_a_run_no_longer_asked_for_is_not_current(store):
+def test_a_run_no_longer_asked_for_is_not_current(ready):
     """And is current again, without an upload, when it is asked for again."""
-    results, study, runs = store
+    results, study, runs = ready
     tracking.sync(folder(results, study), runs)
     tracking.sync(folder(results, study), runs[1:])
     assert len(entries(results, study, "tags.current = 'true'")[1]) == 3
@@ -139,15 +146,16 @@ def test_a_run_no_longer_asked_for_is_not_current(store):
 
 @pytest.mark.parametrize("address", ["the store's own", "of the variable"])
 def test_a_deleted_experiment_is_restored_by_the_line_that_is_printed(
-    store, tmp_path, monkeypatch, address
+    ready, migrated, tmp_path, monkeypatch, address
 ):
     """Copied into a shell in another folder, as it stands."""
-    results, study, _ = store
+    results, study, _ = ready
     place = tmp_path / "it's the place"
     results = results.rename(place)
     runs = Store(results).every_run(study)
     if address == "of the variable":
-        uri = f"sqlite:///{tmp_path / 'another.db'}"
+        another = shutil.copy(migrated, tmp_path / "another.db")
+        uri = f"sqlite:///{another}"
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     tracking.sync(folder(results, study), runs[:1])
     client, found = entries(results, study)
@@ -238,13 +246,16 @@ def wait_for(url, process):
     raise AssertionError(f"{url} did not answer")
 
 
-def test_a_server_is_used_where_the_variable_names_one(store, tmp_path, monkeypatch):
+def test_a_server_is_used_where_the_variable_names_one(
+    store, migrated, tmp_path, monkeypatch
+):
     """MLFLOW_TRACKING_URI with a real server: runs, metrics and artifacts arrive."""
     results, study, runs = store
     address = f"http://127.0.0.1:{free_port()}"
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
     command += ["--port", address.rsplit(":", 1)[1], "--backend-store-uri"]
-    command += [f"sqlite:///{tmp_path}/server.db", "--artifacts-destination"]
+    database = shutil.copy(migrated, tmp_path / "server.db")
+    command += [f"sqlite:///{database}", "--artifacts-destination"]
     with subprocess.Popen([*command, str(tmp_path / "kept")], cwd=tmp_path) as process:
         try:
             wait_for(f"{address}/health", process)
@@ -259,9 +270,9 @@ def test_a_server_is_used_where_the_variable_names_one(store, tmp_path, monkeypa
     assert not (results / "mlflow.db").exists()
 
 
-def test_the_ui_serves_the_runs_and_prints_their_link(store):
+def test_the_ui_serves_the_runs_and_prints_their_link(ready):
     """The link opens the classic view; the server listens on loopback."""
-    results, study, runs = store
+    results, study, runs = ready
     tracking.sync(folder(results, study), runs)
     port = str(free_port())
     command = [sys.executable, "-c", "from pgstudy.cli import main; main()", "ui"]

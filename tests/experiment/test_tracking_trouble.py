@@ -107,10 +107,11 @@ def assert_whole(uri, results):
         assert "final_evaluation_return" in entry.data.metrics
 
 
-def test_an_uploader_killed_in_the_middle_leaves_nothing_double(results):
+def test_an_uploader_killed_in_the_middle_leaves_nothing_double(results, migrated):
     """kill -9 while runs are going up; the next sync makes it whole."""
-    uri = f"sqlite:///{results.resolve() / 'mlflow.db'}"
-    entries(uri)  # two that set a store up at once would be in each other's way
+    # two that set a store up at once would be in each other's way
+    store = shutil.copy(migrated, results.resolve() / "mlflow.db")
+    uri = f"sqlite:///{store}"
     process = track(results)
     wait_for_entries(uri, 3)
     process.send_signal(signal.SIGKILL)
@@ -121,8 +122,9 @@ def test_an_uploader_killed_in_the_middle_leaves_nothing_double(results):
     assert_whole(uri, results)
 
 
-def test_a_moved_project_is_mended_by_one_command(results, tmp_path):
+def test_a_moved_project_is_mended_by_one_command(results, migrated, tmp_path):
     """The mirror is made again from the files, with addresses of the new place."""
+    shutil.copy(migrated, results / "mlflow.db")
     assert track(results).wait() == 0
     moved = tmp_path / "elsewhere" / "results"
     moved.parent.mkdir()
@@ -175,11 +177,11 @@ def postgres(tmp_path_factory):
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def backend(request, tmp_path):
+def backend(request, migrated, tmp_path):
     """The address of a store for a server."""
     if request.param == "postgresql":
         return request.getfixturevalue("postgres")
-    return f"sqlite:///{tmp_path / 'server.db'}"
+    return f"sqlite:///{shutil.copy(migrated, tmp_path / 'server.db')}"
 
 
 class Server:
