@@ -17,8 +17,6 @@ import pandas as pd
 import scipy.stats
 import torch
 
-from pgstudy.analysis import steps
-from pgstudy.analysis.figures import style
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.provenance.identity import describe
 from pgstudy.experiment.store.runs import Store
@@ -185,6 +183,8 @@ def functions():
 
 def tables():
     """The tables of a tiny study, but for the seconds that its runs took."""
+    from pgstudy.analysis import steps  # an emulated import takes seconds
+
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         made = study(CARTPOLE, {"optimizer": RATE}, {}, seeds=3)
@@ -202,6 +202,8 @@ def tables():
 
 def figure():
     """The bytes of a figure: lines, a band, a title."""
+    from pgstudy.analysis.figures import style  # with matplotlib: seconds, too
+
     style.use()
     drawn, axes = style.plt.subplots(figsize=(3, 2), layout="constrained")
     axes.plot(DOUBLES[:, 0].cumsum())

@@ -196,8 +196,11 @@ class Server:
         self.process = None
 
     def start(self):
+        # it keeps runs alone: none of the eight processes for MLflow's jobs
+        no_jobs = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         self.process = subprocess.Popen(
             self.command,
+            env=os.environ | no_jobs,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
