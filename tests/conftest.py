@@ -35,6 +35,11 @@ ONE_BY_ONE = {
     *("test_crashes", "test_forkserver", "test_misbehaviour"),
     *("test_progress", "test_tracking_trouble"),
 }
+# The other modules of a minute and more, the longest first.
+LONG = [
+    *("test_paper", "test_damage", "test_golden", "test_acceptance", "test_workflow"),
+    *("test_tracking", "test_cli", "test_capsule", "test_mirror", "test_secrets"),
+]
 
 
 class Groups(LoadFileScheduling):
@@ -51,11 +56,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The group comes first and whole studies next.
+    """The group comes first, the long modules next and other whole studies then.
 
     So no long module is left for one worker at the end, when the other has none.
     """
+    rank = {name: place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: item.path.parent.name != "workflow")
+    items.sort(key=lambda item: rank.get(item.path.stem, len(LONG)))
     items.sort(key=lambda item: item.path.stem not in ONE_BY_ONE)
 
 

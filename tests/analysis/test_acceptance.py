@@ -1,6 +1,7 @@
 """Published values: the real runs pass, and known mistakes fall outside."""
 
 import multiprocessing
+import shutil
 import statistics
 from dataclasses import replace
 from functools import partial
@@ -24,6 +25,7 @@ from tests.conftest import ROOT
 CONFIG = yaml.safe_load((ROOT / "config/sutton_barto.yaml").read_text())
 FIGURE = yaml.safe_load((ROOT / "config/published/figure_13_1.yaml").read_text())
 PREFIX = "to-go.12."
+CELL = CONFIG["estimators"][0] | {"optimizer": {"learning_rate": "2^-12"}}
 
 
 def nothing():
@@ -63,8 +65,7 @@ def study(tmp_path, monkeypatch):
     figure = {k: v for k, v in FIGURE.items() if k != "figure"}
     figure["checks"] = [c for c in FIGURE["checks"] if c["id"].startswith(PREFIX)]
     (tmp_path / "figure.yaml").write_text(yaml.safe_dump(figure))
-    estimator = CONFIG["estimators"][0] | {"optimizer": {"learning_rate": "2^-12"}}
-    changes = {"published": ["figure.yaml"], "estimators": [estimator]}
+    changes = {"published": ["figure.yaml"], "estimators": [CELL]}
     monkeypatch.chdir(tmp_path)  # published values are read from below it only
     return load_study(CONFIG | changes | {"seeds_per_job": 50})
 
@@ -140,18 +141,28 @@ def test_a_stated_tolerance_is_taken_as_it_stands():
     assert acceptance.tolerance(check(tolerance=0.3), published(), 5) == 0.3
 
 
+@pytest.fixture(scope="module")
+def four(tmp_path_factory):
+    """The results folder of four real runs, which nobody changes."""
+    results = tmp_path_factory.mktemp("four")
+    study = load_study(CONFIG | {"published": [], "estimators": [CELL], "seeds": 4})
+    for block in study.blocks():
+        assert train_block(Store(results), block) == []
+    return results
+
+
 @pytest.fixture
-def small(study, tmp_path):
-    """Four real runs, and tolerances that they pass."""
+def small(study, four, tmp_path):
+    """A copy of four real runs, and tolerances that they pass."""
     file = tmp_path / "figure.yaml"
     table = yaml.safe_load(file.read_text())
     for row in table["checks"]:
         row.pop("standard_error", None)
         row["tolerance"] = 1000
     file.write_text(yaml.safe_dump(table))
+    shutil.copytree(four, tmp_path, dirs_exist_ok=True)
     few = load_study(study.config | {"seeds": 4})
-    for block in few.blocks():
-        train_block(Store(tmp_path), block)
+    assert all(run.record() for run in Store(tmp_path).every_run(few))
     return few, Store(tmp_path)
 
 
