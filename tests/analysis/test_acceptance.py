@@ -59,12 +59,18 @@ def train_with(mistake, results, study, block):
     assert train_block(Store(results), block) == []
 
 
+def published_checks(folder, ids):
+    """A file with these checks of Figure 13.1's first cell."""
+    figure = {k: v for k, v in FIGURE.items() if k != "figure"}
+    wanted = {PREFIX + name for name in ids}
+    figure["checks"] = [c for c in FIGURE["checks"] if c["id"] in wanted]
+    (folder / "figure.yaml").write_text(yaml.safe_dump(figure))
+
+
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     """Figure 13.1's first cell with its four checks, 100 seeds as published."""
-    figure = {k: v for k, v in FIGURE.items() if k != "figure"}
-    figure["checks"] = [c for c in FIGURE["checks"] if c["id"].startswith(PREFIX)]
-    (tmp_path / "figure.yaml").write_text(yaml.safe_dump(figure))
+    published_checks(tmp_path, ("early", "late", "p-right", "stuck"))
     changes = {"published": ["figure.yaml"], "estimators": [CELL]}
     monkeypatch.chdir(tmp_path)  # published values are read from below it only
     return load_study(CONFIG | changes | {"seeds_per_job": 50})
@@ -93,17 +99,26 @@ def test_the_code_as_it_is_meets_the_published_values(study, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("mistake", "seeds", "caught_by"),
+    ("mistake", "seeds", "episodes", "caught_by"),
     [
-        (terminal_reward_0, 30, {"late", "early"}),
-        (step_size_2e_4, 100, {"early"}),
-        (loss_averaged_over_steps, 30, {"early", "late", "p-right"}),
+        (terminal_reward_0, 30, 1000, {"late", "early"}),
+        (step_size_2e_4, 100, 100, {"early"}),
+        (loss_averaged_over_steps, 30, 100, {"early"}),
     ],
 )
-def test_a_known_mistake_falls_outside(study, tmp_path, mistake, seeds, caught_by):
-    """Each by at least one of these checks; with fewer seeds tolerances are wider."""
-    few = load_study(study.config | {"seeds": seeds, "seeds_per_job": seeds // 2})
-    found = verdicts(few, tmp_path, mistake)
+def test_a_known_mistake_falls_outside(
+    study, tmp_path, mistake, seeds, episodes, caught_by
+):
+    """Each by at least one of these checks; with fewer seeds tolerances are wider.
+
+    What the first 100 episodes catch is trained no further.
+    """
+    changes = {"seeds": seeds, "seeds_per_job": seeds // 2}
+    if episodes == 100:
+        published_checks(tmp_path, ["early"])
+        environment = CONFIG["environments"][0] | {"episodes": episodes}
+        changes |= {"environments": [environment], "bins": episodes}
+    found = verdicts(load_study(study.config | changes), tmp_path, mistake)
     failed = {name for name, verdict in found.items() if verdict == "fail"}
     assert failed & caught_by, found
 
