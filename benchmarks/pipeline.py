@@ -18,8 +18,8 @@ from pgstudy.experiment.store.record import Provenance
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.study.study_file import Plan, write_plan
 from pgstudy.experiment.training.saving import save
-from pgstudy.learning.reinforce import train
 from pgstudy.learning.results import Training
+from pgstudy.learning.training import train
 
 ROOT = Path(__file__).parents[1]
 STEPS = 40_000

@@ -20,7 +20,7 @@ from benchmarks.baselines import textbook
 from benchmarks.pipeline import config, run_measured
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.learning.environments.making import make
-from pgstudy.learning.reinforce import Trainer, train
+from pgstudy.learning.reinforce import Trainer
 from pgstudy.learning.specification import (
     Budget,
     EnvironmentSpecification,
@@ -29,6 +29,7 @@ from pgstudy.learning.specification import (
     PolicySpecification,
     RunSpecification,
 )
+from pgstudy.learning.training import train
 
 CARTPOLE = EnvironmentSpecification("CartPole-v1", {}, 500)
 ACROBOT = EnvironmentSpecification("Acrobot-v1", {}, 500)

@@ -12,7 +12,6 @@ from pgstudy.analysis.gradients import exact
 from pgstudy.analysis.statistics import basics as statistics
 from pgstudy.analysis.tables import thresholds
 from pgstudy.analysis.tables.histories import History
-from pgstudy.learning.reinforce import train
 from pgstudy.learning.specification import (
     Budget,
     EnvironmentSpecification,
@@ -21,6 +20,7 @@ from pgstudy.learning.specification import (
     PolicySpecification,
     RunSpecification,
 )
+from pgstudy.learning.training import train
 
 STEP_SIZES = {1: 0.00025, 4: 0.001, 16: 0.004, 64: 0.016}  # of config/config.yaml
 THRESHOLD, STEPS, BINS, SEEDS = -13, 50_000, 100, 40

@@ -23,7 +23,7 @@ from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.training.block import train_block
 from pgstudy.learning.estimators.gradients import one_thread
-from pgstudy.learning.reinforce import train
+from pgstudy.learning.training import train
 
 FILE = Path(__file__).with_name("golden.json")
 CARTPOLE = {"id": "CartPole-v1", "env_steps": 600}

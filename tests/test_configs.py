@@ -7,7 +7,7 @@ import yaml
 from scipy.stats import mannwhitneyu
 
 from pgstudy.experiment.config.loading import load_study
-from pgstudy.learning.reinforce import train
+from pgstudy.learning.training import train
 from tests.conftest import ROOT
 
 PUBLISHED = sorted((ROOT / "config/published").glob("*.yaml"))

@@ -20,9 +20,9 @@ from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import POLICY, Store
 from pgstudy.experiment.training import block as training
 from pgstudy.learning.environments import registry as environments
-from pgstudy.learning.environments.parallel.factory import make_parallel
-from pgstudy.learning.policies.making import load, make_policy
+from pgstudy.learning.policies.making import load
 from pgstudy.learning.reinforce import Trainer
+from pgstudy.learning.rollouts.sampling import training_samplers
 
 pytest.importorskip("pygame")
 
@@ -166,7 +166,7 @@ def test_the_return_is_that_of_the_recorded_episode(made, written, label):
     row = np.empty((1, layout.inputs), np.float32)
     while not over:
         layout.write(observation, row[0])
-        action = policy.act(row, policy.draw(generator, 1))
+        action = policy.actor(1)(row, policy.draw(generator, 1))
         observation, reward, terminated, truncated, _ = environment.step(
             layout.actions.each(action)[0]
         )
@@ -178,12 +178,10 @@ def test_the_return_is_that_of_the_recorded_episode(made, written, label):
 
 def loaded(run):
     specification = run.cell.specification
-    environments = make_parallel(specification.environment, [0])
-    environments.close()
-    generator = np.random.default_rng(1)
-    policy = make_policy(environments.layout, specification.policy, generator)
-    load(policy, safetensors.numpy.load_file(run.folder / POLICY))
-    return policy, environments.layout
+    (sampler,) = training_samplers(specification, [1])
+    sampler.close()
+    load(sampler.policy, safetensors.numpy.load_file(run.folder / POLICY))
+    return sampler.policy, sampler.layout
 
 
 @pytest.mark.parametrize("label", LABELS[:3])
@@ -197,8 +195,8 @@ def test_the_loaded_policy_is_the_trained_one(made, label):
     noise = policy.draw(np.random.default_rng(3), 100)
     ours = policy.network.numpy_outputs(inputs)
     assert ours.tobytes() == trainer.policy.network.numpy_outputs(inputs).tobytes()
-    acts = policy.act(inputs, noise)
-    assert acts.tobytes() == trainer.policy.act(inputs, noise).tobytes()
+    acts = policy.actor(len(inputs))(inputs, noise)
+    assert acts.tobytes() == trainer.policy.actor(len(inputs))(inputs, noise).tobytes()
     assert (policy.normaliser is None) == (label == "a/corridor")
 
 

@@ -15,17 +15,17 @@ import pytest
 from mlflow import MlflowClient
 
 from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.progress import live, progress, wording
+from pgstudy.experiment.progress.plan import PLAN, birth, read_plan, write_plan
+from pgstudy.experiment.progress.watch import Watch
 from pgstudy.experiment.store.record import Provenance
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.cell import Block
 from pgstudy.experiment.tracking.live_entries import Watcher
 from pgstudy.experiment.tracking.mirror import tracking_uri
-from pgstudy.experiment.training import live, progress, wording
-from pgstudy.experiment.training.plan import PLAN, birth, read_plan, write_plan
 from pgstudy.experiment.training.saving import record_of
-from pgstudy.experiment.training.watch import Watch
-from pgstudy.learning.reinforce import train
+from pgstudy.learning.training import train
 from tests.experiment.test_checkpoints import start
 
 CONFIG = {

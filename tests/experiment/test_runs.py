@@ -22,8 +22,8 @@ from pgstudy.experiment.system.files import (
 )
 from pgstudy.experiment.training import block as training
 from pgstudy.experiment.training import saving
-from pgstudy.learning.reinforce import train
 from pgstudy.learning.results import Status
+from pgstudy.learning.training import train
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import torch
 from pgstudy.learning.environments.corridor import ShortCorridor
 from pgstudy.learning.estimators.baselines import StepWeights
 from pgstudy.learning.estimators.weights import surrogate
-from pgstudy.learning.rollout import Batch
+from pgstudy.learning.rollouts.batch import Batch
 from pgstudy.learning.specification import EstimatorSpecification
 
 

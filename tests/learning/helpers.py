@@ -6,10 +6,13 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from pgstudy.learning.environments.parallel.factory import make_parallel
+from pgstudy.learning.environments.parallel.environment_list import EnvironmentList
+from pgstudy.learning.environments.registry import load_code
 from pgstudy.learning.estimators.gradients import gradient
 from pgstudy.learning.policies.making import make_policy
-from pgstudy.learning.rollout import Sampler
+from pgstudy.learning.rollouts.sampler import Sampler
+from pgstudy.learning.rollouts.sampling import LANES
+from pgstudy.learning.rollouts.side_by_side import SideBySide
 from pgstudy.learning.specification import (
     Budget,
     EnvironmentSpecification,
@@ -42,17 +45,26 @@ def sampler(environment_id="CartPole-v1", n=4, cap=500, seeds=None, policy=None,
     """A sampler with an untrained policy, at hand as `sampler.policy`."""
     vectorize = how.pop("vectorize", False)
     environment = EnvironmentSpecification(environment_id, how, cap, vectorize)
-    made = make_parallel(environment, seeds or list(range(n)))
+    load_code(environment)
+    each = seeds or list(range(n))
+    made = (
+        LANES[vectorize](environment, [each])
+        if vectorize
+        else EnvironmentList(environment, each)
+    )
     rng = np.random.default_rng(0)
     pi = make_policy(made.layout, policy or PolicySpecification(), rng)
-    return Sampler(made, pi, np.random.default_rng(0), cap)
+    rng = np.random.default_rng(0)
+    if vectorize:
+        return SideBySide(made, [pi], [rng], cap).players[0]
+    return Sampler(made, pi, rng, cap)
 
 
 def estimate(trainer, batch, weights=None):
     """A copy of the trainer's estimate of grad J from a batch: [P]."""
     weights = trainer.weights(batch) if weights is None else weights
     how = trainer.specification.estimator
-    return gradient(trainer.policy, how, batch, weights).clone()
+    return gradient(trainer.policy, how, batch, weights).copy()
 
 
 class Broken(gymnasium.Env):

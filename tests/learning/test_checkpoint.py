@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from pgstudy.experiment.store.checkpoints import Saved, decode, encode
-from pgstudy.learning.reinforce import train
 from pgstudy.learning.specification import (
     Budget,
     EnvironmentSpecification,
@@ -14,6 +13,7 @@ from pgstudy.learning.specification import (
     PolicySpecification,
     ValueSpecification,
 )
+from pgstudy.learning.training import train
 from tests.learning.helpers import corridor, specification
 
 VALUE = ValueSpecification(0.01, "observation", (4,))

@@ -94,9 +94,9 @@ def test_sampled_estimates_agree_with_the_exact_gradient(sampled, how):
     """Each component within five standard errors, and no more than 1 % beyond three."""
     trainer, batches = sampled
     weights = StepWeights(EstimatorSpecification(**how))
-    estimates = np.array(
-        [estimate(trainer, b, weights(b)).numpy() for b in batches]
-    ).reshape(len(batches), 16, 4)
+    estimates = np.array([estimate(trainer, b, weights(b)) for b in batches]).reshape(
+        len(batches), 16, 4
+    )
     expected = exact_gradient(torch.zeros(16, 4, dtype=torch.float64)).numpy()
     error = estimates.std(0, ddof=1) / len(batches) ** 0.5
     off = abs(estimates.mean(0) - expected)

@@ -5,12 +5,13 @@ import copy
 import numpy as np
 import pytest
 
-from pgstudy.learning.reinforce import Trainer, train
+from pgstudy.learning.reinforce import Trainer
 from pgstudy.learning.specification import (
     EstimatorSpecification,
     PolicySpecification,
     ValueSpecification,
 )
+from pgstudy.learning.training import train
 from tests.learning.helpers import specification
 
 RUNNING = EstimatorSpecification(baseline="running-mean", credit="to-go")

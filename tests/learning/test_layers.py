@@ -9,8 +9,8 @@ from gymnasium.envs.registration import WrapperSpec
 from pgstudy.learning.environments.layers import FORGETFUL
 from pgstudy.learning.environments.making import make
 from pgstudy.learning.environments.trial import check
-from pgstudy.learning.reinforce import train
 from pgstudy.learning.specification import EnvironmentSpecification, PolicySpecification
+from pgstudy.learning.training import train
 from tests.learning.helpers import sampler, specification
 from tests.learning.test_checkpoint import assert_same_bits
 

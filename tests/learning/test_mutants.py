@@ -6,10 +6,10 @@ Every mutant names the test that kills it; the test passes without it.
 import numpy as np
 import pytest
 
-from pgstudy.learning import rollout
 from pgstudy.learning.estimators import baselines, gradients
 from pgstudy.learning.estimators.weights import shares
 from pgstudy.learning.policies import distributions as policies
+from pgstudy.learning.rollouts import sampler as rollout
 from tests.learning import test_estimators as on_estimators
 from tests.learning import test_gradient as on_gradient
 from tests.learning import test_rollout as on_rollout
@@ -40,12 +40,12 @@ def no_sum_over_action_dimensions(patch):
 
 
 def clipped_action_scored(patch):
-    right = policies.DiagonalGaussian.act
+    right = policies.DiagonalGaussian.chosen
 
-    def clipped(self, inputs, noise):
-        return np.clip(right(self, inputs, noise), -1, 1)
+    def clipped(self, outputs, noise, arrays):
+        return np.clip(right(self, outputs, noise, arrays), -1, 1)
 
-    patch.setattr(policies.DiagonalGaussian, "act", clipped)
+    patch.setattr(policies.DiagonalGaussian, "chosen", clipped)
 
 
 def dropped_last_reward(patch):

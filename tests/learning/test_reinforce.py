@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from pgstudy.learning.policies.making import saved
-from pgstudy.learning.reinforce import Trainer, train
+from pgstudy.learning.reinforce import Trainer
 from pgstudy.learning.specification import (
     Budget,
     EnvironmentSpecification,
@@ -22,11 +22,12 @@ from pgstudy.learning.specification import (
     ValueSpecification,
 )
 from pgstudy.learning.streams import Streams
+from pgstudy.learning.training import train
 from tests.learning.helpers import corridor, specification
 
 DIGEST = """
 from tests.learning.helpers import specification
-from pgstudy.learning.reinforce import train
+from pgstudy.learning.training import train
 from pgstudy.learning.specification import PolicySpecification
 print(train(specification(policy=PolicySpecification(hidden=(444,))), 3).digest())
 """

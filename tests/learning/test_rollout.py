@@ -6,7 +6,7 @@ import pytest
 
 from pgstudy.learning.environments.spaces import EnvironmentFault
 from pgstudy.learning.policies.distributions import PolicyOverflow
-from pgstudy.learning.rollout import NOISE_CHUNK, NoiseStream
+from pgstudy.learning.rollouts.noise import NOISE_CHUNK, NoiseStream
 from pgstudy.learning.specification import PolicySpecification
 from tests.learning.helpers import sampler
 
@@ -123,8 +123,14 @@ def test_noise_does_not_depend_on_how_it_is_taken():
     pi = sampler().policy
     one, many = (NoiseStream(pi.draw, np.random.default_rng(3)) for _ in range(2))
     count = NOISE_CHUNK + 904
-    rows = np.concatenate([one.take(1) for _ in range(count)])
-    blocks = np.concatenate([many.take(1000).copy() for _ in range(5)])
+
+    def take(stream, count):
+        rows = stream.ahead(count)[0].copy()
+        stream.skip(count)
+        return rows
+
+    rows = np.concatenate([take(one, 1) for _ in range(count)])
+    blocks = np.concatenate([take(many, 1000) for _ in range(5)])
     assert (rows == blocks).all()
 
 

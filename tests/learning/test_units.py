@@ -12,7 +12,6 @@ from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.study.cell import Block, Cell
 from pgstudy.experiment.training.block import train_block
 from pgstudy.learning.policies.normaliser import Normaliser
-from pgstudy.learning.reinforce import train
 from pgstudy.learning.specification import (
     Budget,
     EnvironmentSpecification,
@@ -21,6 +20,7 @@ from pgstudy.learning.specification import (
     PolicySpecification,
     ValueSpecification,
 )
+from pgstudy.learning.training import train
 from tests.learning.helpers import specification
 
 STANDARDISED = PolicySpecification((8,), normalise_observations=True)

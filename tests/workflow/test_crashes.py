@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from pgstudy.experiment.system.files import TEMPORARY
-from pgstudy.experiment.training import progress
+from pgstudy.experiment.progress import progress
 from tests.workflow.project import CRASH, NOTHING, Clone, summary
 
 TABLES = summary("crash")

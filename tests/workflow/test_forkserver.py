@@ -12,7 +12,7 @@ import pytest
 
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.system.places import FORKSERVER
-from pgstudy.experiment.training import progress
+from pgstudy.experiment.progress import progress
 from pgstudy.experiment.training.call import let_sigterm_wait
 from tests.workflow.project import CRASH
 

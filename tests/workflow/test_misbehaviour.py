@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pgstudy.experiment.training import live, plan, progress, wording
+from pgstudy.experiment.progress import live, plan, progress, wording
 from tests.workflow.project import Project
 
 MODULE = '''

@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock
 from mlflow import MlflowClient
 
-from pgstudy.experiment.training import plan, progress
+from pgstudy.experiment.progress import plan, progress
 from tests.experiment.test_tracking import free_port
 from tests.workflow.project import CRASH, Clone, variables
 

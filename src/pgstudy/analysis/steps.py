@@ -52,7 +52,7 @@ STEPS = {
     ),
     "track": Step(
         "experiment.tracking.upload:sync",
-        ("experiment/tracking", "experiment/training"),
+        ("experiment/tracking", "experiment/progress"),
     ),
     "gradients": Step(
         "analysis.gradients.step:gradients",

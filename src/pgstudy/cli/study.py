@@ -120,7 +120,7 @@ def progress(
     ] = False,
 ) -> None:
     """Say how far the study is, and each run that is training."""
-    from pgstudy.experiment.training import live
+    from pgstudy.experiment.progress import live
 
     if follow:
         live.follow(results, sys.stderr)

@@ -7,7 +7,9 @@ import numpy as np
 from pgstudy.learning.estimators.weights import Array
 from pgstudy.learning.policies.distributions import Policy, PolicyOverflow
 from pgstudy.learning.results import Status
-from pgstudy.learning.rollout import Batch, Sampler
+from pgstudy.learning.rollouts.batch import Batch
+from pgstudy.learning.rollouts.sampler import Sampler
+from pgstudy.learning.rollouts.side_by_side import Player
 from pgstudy.learning.specification import EstimatorSpecification
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -35,12 +37,19 @@ class Stuck(Stopped):
     status = "stuck"
 
 
-def sample(sampler: Sampler) -> Batch:
+def sample(sampler: Sampler | Player) -> Batch:
     """A batch of trajectories. Errors: Divergence if the policy can't give actions."""
     try:
         return sampler.sample()
-    except PolicyOverflow:
+    except PolicyOverflow as overflow:
+        return sampled(overflow)
+
+
+def sampled(outcome: Batch | PolicyOverflow) -> Batch:
+    """The batch. Errors: Divergence if the policy could not give actions."""
+    if isinstance(outcome, PolicyOverflow):
         raise Divergence(OVERFLOW) from None
+    return outcome
 
 
 def check_ends(batch: Batch) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 
 from pgstudy.learning.environments.spaces import Floats
 from pgstudy.learning.specification import OptimizerSpecification
@@ -20,7 +19,7 @@ AdamState = tuple[Floats, Floats, int]
 class Ascent(Protocol):
     """One step uphill along an estimate of grad J."""
 
-    def step(self, gradient: torch.Tensor, learning_rate: float) -> None:
+    def step(self, gradient: Floats, learning_rate: float) -> None:
         """Move the parameters; gradient: [P], as they are."""
 
     def state(self) -> Any:
@@ -33,13 +32,12 @@ class Ascent(Protocol):
 class GradientAscent:
     """theta <- theta + alpha grad J(theta), and nothing else. parameters: [P]."""
 
-    def __init__(self, parameters: torch.Tensor) -> None:
+    def __init__(self, parameters: Floats) -> None:
         self._parameters = parameters
 
-    @torch.no_grad()
-    def step(self, gradient: torch.Tensor, learning_rate: float) -> None:
+    def step(self, gradient: Floats, learning_rate: float) -> None:
         """See `Ascent.step`."""
-        self._parameters.add_(gradient, alpha=learning_rate)
+        self._parameters += learning_rate * gradient
 
     def state(self) -> None:
         """It has none."""
@@ -53,40 +51,32 @@ class Adam:
 
     BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
-    def __init__(self, parameters: torch.Tensor) -> None:
+    def __init__(self, parameters: Floats) -> None:
         self._parameters = parameters
-        self._first = torch.zeros_like(parameters)
-        self._second = torch.zeros_like(parameters)
+        self._first = np.zeros_like(parameters)
+        self._second = np.zeros_like(parameters)
         self._steps = 0
 
-    @torch.no_grad()
-    def step(self, gradient: torch.Tensor, learning_rate: float) -> None:
+    def step(self, gradient: Floats, learning_rate: float) -> None:
         """See `Ascent.step`."""
         self._steps += 1
-        self._first.lerp_(gradient, 1 - self.BETA1)
-        self._second.mul_(self.BETA2)
-        self._second.addcmul_(gradient, gradient, value=1 - self.BETA2)
-        second = self._second / (1 - self.BETA2**self._steps)
-        # numpy's is exact; torch's depends on the processor, whatever it is told
-        np.sqrt(second.numpy(), out=second.numpy())
-        scale = second.add_(self.EPSILON)
+        self._first += (1 - self.BETA1) * (gradient - self._first)
+        self._second += (1 - self.BETA2) * (gradient * gradient - self._second)
+        scale = np.sqrt(self._second / (1 - self.BETA2**self._steps)) + self.EPSILON
         corrected = learning_rate / (1 - self.BETA1**self._steps)
-        self._parameters.addcdiv_(self._first, scale, value=corrected)
+        self._parameters += corrected * self._first / scale
 
     def state(self) -> AdamState:
         """See `Ascent.state`."""
-        return self._first.numpy(), self._second.numpy(), self._steps
+        return self._first, self._second, self._steps
 
     def restore(self, saved: AdamState) -> None:
         """See `Ascent.restore`."""
         first, second, self._steps = saved
-        self._first.copy_(torch.from_numpy(first))
-        self._second.copy_(torch.from_numpy(second))
+        self._first[:], self._second[:] = first, second
 
 
-def make_optimizer(
-    specification: OptimizerSpecification, parameters: torch.Tensor
-) -> Ascent:
+def make_optimizer(specification: OptimizerSpecification, parameters: Floats) -> Ascent:
     """The optimiser that a specification names, for these parameters: [P]."""
     return (
         Adam(parameters) if specification.name == "adam" else GradientAscent(parameters)

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import copy
-import warnings
-from collections.abc import Callable
-from dataclasses import replace
+import math
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from pgstudy.learning import divergence
+from pgstudy.learning.courses import Course, Outcome, drive
 from pgstudy.learning.divergence import Stopped
 from pgstudy.learning.environments import global_generators
 from pgstudy.learning.estimators.baselines import StepWeights
-from pgstudy.learning.estimators.gradients import gradient_and_entropy, one_thread
+from pgstudy.learning.estimators.gradients import gradient_and_entropy
 from pgstudy.learning.estimators.learned_value import LearnedValue
 from pgstudy.learning.optimizers import make_optimizer, scheduled
-from pgstudy.learning.policies.making import make_policy, saved
+from pgstudy.learning.policies.distributions import PolicyOverflow
+from pgstudy.learning.policies.making import saved
 from pgstudy.learning.results import Column, History, Status, Training
-from pgstudy.learning.rollout import Batch
-from pgstudy.learning.sampling import make_sampler, sampling
+from pgstudy.learning.rollouts.batch import Batch
+from pgstudy.learning.rollouts.sampler import Sampler
+from pgstudy.learning.rollouts.sampling import sampling, training_samplers
+from pgstudy.learning.rollouts.side_by_side import Player
 from pgstudy.learning.specification import RunSpecification
 from pgstudy.learning.streams import EpisodeStreams, Streams
 
@@ -30,46 +32,20 @@ Snapshot = dict[str, Any]
 MIDDLE = 0.5  # of the budget: the policy is kept at the start and then
 
 
-def train(
-    specification: RunSpecification,
-    seed: int,
-    saved: Snapshot | None = None,
-    after_update: Callable[[Trainer], None] | None = None,
-) -> Training:
-    """Train one policy; the bits depend on the first two arguments alone.
-
-    `saved` is the state of the same training to go on from; `after_update` is called
-    after each update, and may take one (see `Trainer.state`). A run whose numbers get
-    out of hand is returned with the status `diverged`, see also `stop_when_truncated`.
-    Errors: UnusableEnvironment, EnvironmentFault.
-    """
-    stream = Streams(specification, seed).training.global_generators
-    with one_thread(), warnings.catch_warnings():
-        # they end the run by name; np.errstate would cost 2 us a step
-        warnings.filterwarnings("ignore", ".* encountered in", RuntimeWarning)
-        with global_generators.seeded(stream) as drawn_from:
-            trainer = Trainer(specification, seed)
-            if saved is not None:
-                trainer.restore(saved)
-            training = trainer.run(after_update)
-            return replace(training, global_generators=drawn_from())
-
-
 class Trainer:
     """One run: its policy, its parallel environments and its history."""
 
-    def __init__(self, specification: RunSpecification, seed: int) -> None:
+    def __init__(
+        self,
+        specification: RunSpecification,
+        seed: int,
+        sampler: Sampler | Player | None = None,
+    ) -> None:
         self.specification = specification
         self.streams = Streams(specification, seed)
-        generator = np.random.default_rng(self.streams.weights)
-        self.sampler = make_sampler(
-            specification,
-            self.streams.training,
-            specification.n,
-            lambda layout: make_policy(layout, specification.policy, generator),
-        )
+        self.sampler = sampler or training_samplers(specification, [seed])[0]
         self.policy = self.sampler.policy
-        flat = torch.from_numpy(self.policy.parameters.flat)
+        flat = self.policy.parameters.flat
         self.optimizer = make_optimizer(specification.optimizer, flat)
         self.weights = StepWeights(specification.estimator, self._value())
         self.history = History(specification.n)
@@ -79,26 +55,29 @@ class Trainer:
         value = self.specification.estimator.value
         if value is None:
             return None
-        inputs = self.sampler.environments.layout.inputs
+        inputs = self.sampler.layout.inputs
         generator = np.random.default_rng(self.streams.value)
         return LearnedValue(value, inputs, self.policy.normaliser, generator)
 
     def update(self) -> None:
-        """Sample N trajectories and take one step. Errors: Stopped.
+        """Sample N trajectories of pi_theta and learn from them. Errors: Stopped."""
+        self.learn(divergence.sample(self.sampler))
+
+    def learn(self, batch: Batch) -> None:
+        """Take one step from N trajectories. Errors: Stopped.
 
         grad J ~ 1/N sum_i (sum_t grad log pi(a_it | s_it)) (sum_t r_it)
         theta <- theta + alpha grad J
         """
         policy, how = self.policy, self.specification.estimator
         learning_rate = scheduled(self.specification.optimizer, self._progress())
-        # sample N trajectories of pi_theta
-        batch = divergence.sample(self.sampler)
         self._record(batch, learning_rate)
         # weigh each step by its trajectory's sum_t r_it, or as the estimator says
         weights = self.weights(batch)
         # estimate grad J
         gradient, entropy = gradient_and_entropy(policy, how, batch, weights)
-        norm = float(gradient.norm())
+        exact = gradient.astype(np.float64)
+        norm = math.sqrt(exact.dot(exact))
         self.history.estimated(norm, entropy)
         divergence.check_gradient(norm, policy, how, batch, weights)
         # step uphill
@@ -121,10 +100,21 @@ class Trainer:
 
     def run(self, after_update: Callable[[Trainer], None] | None = None) -> Training:
         """Train until the budget is spent or the run is stopped."""
+        ((_, training),) = drive([self.course(after_update)], self._sample)
+        return training
+
+    def _sample(self, _: Sequence[int]) -> list[Outcome]:
+        try:
+            return [self.sampler.sample()]
+        except PolicyOverflow as overflow:
+            return [overflow]
+
+    def course(self, after_update: Callable[[Trainer], None] | None = None) -> Course:
+        """The same for somebody else to sample; see `drive`."""
         status: Status = "finished"
         reason = None
         try:
-            self._train(after_update)
+            yield from self._train(after_update)
         except Stopped as stopped:
             status, reason = stopped.status, str(stopped)
         finally:
@@ -132,7 +122,9 @@ class Trainer:
         self.history.keep("end", self.weights.saved())
         return self.history.training(saved(self.policy), status, reason)
 
-    def _train(self, after_update: Callable[[Trainer], None] | None) -> None:
+    def _train(
+        self, after_update: Callable[[Trainer], None] | None
+    ) -> Generator[None, Outcome, None]:
         """Update until the budget is spent. Errors: Stopped."""
         if self.spent["updates"] == 0:
             self._keep("start")
@@ -140,7 +132,7 @@ class Trainer:
                 self.streams.untrained
             )
         while (before := self._progress()) < 1:
-            self.update()
+            self.learn(divergence.sampled((yield)))
             if before < MIDDLE <= self._progress():
                 self._keep("middle")
             if after_update is not None:
@@ -184,7 +176,7 @@ class Trainer:
 
     def _parts(self) -> dict[str, Any]:
         """What has a state of its own."""
-        parts = {
+        parts: dict[str, Any] = {
             "sampler": self.sampler,
             "parameters": self.policy.parameters,
             "optimizer": self.optimizer,

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pgstudy.learning.rollout import Batch
+from pgstudy.learning.rollouts.batch import Batch
 
 Column = npt.NDArray[Any]
 Status = Literal["finished", "diverged", "stuck"]

@@ -106,7 +106,7 @@ def policy_gradient(
         states = states @ steps
         if float(states.detach().sum()) < NO_MORE:
             break
-    return policy.parameters.gradient([value]).numpy().astype(np.float64)
+    return policy.parameters.autograd([value]).astype(np.float64)
 
 
 def best(known: Model, action: int) -> tuple[float, float]:

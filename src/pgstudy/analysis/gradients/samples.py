@@ -9,14 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from pgstudy.analysis.statistics.basics import Array
-from pgstudy.learning.environments.parallel.factory import make_parallel
+from pgstudy.learning.environments.spaces import Layout
 from pgstudy.learning.estimators.baselines import StepWeights
 from pgstudy.learning.estimators.gradients import gradient
 from pgstudy.learning.estimators.learned_value import LearnedValue
+from pgstudy.learning.policies.distributions import Policy
 from pgstudy.learning.policies.making import load, make_policy
 from pgstudy.learning.results import Column
-from pgstudy.learning.rollout import Batch
-from pgstudy.learning.sampling import sampling
+from pgstudy.learning.rollouts.batch import Batch
+from pgstudy.learning.rollouts.sampling import sampling
 from pgstudy.learning.specification import EstimatorSpecification, RunSpecification
 from pgstudy.learning.streams import EpisodeStreams
 
@@ -65,12 +66,15 @@ class Probe:
         self._specification, self._effort = specification, effort
         digest = hashlib.sha256(name.encode()).digest()
         self._streams = np.random.SeedSequence(np.frombuffer(digest, "<u4").tolist())
-        environments = make_parallel(specification.environment, [0])
-        self.layout, generator = environments.layout, np.random.default_rng(0)
-        environments.close()
-        self.policy = make_policy(self.layout, specification.policy, generator)
+        streams = EpisodeStreams(*np.random.SeedSequence(0).spawn(3))
+        with sampling(specification, streams, 1, self._untrained) as sampler:
+            self.layout, self.policy = sampler.layout, sampler.policy
         load(self.policy, arrays)
         self._arrays, self._estimators = arrays, estimators
+
+    def _untrained(self, layout: Layout) -> Policy:
+        generator = np.random.default_rng(0)  # all weights are loaded over
+        return make_policy(layout, self._specification.policy, generator)
 
     def _step_weights(self, how: EstimatorSpecification) -> StepWeights:
         value = None
@@ -108,7 +112,7 @@ class Probe:
         self, how: EstimatorSpecification, weights: StepWeights, batch: Batch
     ) -> Array:
         found = gradient(self.policy, how, batch, weights(batch))
-        return found.numpy().astype(np.float64)
+        return found.astype(np.float64)
 
     def _batches(self, n: int) -> Iterator[Batch]:
         """Batches of N trajectories, until the effort is spent."""

@@ -24,12 +24,15 @@ from pgstudy.analysis.recordings.frames import (
 from pgstudy.learning.environments import registry as environments
 from pgstudy.learning.environments import spaces
 from pgstudy.learning.environments.making import make
-from pgstudy.learning.environments.parallel.base import Ended
-from pgstudy.learning.environments.parallel.environment_list import EnvironmentList
+from pgstudy.learning.environments.parallel.environment_list import (
+    Ended,
+    EnvironmentList,
+)
 from pgstudy.learning.estimators.gradients import one_thread
 from pgstudy.learning.policies.distributions import Policy
 from pgstudy.learning.policies.making import load, make_policy
-from pgstudy.learning.sampling import sampling
+from pgstudy.learning.rollouts.sampler import Sampler
+from pgstudy.learning.rollouts.sampling import sampling
 from pgstudy.learning.specification import EnvironmentSpecification, RunSpecification
 from pgstudy.learning.streams import EpisodeStreams
 
@@ -74,14 +77,14 @@ class RecordedEnvironment(EnvironmentList):
         )
 
     def reset(self, rows: spaces.Rows) -> None:
-        """See `ParallelEnvironments.reset`."""
+        """See `EnvironmentList.reset`."""
         super().reset(rows)
         self.look()
 
     def step(
         self, actions: spaces.Actions, rows: spaces.Rows, rewards: list[float]
     ) -> Ended | None:
-        """See `ParallelEnvironments.step`."""
+        """See `EnvironmentList.step`."""
         ended = super().step(actions, rows, rewards)
         self.steps += 1
         self.total += float(rewards[-1])
@@ -115,6 +118,7 @@ def record(specification: RunSpecification, policy_file: Path, seed: int) -> Rec
         sampling(specification, streams, 1, policy, _recorded) as sampler,
     ):
         load(sampler.policy, safetensors.numpy.load_file(policy_file))
+        assert isinstance(sampler, Sampler)
         batch, shown = sampler.sample(), sampler.environments
         assert isinstance(shown, RecordedEnvironment)
         shown.look()  # the end, whatever the stride

@@ -93,11 +93,15 @@ def remove(run: Run) -> None:
 
 
 class Keeper:
-    """Called after each update; writes a checkpoint when it is time for one."""
+    """Called after each update; writes a checkpoint when it is time for one.
 
-    def __init__(self, run: Run, seconds_before: float) -> None:
+    `share` of the time that passes is the run's; others may train beside it.
+    """
+
+    def __init__(self, run: Run, seconds_before: float, share: float = 1.0) -> None:
         self._run = run
-        self._start = time.monotonic() - seconds_before
+        self._before, self._share = seconds_before, share
+        self._start = time.monotonic()
         self._interval = interval()
         self._due = time.monotonic() + self._interval
 
@@ -117,4 +121,4 @@ class Keeper:
 
     def seconds(self) -> float:
         """Seconds of training so far, those before a kill included."""
-        return time.monotonic() - self._start
+        return self._before + self._share * (time.monotonic() - self._start)

@@ -12,11 +12,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 from mlflow.entities import Run as Entry
 
+from pgstudy.experiment.progress.plan import read_plan
+from pgstudy.experiment.progress.progress import Progress, running
 from pgstudy.experiment.tracking import mirror
 from pgstudy.experiment.tracking.entities import log
 from pgstudy.experiment.tracking.experiments import UNUSABLE, TrackingError, experiment
-from pgstudy.experiment.training.plan import read_plan
-from pgstudy.experiment.training.progress import Progress, running
 
 PATIENCE = 10.0  # with the uploader at the end
 NOT_NOW = (*UNUSABLE, TrackingError)

@@ -18,12 +18,12 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
+from pgstudy.experiment.progress.plan import read_plan
 from pgstudy.experiment.system import places
 from pgstudy.experiment.system.addresses import without_credentials
 from pgstudy.experiment.tracking import experiments
 from pgstudy.experiment.tracking.live_entries import Watcher
 from pgstudy.experiment.tracking.mirror import tracking_uri
-from pgstudy.experiment.training.plan import read_plan
 
 HOST = "127.0.0.1"
 SECONDS = 3.0  # between two looks at the runs that train

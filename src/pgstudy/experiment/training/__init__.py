@@ -1,1 +1,1 @@
-"""Blocks of runs trained, and followed while they train."""
+"""Blocks of runs trained, and trained again to compare."""

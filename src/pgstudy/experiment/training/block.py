@@ -1,28 +1,27 @@
-"""Train a block of runs and write each into the store, one after the other."""
+"""Train a block of runs and write each into the store.
+
+One after the other, each in a process of its own that its environment may take along.
+Where runs share the lanes of a vectorized environment, they are trained side by side
+first, in one process; what that leaves is trained one after the other.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
-import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 
 import filelock
 
 from pgstudy.experiment.provenance.identity import describe
-from pgstudy.experiment.store import checkpoints
-from pgstudy.experiment.store.record import Provenance
 from pgstudy.experiment.store.runs import Run, Store
 from pgstudy.experiment.study.cell import Block
 from pgstudy.experiment.system.isolation import Died, in_child
-from pgstudy.experiment.training import progress
-from pgstudy.experiment.training.saving import reason_of, save, save_failure
+from pgstudy.experiment.training.attempt import Attempt
 from pgstudy.learning import dispatch
-from pgstudy.learning.estimators.gradients import THREADS
-from pgstudy.learning.reinforce import Trainer, train
-from pgstudy.learning.results import Training
+from pgstudy.learning.rollouts.sampling import at_once
+from pgstudy.learning.training import train, train_together
 
 UNPINNED = (
     "these runs have the bits of this processor alone: numpy or torch was imported "
@@ -37,16 +36,21 @@ def train_block(store: Store, block: Block) -> list[Run]:
     """
     if dispatch.state() == dispatch.AS_FOUND:
         print(UNPINNED, file=sys.stderr)
-    failed = []
-    for run in store.missing(block):
-        with _held(store.lock(run), run):
+    failed, missing = [], store.missing(block)
+    describe()  # once for all runs of the block
+    count = at_once(block.cell.specification)
+    for first in range(0, len(missing), count) if count > 1 else ():
+        _train_group(store, missing[first : first + count])
+    for run in missing:
+        with _held(store, run):
             if not run.is_complete() and not _train(store, run):
                 failed.append(run)
     return failed
 
 
 @contextlib.contextmanager
-def _held(lock: filelock.FileLock, run: Run) -> Iterator[None]:
+def _held(store: Store, run: Run) -> Iterator[None]:
+    lock = store.lock(run)
     try:
         lock.acquire(blocking=False)
     except filelock.Timeout:
@@ -60,88 +64,76 @@ def _held(lock: filelock.FileLock, run: Run) -> Iterator[None]:
 
 def _train(store: Store, run: Run) -> bool:
     """Train one run, from its checkpoint if there is one. False if it failed."""
-    _clear(store, run)
-    saved = checkpoints.read(run)
-    unit = run.cell.specification.budget.unit
-    spent = saved.snapshot["history"]["spent"][unit] if saved else 0
-    started, before = time.time(), saved.seconds if saved else 0.0
-    describe()  # once for all runs of the block
+    attempt = Attempt(store, run)
     trained: bool
     word: str
-    with progress.Reporter(store, run, spent) as reporter:
+    with attempt.reporter:
         try:
-            trained, word = in_child(lambda: _train_from(saved, run, reporter))
+            trained, word = in_child(lambda: _train_alone(attempt))
         except Died as death:  # the environment took its process along
             if run.is_complete():  # its numbers were saved before that
                 return True
-            seconds = before + time.time() - started
-            trained, word = False, _fail(run, death, _made(started, seconds))
+            trained, word = False, attempt.fail(death)
     if word:
         print(word, file=sys.stderr)
     return trained
 
 
-def _train_from(
-    saved: checkpoints.Saved | None, run: Run, reporter: progress.Reporter
-) -> tuple[bool, str]:
+def _train_alone(attempt: Attempt) -> tuple[bool, str]:
     """Train and save a run. Returns whether it is complete, and what to say of it."""
-    run = replace(run, folder=run.folder.absolute())
-    keeper = checkpoints.Keeper(run, saved.seconds if saved else 0.0)
-    started = time.time()
-    reporter.restart()
-
-    def after_update(trainer: Trainer) -> None:
-        keeper(trainer)
-        reporter(trainer)
-
+    attempt.reporter.restart()
+    specification, seed = attempt.run.cell.specification, attempt.run.seed
     try:
-        state = saved.snapshot if saved else None
         with contextlib.chdir(os.getcwd()):  # back, wherever an environment goes
-            training = train(run.cell.specification, run.seed, state, after_update)
+            after, snapshot = attempt.after_update, attempt.snapshot
+            training = train(specification, seed, snapshot, after)
     except BaseException as error:  # an environment may raise anything, to SystemExit
-        return False, _fail(run, error, _made(started, keeper.seconds()))
-    save(run, training, _made(started, keeper.seconds(), resumed=saved is not None))
-    checkpoints.remove(run)
-    words = [f"warning: {run.name}: {warning}" for warning in training.warnings]
-    if training.status != "finished":
-        words.append(_early_end(run, training))
-    return True, "\n".join(words)
+        return False, attempt.fail(error)
+    return True, attempt.complete(training)
 
 
-def _fail(run: Run, error: BaseException, made: Provenance) -> str:
-    """Keep a failed run. Returns the word of it."""
-    save_failure(run, error, made)
-    return f"failed: {run.name}: {reason_of(error)}"
+def _train_group(store: Store, runs: Sequence[Run]) -> None:
+    """Train runs side by side, but those that another process trains.
+
+    A run that fails is still missing then.
+    """
+    with contextlib.ExitStack() as stack:
+        mine = [run for run in runs if _taken(store, run, stack)]
+        if len(mine) < 2:
+            return
+        attempts = [Attempt(store, run, share=1 / len(mine)) for run in mine]
+        for attempt in attempts:
+            stack.enter_context(attempt.reporter)
+        try:
+            word = in_child(lambda: _train_side_by_side(attempts))
+        except Died as death:
+            word = f"{death}; the runs that it trained side by side are trained alone"
+        if word:
+            print(word, file=sys.stderr)
 
 
-def _clear(store: Store, run: Run) -> None:
-    """Set a damaged run aside, and remove what a kill left half-written."""
-    if damaged := run.damaged():
-        place = store.set_aside(run)
-        print(
-            f"{run.name}: {damaged} is damaged; set aside in {place}, trained again",
-            file=sys.stderr,
-        )
-    for left in run.folder.glob(".*"):
-        left.unlink()
+def _taken(store: Store, run: Run, stack: contextlib.ExitStack) -> bool:
+    """Whether the run is to be trained, and by nobody else; its lock is held then."""
+    try:
+        stack.enter_context(store.lock(run).acquire(blocking=False))
+    except filelock.Timeout:
+        return False
+    return not run.is_complete()
 
 
-def _early_end(run: Run, training: Training) -> str:
-    specification = run.cell.specification
-    rates = f"optimizer.learning_rate {specification.optimizer.learning_rate:g}"
-    if specification.estimator.value is not None:
-        rates += (
-            f", value.learning_rate {specification.estimator.value.learning_rate:g}"
-        )
-    return (
-        f"{training.status}: {run.name}: {training.reason}, at update "
-        f"{training.stopped_at} "
-        f"({rates}); its curve ends there"
-    )
-
-
-def _made(started: float, seconds: float, resumed: bool = False) -> Provenance:
-    made_by = describe() | {"threads": THREADS}
-    return Provenance(
-        made_by=made_by, started=started, seconds=seconds, resumed=resumed
-    )
+def _train_side_by_side(attempts: Sequence[Attempt]) -> str:
+    """Train and save runs of one cell. Returns what to say of them."""
+    for attempt in attempts:
+        attempt.reporter.restart()
+    words = []
+    try:
+        for position, training in train_together(
+            attempts[0].run.cell.specification,
+            [attempt.run.seed for attempt in attempts],
+            [attempt.snapshot for attempt in attempts],
+            [attempt.after_update for attempt in attempts],
+        ):
+            words.append(attempts[position].complete(training))
+    except Exception as error:
+        words.append(f"{error}; what is left of the block is trained one by one")
+    return "\n".join(filter(None, words))

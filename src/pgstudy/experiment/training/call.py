@@ -13,10 +13,10 @@ import sys
 from collections.abc import Iterable
 from threading import Thread
 
+from pgstudy.experiment.progress.plan import write_plan
 from pgstudy.experiment.store.runs import Run
 from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.system.places import FORKSERVER
-from pgstudy.experiment.training.plan import write_plan
 
 PATIENCE = 120.0  # with the check of MLflow, whose own bounds are shorter
 # as Snakemake sets them for a job: the libraries read them as they are imported

@@ -21,7 +21,7 @@ from pgstudy.learning.estimators.weights import (
     reward_to_go,
     total_return,
 )
-from pgstudy.learning.rollout import Batch
+from pgstudy.learning.rollouts.batch import Batch
 from pgstudy.learning.specification import EstimatorSpecification
 
 WITHOUT_MEMORY: dict[str, Callable[[Array, Mask], Array | float]] = {
@@ -53,7 +53,7 @@ class StepWeights:
             weights = weights / deviation(credit, mask)
         if to_go and how.discounting == "unbiased" and how.gamma != 1:
             weights = weights * discounts(len(mask), how.gamma)
-        every: Array = np.broadcast_to(weights, mask.shape)[mask]
+        every: Array = (weights * mask)[mask]  # [1, N] or [T, N], at each step
         return every
 
     def _baseline(self, credit: Array, batch: Batch) -> Array | float:

@@ -9,6 +9,7 @@ import numpy as np
 import threadpoolctl
 import torch
 
+from pgstudy.learning.environments.spaces import Floats
 from pgstudy.learning.estimators.weights import (
     Array,
     entropy_bonus,
@@ -17,7 +18,7 @@ from pgstudy.learning.estimators.weights import (
 )
 from pgstudy.learning.policies.distributions import Policy
 from pgstudy.learning.policies.networks import chunks
-from pgstudy.learning.rollout import Batch
+from pgstudy.learning.rollouts.batch import Batch
 from pgstudy.learning.specification import EstimatorSpecification
 
 THREADS = 1  # more would change the bits, and eight jobs at once would crawl
@@ -33,40 +34,38 @@ def one_thread() -> Iterator[None]:
 
 def gradient(
     policy: Policy, how: EstimatorSpecification, batch: Batch, weights: Array
-) -> torch.Tensor:
-    """The estimate of grad J from one batch and its weights [M]: [P].
-
-    Valid until the next call.
-    """
+) -> Floats:
+    """The estimate of grad J from one batch and its weights [M]: [P]."""
     return gradient_and_entropy(policy, how, batch, weights)[0]
 
 
 def gradient_and_entropy(
     policy: Policy, how: EstimatorSpecification, batch: Batch, weights: Array
-) -> tuple[torch.Tensor, float]:
+) -> tuple[Floats, float]:
     """The same, and the mean entropy of the policy over the batch's states, in nats.
 
     In closed form, without autograd: the policy's score, and back through its network.
     """
-    found, entropies = policy.parameters.cleared_gradient(), 0.0
-    n = len(batch.lengths)
+    parameters, n = policy.parameters, len(batch.lengths)
+    found, entropies = np.zeros_like(parameters.gradient), 0.0
     for rows in chunks(len(weights)):
         outputs, given = policy.network.forward(batch.inputs[rows])
         part, actions = shares(weights[rows], n), batch.actions[rows]
         slopes, entropy = policy.score(outputs, actions, part, how.entropy / n)
         policy.network.backward(given, slopes)
+        found += parameters.gradient
         entropies += entropy
     return found, entropies / len(weights)
 
 
 def gradient_by_autograd(
     policy: Policy, how: EstimatorSpecification, batch: Batch, weights: Array
-) -> torch.Tensor:
+) -> Floats:
     """The estimate as it is defined, by differentiating `surrogate`: [P].
 
     `gradient` is held to it.
     """
-    return policy.parameters.gradient(_objectives(policy, how, batch, weights))
+    return policy.parameters.autograd(_objectives(policy, how, batch, weights))
 
 
 def _objectives(

@@ -7,19 +7,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from pgstudy.learning.environments.spaces import Floats
 from pgstudy.learning.estimators.weights import Array
 from pgstudy.learning.optimizers import GradientAscent
-from pgstudy.learning.policies.networks import (
-    Network,
-    Parameters,
-    chunks,
-    initial_layers,
-)
+from pgstudy.learning.policies.networks import Network, chunks
 from pgstudy.learning.policies.normaliser import Normaliser
-from pgstudy.learning.rollout import Batch
+from pgstudy.learning.policies.parameters import Parameters, initial_layers
+from pgstudy.learning.rollouts.batch import Batch
 from pgstudy.learning.specification import ValueSpecification
 
 
@@ -53,7 +48,7 @@ class LearnedValue:
         sizes = (width, *specification.hidden, 1)
         bias = not self._constant  # on a constant feature, v is a scalar w
         self.parameters = Parameters(initial_layers(sizes, bias, "default", generator))
-        self._ascent = GradientAscent(torch.from_numpy(self.parameters.flat))
+        self._ascent = GradientAscent(self.parameters.flat)
         normaliser = None if self._constant else normaliser
         self._network = Network(self.parameters, "tanh", normaliser)
 
@@ -115,11 +110,13 @@ class LearnedValue:
 
     def _learn(self, inputs: Floats, targets: Floats) -> Floats:
         """One step of regression; returns the values before it: [M]."""
-        found, gradient = np.empty_like(targets), self.parameters.cleared_gradient()
+        found = np.empty_like(targets)
+        gradient = np.zeros_like(self.parameters.gradient)
         for rows in chunks(len(targets)):
             outputs, given = self._network.forward(inputs[rows])
             found[rows] = outputs[:, 0]
             errors = (targets[rows] - found[rows]) / np.float32(len(targets))
             self._network.backward(given, errors[:, None])  # of 1/M sum (C - v) v
+            gradient += self.parameters.gradient
         self._ascent.step(gradient, self._learning_rate)
         return found

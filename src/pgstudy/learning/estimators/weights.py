@@ -28,8 +28,9 @@ EQUAL = 1e-9  # credits that differ by no more than this share count as equal
 
 def total_return(rewards: Array, gamma: float) -> Array:
     """C_i = sum_t gamma^t r_it, the same at each step (Williams 1992): [1, N]."""
-    discounts = gamma ** np.arange(len(rewards))
-    credit: Array = (discounts[:, None] * rewards).sum(0, keepdims=True)
+    if gamma != 1:
+        rewards = gamma ** np.arange(len(rewards))[:, None] * rewards
+    credit: Array = np.add.reduce(rewards, 0, keepdims=True)
     return credit
 
 

@@ -1,24 +1,31 @@
 """Policies pi_theta(a | s): a softmax over actions, or a diagonal Gaussian.
 
-`act` is for the rollout, `score` for the gradient, both in numpy; `log_probs` and
+`actor` is for the rollout, `score` for the gradient, both in numpy; `log_probs` and
 `entropy` say in torch what `score` is the derivative of. All read the same parameters.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
 import torch
 
 from pgstudy.learning.environments.spaces import Actions, Floats, Rows
-from pgstudy.learning.policies.networks import Network, Parameters
+from pgstudy.learning.policies.networks import Network
 from pgstudy.learning.policies.normaliser import Normaliser
+from pgstudy.learning.policies.parameters import Parameters
 
 
 class PolicyOverflow(ArithmeticError):
     """The policy's outputs are not finite numbers."""
+
+
+Arrays = Mapping[str, Floats]
+Actor = Callable[[Rows, Floats], Actions]
+"""Of inputs [K, inputs] and noise [K, noise_width]; see `Policy.actor`."""
 
 
 class Policy(Protocol):
@@ -32,15 +39,24 @@ class Policy(Protocol):
     def draw(self, generator: np.random.Generator, count: int) -> Floats:
         """Noise that `act` turns into actions: [count, noise_width]."""
 
-    def act(self, inputs: Rows, noise: Floats) -> Actions:
-        """Actions drawn from pi(. | s). Both arguments: [K, ...]."""
+    def actor(self, rows: int) -> Actor:
+        """A function that draws actions from pi(. | s), for K = `rows` at a time.
+
+        It raises PolicyOverflow where an action is no finite number.
+        """
+
+    def chosen(self, outputs: Floats, noise: Floats, arrays: Arrays) -> Actions:
+        """The actions that the noise makes of outputs [..., K, outputs].
+
+        `arrays` are the parameters by name; outputs are overwritten.
+        """
 
     def score(
         self, outputs: Floats, actions: Actions, shares: Floats, bonus: float
     ) -> tuple[Floats, float]:
         """d/d outputs of sum_m shares_m log pi(a_m | s_m) + bonus sum_m H_m: [M, ...].
 
-        What parameters beside the network add to the gradient is added to it. Also
+        What parameters beside the network have for a gradient is written to it. Also
         sum_m H_m, the entropies in nats.
         """
 
@@ -65,6 +81,7 @@ class Categorical:
         self.network = network
         self.normaliser = normaliser
         self.noise_width = actions
+        self._every = np.arange(actions)[:, None]
 
     def draw(self, generator: np.random.Generator, count: int) -> Floats:
         """Standard Gumbel noise: argmax(logits + noise) is a draw from the softmax."""
@@ -74,11 +91,14 @@ class Categorical:
             np.log(noise, noise)
         return np.negative(noise, noise)
 
-    def act(self, inputs: Rows, noise: Floats) -> Actions:
-        """See `Policy.act`."""
-        logits = self.network.numpy_outputs(inputs)
-        np.add(logits, noise, logits)
-        actions: Actions = logits.argmax(1)
+    def actor(self, rows: int) -> Actor:
+        """See `Policy.actor`."""
+        forward, arrays = self.network.in_place(rows), self.parameters.arrays
+        return lambda inputs, noise: self.chosen(forward(inputs), noise, arrays)
+
+    def chosen(self, outputs: Floats, noise: Floats, arrays: Arrays) -> Actions:
+        """See `Policy.chosen`."""
+        actions: Actions = np.add(outputs, noise, outputs).argmax(-1)
         return actions
 
     def score(
@@ -91,12 +111,13 @@ class Categorical:
         totals = np.add.reduce(probabilities)
         probabilities /= totals
         logits -= np.log(totals)  # log pi
-        entropies = -np.add.reduce(probabilities * logits)
-        slopes = probabilities * -shares
-        slopes[actions, np.arange(len(actions))] += shares
+        slopes = (self._every == actions) - probabilities
+        slopes *= shares
+        surprises = probabilities * logits
         if bonus:
-            slopes -= np.float32(bonus) * probabilities * (logits + entropies)
-        return slopes.T, float(np.add.reduce(entropies))
+            entropies = -np.add.reduce(surprises)
+            slopes -= np.float32(bonus) * (surprises + probabilities * entropies)
+        return slopes.T, -float(np.add.reduce(surprises, axis=None))
 
     def log_probs(self, outputs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """See `Policy.log_probs`."""
@@ -133,13 +154,21 @@ class DiagonalGaussian:
         """Standard normal noise."""
         return generator.standard_normal((count, self.noise_width), dtype=np.float32)
 
-    def act(self, inputs: Rows, noise: Floats) -> Actions:
-        """See `Policy.act`. Errors: PolicyOverflow."""
-        means = self.network.numpy_outputs(inputs)
-        actions: Actions = means + np.exp(self._log_std_array) * noise
-        if not np.isfinite(actions).all():  # no environment could take them
-            raise PolicyOverflow
-        return actions
+    def actor(self, rows: int) -> Actor:
+        """See `Policy.actor`."""
+        forward = self.network.in_place(rows)
+
+        def act(inputs: Rows, noise: Floats) -> Actions:
+            actions = self.chosen(forward(inputs), noise, self.parameters.arrays)
+            if not np.isfinite(actions).all():  # no environment could take them
+                raise PolicyOverflow
+            return actions
+
+        return act
+
+    def chosen(self, outputs: Floats, noise: Floats, arrays: Arrays) -> Actions:
+        """See `Policy.chosen`."""
+        return outputs + np.exp(arrays["log_std"]) * noise
 
     def score(
         self, outputs: Floats, actions: Actions, shares: Floats, bonus: float
@@ -151,7 +180,7 @@ class DiagonalGaussian:
         standardised = (actions - outputs) * precision
         slopes: Floats = column * standardised * precision
         spread = column * (standardised * standardised - 1)
-        self._log_std_gradient += np.add.reduce(spread) + bonus * len(outputs)
+        self._log_std_gradient[:] = np.add.reduce(spread) + bonus * len(outputs)
         one = self._log_std_array + 0.5 * math.log(2 * math.pi * math.e)
         return slopes, float(one.sum()) * len(outputs)
 

@@ -15,8 +15,9 @@ from pgstudy.learning.policies.distributions import (
     DiagonalGaussian,
     Policy,
 )
-from pgstudy.learning.policies.networks import Network, Parameters, initial_layers
+from pgstudy.learning.policies.networks import Network
 from pgstudy.learning.policies.normaliser import Normaliser
+from pgstudy.learning.policies.parameters import Parameters, initial_layers
 from pgstudy.learning.specification import PolicySpecification
 
 

@@ -12,7 +12,15 @@ import torch
 from pgstudy.learning.environments.spaces import Floats, Rows
 
 Doubles = npt.NDArray[np.float64]
+LIMIT = 10.0
 ROUNDING = 4 * np.finfo(np.float64).eps  # of a mean: a spread below says nothing
+
+
+def standardised(inputs: Rows, mean: Doubles, scale: Doubles) -> Floats:
+    """clip((x - mean) scale, -LIMIT, LIMIT): float64 [..., d] -> float32 [..., d]."""
+    result = (inputs - mean) * scale
+    result.clip(-LIMIT, LIMIT, result)  # half the overhead of np.clip
+    return result.astype(np.float32)
 
 
 class Normaliser:
@@ -24,8 +32,6 @@ class Normaliser:
     The statistics stay fixed while a batch is sampled and differentiated, so the
     policy of a batch is one function.
     """
-
-    LIMIT = 10.0
 
     def __init__(self, size: int) -> None:
         self.mean: Doubles = np.zeros(size)
@@ -53,14 +59,12 @@ class Normaliser:
 
     def numpy_outputs(self, inputs: Rows) -> Floats:
         """float64 [K, d] -> float32 [K, d]."""
-        result = (inputs - self.mean) * self.scale
-        result.clip(-self.LIMIT, self.LIMIT, result)  # half the overhead of np.clip
-        return result.astype(np.float32)
+        return standardised(inputs, self.mean, self.scale)
 
     def torch_outputs(self, inputs: torch.Tensor) -> torch.Tensor:
         """float64 [M, d] -> float32 [M, d]."""
         result = (inputs - torch.from_numpy(self.mean)) * torch.from_numpy(self.scale)
-        return result.clamp(-self.LIMIT, self.LIMIT).float()
+        return result.clamp(-LIMIT, LIMIT).float()
 
     def state(self) -> dict[str, Any]:
         """See `Trainer.state`."""

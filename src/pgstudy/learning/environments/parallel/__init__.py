@@ -1,1 +1,1 @@
-"""N environments stepped at once: base <- list | vector | envpool <- factory."""
+"""Environments stepped at once: a list of them, or lanes (vector, envpool)."""

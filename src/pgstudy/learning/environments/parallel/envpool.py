@@ -1,64 +1,84 @@
-"""The environments of the library envpool, stepped in one call."""
+"""The environments of the library envpool as lanes."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pgstudy.learning.environments.making import make_envpool
-from pgstudy.learning.environments.parallel.base import Ended, ParallelEnvironments
+from pgstudy.learning.environments.parallel.lanes import (
+    Flags,
+    Lanes,
+    Rewards,
+    numbers,
+)
 from pgstudy.learning.environments.spaces import (
     Actions,
     EnvironmentFault,
     Rows,
-    as_numbers,
     layout,
 )
 from pgstudy.learning.specification import EnvironmentSpecification
 
+Ids = npt.NDArray[np.int32]
 
-class EnvpoolEnvironments(ParallelEnvironments):
+
+class EnvpoolLanes(Lanes):
     """envpool's environments, a seed each; only those alive are stepped."""
 
+    shared = True
+
     def __init__(
-        self, specification: EnvironmentSpecification, seeds: Sequence[int]
+        self, specification: EnvironmentSpecification, seeds: Sequence[Sequence[int]]
     ) -> None:
-        self.count = len(seeds)
-        small = [seed % 2**31 for seed in seeds]
+        self.n = len(seeds[0])
+        small = [seed % 2**31 for each in seeds for seed in each]
         self._environments = make_envpool(specification, small)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the precision of bounds
             observations = self._environments.observation_space
             actions = self._environments.action_space
         self.layout = layout(observations, actions)
-        self._alive = np.arange(self.count, dtype=np.int32)
+        self._lanes: Ids = np.arange(self.n, dtype=np.int32)
+        self._ids: Ids = np.arange(len(small), dtype=np.int32)
 
-    def _reset(self, rows: Rows) -> None:
-        observations, _ = self._environments.reset()
+    def _reset(self, runs: Sequence[int], rows: Rows) -> None:
+        first = np.array(runs, np.int32) * np.int32(self.n)
+        self._ids = (first[:, None] + self._lanes).ravel()
+        observations, info = self._environments.reset(self._ids)
+        _require_order(info, self._ids)
         self.layout.encode(observations, rows)
-        self._alive = np.arange(self.count, dtype=np.int32)
 
-    def _step(self, actions: Actions, rows: Rows, rewards: list[float]) -> Ended | None:
-        outward, alive = self.layout.actions.outward(actions), self._alive
-        observations, reward, *ends, info = self._environments.step(outward, alive)
-        if (info["env_id"] != alive).any():
-            raise EnvironmentFault("envpool returned its environments out of order")
-        rewards.extend(as_numbers(reward, len(alive)))
-        ended = Ended.of(*ends)
-        if ended is not None:
-            left = ~ended.ended
-            self._alive, observations = alive[left], observations[left]
-        self.layout.encode(observations, rows[: len(self._alive)])
-        return ended
+    def _step(
+        self, actions: Actions, alive: Flags, rows: Rows, rewards: Rewards
+    ) -> tuple[Flags, Flags]:
+        outward, ids = self.layout.actions.outward(actions), self._ids[alive]
+        found = self._environments.step(outward[alive], ids)
+        observations, reward, terminated, truncated, info = found
+        _require_order(info, ids)
+        encoded = np.empty((len(ids), rows.shape[1]), rows.dtype)
+        self.layout.encode(observations, encoded)
+        rows[alive] = encoded
+        rewards[alive] = numbers(reward, len(ids))
+        ends = np.zeros((2, len(alive)), np.bool_)
+        ends[:, alive] = terminated, truncated
+        return ends[0], ends[1]
 
-    def state(self) -> None:
+    def state(self, run: int) -> None:
         """Unknown: the library does not hand out its generators."""
 
-    def restore(self, saved: None) -> None:
+    def restore(self, run: int, saved: None) -> None:
         """Never called, since there is no state."""
 
     def close(self) -> None:
-        """See `ParallelEnvironments.close`."""
+        """See `Lanes.close`."""
         self._environments.close()
+
+
+def _require_order(info: dict[str, Any], ids: Ids) -> None:
+    if (info["env_id"] != ids).any():
+        raise EnvironmentFault("envpool returned its environments out of order")

@@ -1,4 +1,4 @@
-"""Gymnasium's vector environments, stepped in one call."""
+"""Gymnasium's vector environments as lanes."""
 
 from __future__ import annotations
 
@@ -6,75 +6,98 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv
+from gymnasium.envs.registration import load_env_creator
 
 from pgstudy.learning.environments.layers import (
+    VectorEnvironment,
     generator_states,
     seed_spaces,
     set_generator_states,
 )
 from pgstudy.learning.environments.making import make_vector, resumable
-from pgstudy.learning.environments.parallel.base import Ended, ParallelEnvironments
-from pgstudy.learning.environments.spaces import Actions, Rows, as_numbers, layout
+from pgstudy.learning.environments.parallel.lanes import (
+    Flags,
+    Lanes,
+    Rewards,
+    numbers,
+)
+from pgstudy.learning.environments.registry import registered
+from pgstudy.learning.environments.spaces import Actions, Rows, layout
 from pgstudy.learning.specification import EnvironmentSpecification
 
 
-class VectorizedEnvironments(ParallelEnvironments):
-    """The vector environment registered with the id, seeded once as a whole.
+def shows_its_state(specification: EnvironmentSpecification) -> bool:
+    """Whether the id's vector environment is known to hold all its state in view."""
+    entry = registered(specification.id).vector_entry_point
+    return isinstance(entry, str) and load_env_creator(entry) is CartPoleVectorEnv
 
-    It resets those that ended by itself; they are stepped along, and never looked at.
+
+class VectorLanes(Lanes):
+    """The vector environment registered with the id: one for each run, seeded once.
+
+    Such an environment draws for all its lanes from one generator, and resets those
+    that ended by itself. Gymnasium's CartPole shows its state: there, a run's own
+    environment only draws where episodes start, and one that all runs share is stepped.
+    Any other steps its own lanes, those that ended along with the rest; one run plays.
     """
 
     def __init__(
-        self, specification: EnvironmentSpecification, seeds: Sequence[int]
+        self, specification: EnvironmentSpecification, seeds: Sequence[Sequence[int]]
     ) -> None:
-        self.count = len(seeds)
-        made = self._environments = make_vector(specification, self.count)
-        spaces = made.single_observation_space, made.single_action_space
-        self.layout = layout(*spaces)
-        self._seed: int | None = seeds[0]
-        self._resumable = resumable(specification, made)
-        self._alive = np.arange(self.count)
-        width = (self.layout.actions.size,) if spaces[1].shape else ()
-        idle = np.zeros((self.count, *width), np.int64)
-        self._actions = self.layout.actions.outward(idle).copy()
+        self.n = len(seeds[0])
+        self._specification = specification
+        self._own = [make_vector(specification, self.n) for _ in seeds]
+        first = self._own[0]
+        self.layout = layout(first.single_observation_space, first.single_action_space)
+        self.shared = shows_its_state(specification)
+        self._seeds: list[int | None] = [each[0] for each in seeds]
+        self._resumable = resumable(specification, first)
+        self._stepped = first
 
-    def _reset(self, rows: Rows) -> None:
-        if self._seed is not None:
-            seed_spaces(self._environments, self._seed)
-        observations, _ = self._environments.reset(seed=self._seed)
-        self.layout.encode(observations, rows)
-        self._seed = None
-        self._alive = np.arange(self.count)
+    def _reset(self, runs: Sequence[int], rows: Rows) -> None:
+        parts = np.split(rows, len(runs))
+        for run, part in zip(runs, parts, strict=True):
+            environment, seed = self._own[run], self._seeds[run]
+            if seed is not None:
+                seed_spaces(environment, seed)
+            observations, _ = environment.reset(seed=seed)
+            self.layout.encode(observations, part)
+            self._seeds[run] = None
+        if self.shared:
+            self._place([self._own[run] for run in runs])
 
-    def _step(self, actions: Actions, rows: Rows, rewards: list[float]) -> Ended | None:
-        self._actions[self._alive] = self.layout.actions.outward(actions)
+    def _place(self, starts: list[Any]) -> None:
+        """Let the shared environment begin where each run's own one stands."""
+        shared: Any = self._stepped
+        if shared in self._own or shared.num_envs != self.n * len(starts):
+            made = make_vector(self._specification, self.n * len(starts))
+            shared = self._stepped = made
+        shared.state = np.concatenate([one.state for one in starts], axis=1)
+        shared.steps = np.zeros(shared.num_envs, np.int32)
+        shared.prev_done = np.zeros(shared.num_envs, np.bool_)
+
+    def _step(
+        self, actions: Actions, alive: Flags, rows: Rows, rewards: Rewards
+    ) -> tuple[Flags, Flags]:
         # a copy: an environment may keep what it is handed
-        observations, *results, _ = self._environments.step(self._actions.copy())
-        reward, terminated, truncated = (_of(r, self._alive) for r in results)
-        rewards.extend(as_numbers(reward, len(self._alive)))
-        ended = Ended.of(terminated, truncated)
-        if ended is not None:
-            self._alive = self._alive[~ended.ended]
-        observations = _of(observations, self._alive)
-        self.layout.encode(observations, rows[: len(self._alive)])
-        return ended
+        outward = self.layout.actions.outward(actions).copy()
+        observations, reward, terminated, truncated, _ = self._stepped.step(outward)
+        self.layout.encode(observations, rows)
+        rewards[:] = numbers(reward, len(rewards))
+        return np.array(terminated, np.bool_), np.array(truncated, np.bool_)
 
-    def state(self) -> list[Any] | None:
-        """See `ParallelEnvironments.state`."""
-        return generator_states(self._environments) if self._resumable else None
+    def state(self, run: int) -> list[Any] | None:
+        """See `Lanes.state`."""
+        return generator_states(self._own[run]) if self._resumable else None
 
-    def restore(self, saved: list[Any]) -> None:
-        """See `ParallelEnvironments.restore`."""
-        set_generator_states(self._environments, saved)
-        self._seed = None
+    def restore(self, run: int, saved: list[Any]) -> None:
+        """See `Lanes.restore`."""
+        set_generator_states(self._own[run], saved)
+        self._seeds[run] = None
 
     def close(self) -> None:
-        """See `ParallelEnvironments.close`."""
-        self._environments.close()
-
-
-def _of(results: Any, alive: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """What belongs to the environments alive, copied: [K, ...]."""
-    found: npt.NDArray[Any] = np.asarray(results)[alive]
-    return found
+        """See `Lanes.close`."""
+        every: list[VectorEnvironment] = [*self._own, self._stepped]
+        for environment in every:
+            environment.close()

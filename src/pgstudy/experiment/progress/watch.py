@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pgstudy.experiment.progress.plan import Plan, Planned
+from pgstudy.experiment.progress.progress import Progress, running
+from pgstudy.experiment.progress.wording import duration, fraction
 from pgstudy.experiment.store.record import COMPLETE, read_unchecked
-from pgstudy.experiment.training.plan import Plan, Planned
-from pgstudy.experiment.training.progress import Progress, running
-from pgstudy.experiment.training.wording import duration, fraction
 
 
 @dataclass

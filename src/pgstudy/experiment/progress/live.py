@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from pgstudy.experiment.training.plan import read_plan
-from pgstudy.experiment.training.progress import Progress, running
-from pgstudy.experiment.training.watch import Watch
-from pgstudy.experiment.training.wording import (
+from pgstudy.experiment.progress.plan import read_plan
+from pgstudy.experiment.progress.progress import Progress, running
+from pgstudy.experiment.progress.watch import Watch
+from pgstudy.experiment.progress.wording import (
     fraction,
     job_line,
     seconds_of,

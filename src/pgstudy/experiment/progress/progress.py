@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Self
 import filelock
 import numpy as np
 
+from pgstudy.experiment.progress.plan import PLAN
 from pgstudy.experiment.store.runs import Run, Store
 from pgstudy.experiment.system import places
-from pgstudy.experiment.training.plan import PLAN
 
 if TYPE_CHECKING:
     from pgstudy.learning.reinforce import Trainer

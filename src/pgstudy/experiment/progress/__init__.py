@@ -1,0 +1,1 @@
+"""How far runs are: plan <- progress <- watch <- live, for people who watch."""

@@ -1,0 +1,92 @@
+"""A run that is being trained: its checkpoint, its progress, and how it ended."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pgstudy.experiment.progress import progress
+from pgstudy.experiment.provenance.identity import describe
+from pgstudy.experiment.store import checkpoints
+from pgstudy.experiment.store.record import Provenance
+from pgstudy.experiment.store.runs import Run, Store
+from pgstudy.experiment.training.saving import reason_of, save, save_failure
+from pgstudy.learning.estimators.gradients import THREADS
+from pgstudy.learning.results import Training
+
+if TYPE_CHECKING:
+    from pgstudy.learning.reinforce import Snapshot, Trainer
+
+
+class Attempt:
+    """From the run's checkpoint on, if there is one.
+
+    What a kill left half-written is removed, and a damaged run set aside. `share`: see
+    `checkpoints.Keeper`. Errors: OSError.
+    """
+
+    def __init__(self, store: Store, run: Run, share: float = 1.0) -> None:
+        _clear(store, run)
+        saved = checkpoints.read(run)
+        before = saved.seconds if saved else 0.0
+        self.run = replace(run, folder=run.folder.absolute())
+        self.snapshot: Snapshot | None = saved.snapshot if saved else None
+        unit = run.cell.specification.budget.unit
+        spent = saved.snapshot["history"]["spent"][unit] if saved else 0
+        self.reporter = progress.Reporter(store, run, spent)
+        self._keeper = checkpoints.Keeper(self.run, before, share)
+        self._started = time.time()
+
+    def after_update(self, trainer: Trainer) -> None:
+        """Keep a checkpoint, and say how far the run is, if it is time."""
+        self._keeper(trainer)
+        self.reporter(trainer)
+
+    def complete(self, training: Training) -> str:
+        """Save what the training left. Returns what to say of it; may be empty."""
+        run = self.run
+        save(run, training, self._made())
+        checkpoints.remove(run)
+        words = [f"warning: {run.name}: {warning}" for warning in training.warnings]
+        if training.status != "finished":
+            words.append(_early_end(run, training))
+        return "\n".join(words)
+
+    def fail(self, error: BaseException) -> str:
+        """Keep a run that raised. Returns the word of it."""
+        save_failure(self.run, error, self._made())
+        return f"failed: {self.run.name}: {reason_of(error)}"
+
+    def _made(self) -> Provenance:
+        return Provenance(
+            made_by=describe() | {"threads": THREADS},
+            started=self._started,
+            seconds=self._keeper.seconds(),
+            resumed=self.snapshot is not None,
+        )
+
+
+def _clear(store: Store, run: Run) -> None:
+    if damaged := run.damaged():
+        place = store.set_aside(run)
+        print(
+            f"{run.name}: {damaged} is damaged; set aside in {place}, trained again",
+            file=sys.stderr,
+        )
+    for left in run.folder.glob(".*"):
+        left.unlink()
+
+
+def _early_end(run: Run, training: Training) -> str:
+    specification = run.cell.specification
+    rates = f"optimizer.learning_rate {specification.optimizer.learning_rate:g}"
+    if specification.estimator.value is not None:
+        rates += (
+            f", value.learning_rate {specification.estimator.value.learning_rate:g}"
+        )
+    return (
+        f"{training.status}: {run.name}: {training.reason}, at update "
+        f"{training.stopped_at} ({rates}); its curve ends there"
+    )

@@ -1,0 +1,42 @@
+"""N trajectories as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from pgstudy.learning.environments.spaces import Actions, EnvironmentFault, Rows
+
+
+@dataclass(frozen=True)
+class Batch:
+    """N trajectories of at most T steps, M steps in all, ordered by time, then
+    trajectory.
+
+    inputs: [M, inputs] and actions: [M] or [M, k], as the policy knows them (float32
+    inputs, or float64 where it standardises them);
+    rewards: [T, N], 0 after a trajectory's end; mask: [T, N], True where a step was
+    taken, so that x[mask]: [M]; lengths: [N]; terminated: [N] (False: cut at the cap).
+    """
+
+    inputs: Rows
+    actions: Actions
+    rewards: npt.NDArray[np.float64]
+    mask: npt.NDArray[np.bool_]
+    lengths: npt.NDArray[np.int64]
+    terminated: npt.NDArray[np.bool_]
+
+    @cached_property
+    def returns(self) -> npt.NDArray[np.float64]:
+        """Undiscounted sums of rewards: [N]."""
+        returns: npt.NDArray[np.float64] = self.rewards.sum(0)
+        return returns
+
+
+def require_finite(numbers: npt.NDArray[np.floating], what: str) -> None:
+    """Errors: EnvironmentFault, if some number is not finite; `what` it is."""
+    if not np.isfinite(numbers).all():
+        raise EnvironmentFault(f"the environment gave a non-finite {what}")
