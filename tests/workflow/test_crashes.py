@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pgstudy.experiment.system.files import TEMPORARY
 from pgstudy.experiment.progress import progress
+from pgstudy.experiment.system.files import TEMPORARY
 from tests.workflow.project import CRASH, NOTHING, Clone, summary
 
 TABLES = summary("crash")

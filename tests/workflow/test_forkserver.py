@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from pgstudy.experiment.config.loading import load_study
-from pgstudy.experiment.system.places import FORKSERVER
 from pgstudy.experiment.progress import progress
+from pgstudy.experiment.system.places import FORKSERVER
 from pgstudy.experiment.training.call import let_sigterm_wait
 from tests.workflow.project import CRASH
 

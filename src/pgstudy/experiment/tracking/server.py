@@ -25,6 +25,7 @@ from pgstudy.experiment.tracking import experiments
 from pgstudy.experiment.tracking.live_entries import Watcher
 from pgstudy.experiment.tracking.mirror import tracking_uri
 
+NO_JOBS = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"  # eight processes that nobody here needs
 HOST = "127.0.0.1"
 SECONDS = 3.0  # between two looks at the runs that train
 PATIENCE = 10.0  # with the server at the end
@@ -75,11 +76,12 @@ def serve(results: Path, port: int) -> None:
 
 def _serve(watcher: Watcher, uri: str, port: int) -> None:
     artifacts = (watcher.results.resolve() / places.ARTIFACTS).as_uri()
+    # the address may hold a password, which no command line should show
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST]
     command += ["--port", str(port), "--workers", "1"]
     server = subprocess.Popen(
         [*command, "--default-artifact-root", artifacts],
-        env=os.environ | {"MLFLOW_BACKEND_STORE_URI": uri},  # may hold a password
+        env={NO_JOBS: "false"} | os.environ | {"MLFLOW_BACKEND_STORE_URI": uri},
         start_new_session=True,  # it ends after us, with all its children
     )
     _watch(watcher, lambda: server.poll() is None, lambda: _end(server))
