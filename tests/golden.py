@@ -56,6 +56,11 @@ TRAININGS = {
         },
         {"baseline": "leave-one-out", "normalise": True, "entropy": 0.01},
     ),
+    "lanes": (
+        CARTPOLE | {"vectorize": True},
+        {"optimizer": RATE, "policy": {"hidden": [16]}},
+        {"baseline": "leave-one-out"},
+    ),
 }
 
 
@@ -104,6 +109,10 @@ NUMPY = {
     "dot of one row": lambda: np.dot(FLOATS[:1], FLOATS.T),
     "dot, double": lambda: DOUBLES @ DOUBLES[::-1].T,
     "dot with itself, double": lambda: DOUBLES @ DOUBLES.T,
+    "matmul of a stack": lambda: np.matmul(
+        FLOATS.reshape(30, 10, 64), FLOATS[:192].reshape(3, 64, 64).repeat(10, 0)
+    ),
+    "dot of ones": lambda: np.ones(300, np.float32).dot(FLOATS),
     "vdot": lambda: np.vdot(FLOATS, POSITIVE),
     "einsum": lambda: np.einsum("ij,kj->ik", DOUBLES, DOUBLES),
     "sum": lambda: np.add.reduce(FLOATS),
