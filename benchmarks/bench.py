@@ -10,11 +10,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import pipeline, speed
+from benchmarks import pipeline, planning, speed
 from pgstudy.experiment.provenance import git
 from pgstudy.experiment.provenance import identity as provenance
 
-PARTS = {"speed": speed.MEASURES, "pipeline": pipeline.MEASURES}
+PARTS = {
+    "speed": speed.MEASURES,
+    "pipeline": pipeline.MEASURES,
+    "planning": planning.MEASURES,
+}
 
 
 def main(parts):

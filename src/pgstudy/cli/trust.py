@@ -65,10 +65,16 @@ def doctor(study_file: StudyFile) -> None:
     from pgstudy.experiment.store.differences import from_this_machine
 
     folder = opened(study_file)
-    complete, all_runs = len(folder.complete()), len(folder.runs)
-    name = folder.study.name
-    print(f"{name}: {complete} of {all_runs} runs are here, current and sound")
-    lines = from_this_machine(folder.runs)
+    runs = folder.runs
+    others = [run for run in runs if not run.is_complete()]
+    complete, name = len(runs) - len(others), folder.study.name
+    print(f"{name}: {complete} of {len(runs)} runs are here, current and sound")
+    damaged = [(run.name, files) for run in others if (files := run.damaged())]
+    for one, files in damaged:
+        print(f"{one}: {files} is damaged")
+    if damaged:  # maybe without any sign of it that planning looks for
+        print(f"after rm results/{places.INDEX}, snakemake trains them again")
+    lines = from_this_machine(runs)
     for line in lines or ["they were made on a machine like this one"]:
         print(line)
 

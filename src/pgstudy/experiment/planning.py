@@ -12,6 +12,7 @@ from pathlib import Path
 
 import filelock
 
+from pgstudy.experiment.index import Index
 from pgstudy.experiment.store import digests
 from pgstudy.experiment.store.differences import why_stale
 from pgstudy.experiment.store.runs import Run, Store
@@ -30,6 +31,7 @@ class Found:
     """What is there of a study, and of the one that chooses its learning rates.
 
     missing: runs that are not complete, by their block's manifest.
+    settled: manifests that are there and true; their blocks need no job.
     unwritten: manifests of complete blocks that are not there yet.
     again: files, below the working folder, that have to be made again.
     lines: what people should know of that.
@@ -37,6 +39,7 @@ class Found:
     """
 
     missing: dict[str, list[Run]] = field(default_factory=dict)
+    settled: set[str] = field(default_factory=set)
     unwritten: set[str] = field(default_factory=set)
     again: set[str] = field(default_factory=set)
     lines: list[str] = field(default_factory=list)
@@ -48,9 +51,11 @@ def begin(lock: filelock.BaseFileLock, folder: StudyFolder) -> Found:
     try:
         folder.store.results.mkdir(exist_ok=True)
         lock.acquire(blocking=False)
-        found = look(folder)
+        index = Index(folder.store.results, noting=True)
+        found = _look(folder, index)
         _remove_leftovers(folder)
         _write_manifests(folder, found)
+        index.write()
         return found
     except filelock.Timeout:
         trouble = "another snakemake call works on results/; wait until it ends"
@@ -61,10 +66,17 @@ def begin(lock: filelock.BaseFileLock, folder: StudyFolder) -> Found:
 
 def look(folder: StudyFolder) -> Found:
     """What is there of the study, and is what was written."""
+    return _look(folder, Index(folder.store.results))
+
+
+def _look(folder: StudyFolder, index: Index) -> Found:
     found = Found()
     for one in _both(folder):
         for block in one.study.blocks():
-            _look_at_block(one.store, block, found)
+            runs = one.store.runs(block)
+            missing = [run for run in runs if not index.is_complete(run)]
+            found.missing[block.manifest] = missing
+            _look_at_manifest(one.store, block, found)
         _look_at_products(one.path, found)
         blocks = wanted_blocks(one)
         stale = [run for block in blocks for run in found.missing[block.manifest]]
@@ -107,7 +119,8 @@ def _write_manifests(folder: StudyFolder, found: Found) -> None:
     for one in _both(folder):
         for block in one.study.blocks():
             if block.manifest in found.unwritten:
-                one.store.settle(block)
+                one.store.write_manifest(block)
+    found.settled |= found.unwritten
     found.unwritten.clear()
 
 
@@ -119,13 +132,13 @@ def _remove_leftovers(folder: StudyFolder) -> None:
         remove_leftovers(path)
 
 
-def _look_at_block(store: Store, block: Block, found: Found) -> None:
-    missing = found.missing[block.manifest] = store.missing(block)
-    true = store.has_manifest(block)
-    there = store.manifest(block).exists()
-    if there and (missing or not true):
+def _look_at_manifest(store: Store, block: Block, found: Found) -> None:
+    complete = not found.missing[block.manifest]
+    if complete and store.has_manifest(block):
+        found.settled.add(block.manifest)
+    elif store.manifest(block).exists():
         found.again.add(str(store.manifest(block)))
-    elif not there and not missing:
+    elif complete:
         found.unwritten.add(block.manifest)
 
 

@@ -99,8 +99,10 @@ class Store:
     def run(self, cell: Cell, seed: int) -> Run:
         """The run of a cell with a seed, made or not."""
         key = cell.key(seed)
-        folder = self.results / places.RUNS / cell.folder / run_name(seed, key)
-        return Run(cell, seed, folder, key)
+        return Run(cell, seed, self._folder(cell) / run_name(seed, key), key)
+
+    def _folder(self, cell: Cell) -> Path:
+        return self.results / places.RUNS / cell.folder
 
     def manifest(self, block: Block) -> Path:
         """The manifest of a block, written or not."""
@@ -108,7 +110,11 @@ class Store:
 
     def runs(self, block: Block) -> list[Run]:
         """The runs of a block, made or not."""
-        return [self.run(block.cell, seed) for seed in block.seeds]
+        cell, above = block.cell, self._folder(block.cell)
+        return [
+            Run(cell, seed, above / run_name(seed, key), key)
+            for seed, key in zip(block.seeds, block.keys, strict=True)
+        ]
 
     def every_run(self, study: Study) -> list[Run]:
         """The runs of a study, made or not, cell by cell."""
@@ -144,11 +150,14 @@ class Store:
         """
         missing = self.missing(block)
         if not missing and not self.has_manifest(block):
-            write_json(self.manifest(block), _manifest(block))
+            self.write_manifest(block)
         return missing
+
+    def write_manifest(self, block: Block) -> None:
+        """Write the manifest of a block whose runs are complete."""
+        write_json(self.manifest(block), _manifest(block))
 
 
 def _manifest(block: Block) -> dict[str, list[str]]:
-    cell = block.cell
-    folders = [cell.folder / run_name(seed, cell.key(seed)) for seed in block.seeds]
-    return {"runs": [str(folder) for folder in folders]}
+    names = map(run_name, block.seeds, block.keys)
+    return {"runs": [f"{block.cell.folder}/{name}" for name in names]}

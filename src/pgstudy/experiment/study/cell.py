@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
@@ -65,7 +66,7 @@ class Cell:
         """How people call the cell."""
         return f"{self.environment}, {self.short_label}"
 
-    @property
+    @functools.cached_property
     def folder(self) -> PurePosixPath:
         """Where the cell's runs lie below the run store."""
         return PurePosixPath(
@@ -74,8 +75,14 @@ class Cell:
 
     def key(self, seed: int) -> str:
         """Identity of a run: a hash of all that decides its bits."""
-        identity = [self.specification.to_dict(), seed, self.identity.facts()]
-        return hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:12]
+        before, after = self._around_seed
+        return _short_digest(f"[{before},{seed:d},{after}]")
+
+    @functools.cached_property
+    def _around_seed(self) -> tuple[str, str]:
+        """What all its keys are made of, as canonical JSON: a study has many seeds."""
+        facts = canonical_json(self.identity.facts())
+        return canonical_json(self.specification.to_dict()), facts
 
     def now(self) -> Cell:
         """The cell with the code and versions that are here now."""
@@ -92,6 +99,10 @@ class Group(NamedTuple):
     def __str__(self) -> str:
         """How people call it."""
         return f"{self.environment}, {self.estimator}, N = {self.n}"
+
+
+def _short_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def run_name(seed: int, key: str) -> str:
@@ -114,15 +125,19 @@ class Block:
     cell: Cell
     seeds: tuple[int, ...]
 
-    @property
+    @functools.cached_property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of its runs."""
+        return tuple(self.cell.key(seed) for seed in self.seeds)
+
+    @functools.cached_property
     def manifest(self) -> str:
         """The manifest's path below the manifest folder, without its ending.
 
         It is named after the keys of the block's runs, so a manifest that is there is
         never one of other settings.
         """
-        keys = canonical_json([self.cell.key(seed) for seed in self.seeds])
-        digest = hashlib.sha256(keys.encode()).hexdigest()[:12]
+        digest = _short_digest(canonical_json(self.keys))
         return str(self.cell.folder / f"seeds{self.seeds[0]}-{digest}")
 
     def to_json(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -37,9 +38,14 @@ class Study:
 
     def blocks(self) -> Iterator[Block]:
         """Every block of the study, cell by cell."""
-        for cell in self.cells:
-            for start in range(0, len(self.seeds), self.seeds_per_job):
-                yield Block(cell, self.seeds[start : start + self.seeds_per_job])
+        return iter(self._blocks)
+
+    @functools.cached_property
+    def _blocks(self) -> tuple[Block, ...]:
+        """Made once, since they know the keys of their runs."""
+        starts = range(0, len(self.seeds), self.seeds_per_job)
+        parts = [self.seeds[start : start + self.seeds_per_job] for start in starts]
+        return tuple(Block(cell, seeds) for cell in self.cells for seeds in parts)
 
     def cells_of(self, environment: str, estimator: str | None = None) -> list[Cell]:
         """The cells of an environment (and estimator), in the order of the config."""
