@@ -86,6 +86,9 @@ def test_a_file_that_is_no_config_is_a_message(tmp_path, content, word):
     assert "Traceback" not in text
 
 
+PART = "parts/ShortCorridor-v0/total-return/middle.csv"
+
+
 def test_steps_by_hand_need_no_special_folder(tmp_path):
     """`results/<study>/study.json` says where the results are."""
     results = tmp_path / "results"
@@ -93,13 +96,14 @@ def test_steps_by_hand_need_no_special_folder(tmp_path):
     file = results / "smoke" / "study.json"
     code, text = pgstudy("figures", file)
     assert (code, "run `pgstudy tables` first" in text) == (1, True)
-    for step in ("tables", "gradients", "claims", "figures", "report"):
+    for step in ("tables", "measure", "gradients", "claims", "figures", "report"):
         assert called(step, file, cwd=tmp_path) == (0, "")
     assert (results / "smoke" / "report.html").exists()
     assert {p.name for p in tmp_path.iterdir()} == {"results"}
     for name, maker, reader in (
         ("tables/summary.csv", "tables", "figures"),
         ("tables/scores.csv", "tables", "report"),
+        (f"gradients/{PART}", "measure", "gradients"),
         ("gradients/ShortCorridor-v0.csv", "gradients", "claims"),
         ("claims.csv", "claims", "report"),
         ("figures/final_return.png", "figures", "report"),
@@ -114,6 +118,10 @@ def test_steps_by_hand_need_no_special_folder(tmp_path):
         assert "Traceback" not in text
         edited.write_bytes(content)
     assert called("report", file, cwd=tmp_path) == (0, "")
+    for words in (("figures", "Nope"), ("measure", "CartPole-v1", "total-return")):
+        code, text = called(words[0], file, *words[1:], cwd=tmp_path)
+        said = f"pgstudy: the study has no {words[0]} of {', '.join(words[1:])}"
+        assert (code, said in text) == (1, True)
 
 
 @pytest.mark.parametrize("content", ["", "this is no database, but long enough" * 99])

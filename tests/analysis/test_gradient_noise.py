@@ -1,17 +1,22 @@
 """What N buys in one estimate, held against enumeration and theory."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import threadpoolctl
 import torch
 
+from pgstudy.analysis.common.parts import measured_at, measurements, part_name
 from pgstudy.analysis.gradients import exact
 from pgstudy.analysis.gradients.bias import across, along
-from pgstudy.analysis.gradients.noise import groups, measure, policies
+from pgstudy.analysis.gradients.noise import measure, policies
 from pgstudy.analysis.gradients.samples import AT_ONCE, Effort, Probe, split
 from pgstudy.analysis.statistics.variances import Noise, Reference, ratio
+from pgstudy.analysis.steps import make
 from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.store.digests import records
 from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.training.block import train_block
 from pgstudy.learning.estimators.baselines import StepWeights
 from pgstudy.learning.policies.making import saved
@@ -326,27 +331,51 @@ def made(tmp_path_factory):
     return store, study
 
 
+def measured(store, study):
+    """All parts of the table, one after the other."""
+    return pd.concat(measure(store, study, part) for part in measurements(study))
+
+
 def test_every_estimator_is_measured_at_every_n_where_it_exists(made):
     """Leave-one-out not at N = 1; a slope for each; the same numbers twice."""
     store, study = made
-    table = measure(store, study, "CartPole-v1")
+    table = measured(store, study)
     rows = table[table["n"].notna()]
     assert len(rows) == 3 * (2 + 1 + 2)
     assert not ((rows["estimator"] == "leave-one-out") & (rows["n"] == 1)).any()
     assert (rows["batches"] >= 8).all()
     assert table["slope"].notna().sum() == 6  # one N has none
     with threadpoolctl.threadpool_limits(2):
-        assert measure(store, study, "CartPole-v1").equals(table)
+        assert measured(store, study).equals(table)
+
+
+def test_the_table_has_its_parts_one_after_the_other(made, tmp_path):
+    """To the byte; each part has a record of its own, which no label can disturb."""
+    store, study = made
+    folder = StudyFolder(store, study, tmp_path)
+    make("measure", folder)
+    make("gradients", folder)
+    whole = measured(store, study).to_csv(index=False, lineterminator="\n")
+    assert (tmp_path / "gradients/CartPole-v1.csv").read_text() == whole
+    files = {str(part.file) for part in measurements(study)}
+    found = records(tmp_path)
+    assert {file for record in found.values() for file in record} == {
+        *files,
+        "gradients/CartPole-v1.csv",
+    }
+    assert len(found) == len(files) + 1 == 7
+    one, two = ("a,b", "c-d", "end"), ("a", "b,c-d", "end")
+    assert len({part_name("measure", one), part_name("measure", two)}) == 2
 
 
 def test_an_estimator_that_remembers_is_measured_at_its_own_run(made):
     """The others at the first one's; variances are compared on the same batches."""
     store, study = made
-    assert groups(study, "CartPole-v1") == {
+    assert measured_at(study, "CartPole-v1") == {
         "total-return": ["total-return", "leave-one-out"],
         "learned": ["learned"],
     }
-    table = measure(store, study, "CartPole-v1")
+    table = measured(store, study)
     for name, rows in table.groupby("estimator"):
         own = "learned" if name == "learned" else "total-return"
         assert rows["policy"].str.startswith(f"CartPole-v1 {own} N=4").all()
@@ -373,6 +402,6 @@ def test_the_policies_measured_are_those_of_the_run(made):
 def test_an_environment_without_a_finished_run_is_not_measured(made, tmp_path):
     """An empty table, with its columns."""
     _, study = made
-    table = measure(Store(tmp_path), study, "CartPole-v1")
+    table = measured(Store(tmp_path), study)
     assert table.empty
     assert "slope" in table

@@ -15,6 +15,7 @@ import pytest
 
 from pgstudy.analysis.claims import claims
 from pgstudy.analysis.common.columns import GRADIENTS, SCHEMAS, names, of_type
+from pgstudy.analysis.common.names import figure_keys
 from pgstudy.analysis.figures.step import Source
 from pgstudy.analysis.figures.step import draw as draw_source
 from pgstudy.analysis.figures.style import looks
@@ -188,7 +189,8 @@ def test_every_n_has_one_colour(made):
 
 def draw(study, tables, folder):
     beside = aggregates.build(study, tables)
-    draw_source(Source(study, tables, beside, NOT_MEASURED), folder)
+    source = Source(study, tables, beside, NOT_MEASURED)
+    draw_source(source, figure_keys(study), folder)
 
 
 def contents(study, tables, **more):

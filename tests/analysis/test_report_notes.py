@@ -17,7 +17,9 @@ from pgstudy.experiment.study.tuning import Choice, restricted, tuning_study
 from pgstudy.experiment.training.block import train_block
 
 GRID = [0.001, 0.002]  # whatever is chosen lies at an edge
-FOR_THE_REPORT = ("tables", "gradients", "comparison", "claims", "figures", "report")
+FOR_THE_REPORT = (
+    *("tables", "measure", "gradients", "comparison", "claims", "figures", "report"),
+)
 
 
 @pytest.fixture(scope="module")

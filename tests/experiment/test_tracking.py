@@ -20,7 +20,7 @@ from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.tracking import entities as mlflow_entities
-from pgstudy.experiment.tracking import experiments, server
+from pgstudy.experiment.tracking import experiments, known, server
 from pgstudy.experiment.tracking import upload as tracking
 from pgstudy.experiment.tracking.mirror import tracking_uri
 from pgstudy.experiment.training import block as training
@@ -132,6 +132,23 @@ def test_an_upload_that_a_kill_cut_short_is_made_again(ready):
     found = entries(results, study)[1]
     assert len(found) == 4
     assert {e.info.status for e in found} == {"FINISHED"}
+
+
+def test_a_database_is_asked_for_what_a_search_finds(ready):
+    """Entries that run or lack tags included, deleted ones and other studies' not."""
+    results, study, runs = ready
+    tracking.sync(folder(results, study), runs)
+    client, found = entries(results, study)
+    experiment, uri = found[0].info.experiment_id, tracking_uri(results)
+    client.create_run(experiment, tags={"key": runs[0].key})
+    client.create_run(experiment)
+    client.create_run(client.create_experiment("another"), tags={"key": "k"})
+    client.delete_run(found[1].info.run_id)
+    asked = known.entries(client, uri, experiment)
+    searched = known.entries(client, "http://a-server", experiment)
+    assert asked == searched
+    assert sum(map(len, asked.values())) == 4
+    assert [e.status for e in asked[runs[0].key]] == ["RUNNING", "FINISHED"]
 
 
 def test_a_run_no_longer_asked_for_is_not_current(ready):

@@ -60,6 +60,29 @@ def gone(processes):
     return psutil.wait_procs(processes, timeout=10)[1] == []
 
 
+END = """
+import atexit, sys, threading, time
+from pgstudy.cli import forkserver
+
+def command():
+    atexit.register(print, "registered")
+    threading.Thread(target=lambda: (time.sleep(0.2), print("a thread"))).start()
+    print("said", end=" ")
+    sys.exit(int(sys.argv[1]))
+
+forkserver.run = command
+forkserver._run()
+"""
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_what_a_job_is_to_do_at_its_end_is_done(code):
+    """Though its process ends at once after a success."""
+    command = [sys.executable, "-c", END, str(code)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("said a thread\nregistered\n", code)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

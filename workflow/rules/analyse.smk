@@ -1,16 +1,9 @@
 """Manifests -> tables, gradients -> figures."""
 
-from urllib.parse import unquote
-
 from pgstudy.analysis.common.columns import AGGREGATES, TABLES
 from pgstudy.experiment.study import study_file
-from pgstudy.experiment.study.cell import folder_name
 
 TUNED = [f"results/{TUNING.name}/tracked.json"] if TUNING else []
-GRADIENTS = expand(
-    f"results/{STUDY.name}/gradients/{{environment}}.csv",
-    environment=map(folder_name, STUDY.environments if STUDY.gradients else []),
-)
 
 
 rule plan:
@@ -66,16 +59,36 @@ rule tables:
         "pgstudy --log {log:q} tables {input.study:q}"
 
 
+# The longest jobs after training, so they begin as soon as their policies are there.
+rule measure:
+    input:
+        study="results/{study}/study.json",
+        manifests=measured_manifests,
+    output:
+        "results/{study}/gradients/parts/{environment}/{estimator}/{at}.csv",
+    log:
+        "results/logs/{study}/measure/{environment}/{estimator}/{at}.log",
+    wildcard_constraints:
+        estimator=r"[^/]+",
+        at=r"[a-z]+",
+    priority: 1
+    params:
+        policy=lambda wildcards: named(wildcards, "environment", "estimator", "at"),
+        code=steps.digest("measure"),
+    shell:
+        "pgstudy --log {log:q} measure {input.study:q} {params.policy:q}"
+
+
 rule gradients:
     input:
         study="results/{study}/study.json",
-        manifests=manifests,
+        measured=measured,
     output:
         "results/{study}/gradients/{environment}.csv",
     log:
         "results/logs/{study}/gradients/{environment}.log",
     params:
-        environment=lambda wildcards: unquote(wildcards.environment),
+        environment=lambda wildcards: named(wildcards, "environment"),
         code=steps.digest("gradients"),
     shell:
         "pgstudy --log {log:q} gradients {input.study:q} {params.environment:q}"
@@ -85,23 +98,29 @@ rule figures:
     input:
         study="results/{study}/study.json",
         tables=rules.tables.output,
-        gradients=GRADIENTS,
     output:
-        report(
-            expand(
-                "results/{{study}}/figures/{figure}.svg", figure=figure_names(STUDY)
-            ),
-            "../report/figures.rst",
-            "Figures",
-        ),
-        expand(
-            "results/{{study}}/figures/{figure}.{ending}",
-            figure=figure_names(STUDY),
-            ending=["pdf", "png", "csv"],
-        ),
+        report(drawn(TOGETHER, "svg"), "../report/figures.rst", "Figures"),
+        drawn(TOGETHER, "pdf", "png", "csv"),
     log:
         "results/logs/{study}/figures.log",
     params:
         code=steps.digest("figures"),
     shell:
-        "pgstudy --log {log:q} figures {input.study:q}"
+        "pgstudy --log {log:q} figures {input.study:q} ''"
+
+
+rule environment_figures:
+    input:
+        study="results/{study}/study.json",
+        tables=rules.tables.output,
+        gradients="results/{study}/gradients/{environment}.csv" if GRADIENTS else [],
+    output:
+        report(drawn(EACH, "svg"), "../report/figures.rst", "Figures"),
+        drawn(EACH, "pdf", "png", "csv"),
+    log:
+        "results/logs/{study}/figures/{environment}.log",
+    params:
+        environment=lambda wildcards: named(wildcards, "environment"),
+        code=steps.digest("figures"),
+    shell:
+        "pgstudy --log {log:q} figures {input.study:q} {params.environment:q}"

@@ -36,7 +36,7 @@ rule report:
         tables=rules.tables.output,
         gradients=GRADIENTS,
         claims=rules.claims.output,
-        figures=rules.figures.output,
+        figures=FIGURES,
         recordings=rules.recordings.output,
         tracked="results/{study}/tracked.json",
         paper=rules.paper.output if PUBLISHED else [],

@@ -6,6 +6,7 @@ Nothing is read that is not what its step wrote; see `experiment.store.digests`.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,11 @@ from pgstudy.analysis.common.names import (
     VERIFIED_RUNS,
     gradients_file,
 )
+from pgstudy.analysis.common.needed import Missing, need, not_what_was_written
 from pgstudy.analysis.tables.aggregates import Aggregates
 from pgstudy.analysis.tables.build import Tables
-from pgstudy.experiment.store.digests import changed
 from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.system.files import file_digest
-
-
-class Missing(RuntimeError):
-    """What a step needs is not there, or not what was written.
-
-    The message names the command that makes it.
-    """
 
 
 def read_tables(folder: StudyFolder) -> Tables:
@@ -79,17 +73,19 @@ def read_json(folder: Path, name: str, otherwise: Any, command: str) -> Any:
     try:
         return json.loads((folder / name).read_text("utf-8"))
     except ValueError:
-        raise Missing(_changed(folder / name, command)) from None
+        raise Missing(not_what_was_written(folder / name, command)) from None
 
 
-def read_gradients(folder: StudyFolder) -> pd.DataFrame:
-    """The measurements of all environments; no rows where the study has none.
-
-    Errors: Missing.
+def read_gradients(
+    folder: StudyFolder, environments: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """The measurements of some environments, or of all; no rows where the study has
+    none. Errors: Missing.
     """
-    if folder.study.gradients is None:
+    names = folder.study.environments if environments is None else environments
+    if folder.study.gradients is None or not names:
         return pd.DataFrame(columns=columns.names(columns.GRADIENTS))
-    files = [gradients_file(folder.path, name) for name in folder.study.environments]
+    files = [gradients_file(folder.path, name) for name in names]
     for file in files:
         need(folder.path, str(file.relative_to(folder.path)), "gradients")
     table: pd.DataFrame = pd.concat(read_csv(file, columns.GRADIENTS) for file in files)
@@ -103,21 +99,6 @@ def read_acceptance(folder: StudyFolder) -> pd.DataFrame | None:
     need(folder.path, ACCEPTANCE, "compare")
     table = read_csv(folder.path / ACCEPTANCE, columns.ACCEPTANCE)
     return table.fillna({"why": "", "reason": ""})
-
-
-def need(folder: Path, name: str, command: str) -> None:
-    """Errors: Missing, naming the command that makes the file."""
-    if not (folder / name).exists():
-        raise Missing(f"{folder / name} is missing; run `pgstudy {command}` first")
-    if changed(folder, name):
-        raise Missing(_changed(folder / name, command))
-
-
-def _changed(file: Path, command: str) -> str:
-    return (
-        f"{file} is not what `pgstudy {command}` wrote; call that again, or snakemake, "
-        "which makes it and all that follows from it again"
-    )
 
 
 def read_claims(folder: StudyFolder) -> pd.DataFrame:

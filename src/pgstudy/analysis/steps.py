@@ -1,8 +1,9 @@
 """What is made of a study's runs, step by step, and what code each step rests on.
 
 A step reads the run store or what earlier steps wrote, and records what it writes
-(`experiment.store.digests`). The workflow's rules make them one by one, `make_all`
-makes all of them: a partial report, or what `snakemake verify` compares.
+(`experiment.store.digests`). Some are made in parts (`analysis.common.parts`), with a
+record each. The workflow's rules make them one by one, `make_all` makes all of them: a
+partial report, or what `snakemake verify` compares.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from dataclasses import dataclass
 
 from threadpoolctl import threadpool_limits
 
+from pgstudy.analysis.common.parts import part_name, parts
 from pgstudy.experiment.provenance.identity import code_digest
 from pgstudy.experiment.store.digests import recording
 from pgstudy.experiment.store.study_folder import StudyFolder
-from pgstudy.experiment.study.cell import folder_name
 
 OTHERS = ("choose", "track")  # what they make is no product of the analysis
 RUNS = tuple(f"experiment/{p}" for p in ("system", "provenance", "study", "store"))
@@ -54,9 +55,14 @@ STEPS = {
         "experiment.tracking.upload:sync",
         ("experiment/tracking", "experiment/progress"),
     ),
+    "measure": Step(
+        "analysis.gradients.step:measure",
+        _analysis("common", "statistics", "gradients"),
+    ),
     "gradients": Step(
         "analysis.gradients.step:gradients",
-        _analysis("common", "statistics", "gradients"),
+        _analysis("common", "gradients"),
+        reads=("measure",),
     ),
     "comparison": Step(
         "analysis.claims.comparison:comparison",
@@ -106,7 +112,7 @@ def digest(step: str) -> str:
 
 
 def make(step: str, folder: StudyFolder, *part: str) -> None:
-    """Make a step, of the whole study or a part, and record what was written.
+    """Make a step, or one of its parts, and record what was written.
 
     On one thread, however many there are: products are added up in another order by
     more.
@@ -114,9 +120,10 @@ def make(step: str, folder: StudyFolder, *part: str) -> None:
     module, _, name = STEPS[step].entry.partition(":")
     function: Callable[..., None]
     function = getattr(importlib.import_module(f"pgstudy.{module}"), name)
-    written = recording(folder.path, "-".join([step, *map(folder_name, part)]))
-    with threadpool_limits(1), written:
-        function(folder, *part)
+    with threadpool_limits(1):
+        for one in [part] if part else parts(step, folder.study):
+            with recording(folder.path, part_name(step, one)):
+                function(folder, *one)
 
 
 def make_all(folder: StudyFolder) -> None:

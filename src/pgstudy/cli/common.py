@@ -12,6 +12,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from pgstudy.analysis.common.needed import Missing
+from pgstudy.analysis.common.parts import parts
 from pgstudy.cli.panels import CommandsInPanels
 from pgstudy.experiment.store.digests import changed
 from pgstudy.experiment.store.runs import Store
@@ -98,16 +100,19 @@ def opened(study_file: Path) -> StudyFolder:
 
 
 def make(step: str, study_file: Path, *part: str) -> None:
-    """Make a step of `analysis.steps`. Errors: UserError."""
+    """Make a step of `analysis.steps`, or one of its parts. Errors: UserError."""
     from pgstudy.analysis import steps
 
-    with_outputs(lambda folder: steps.make(step, folder, *part), study_file)
+    def made(folder: StudyFolder) -> None:
+        if part and part not in parts(step, folder.study):
+            raise UserError(f"the study has no {step} of {', '.join(part)}")
+        steps.make(step, folder, *part)
+
+    with_outputs(made, study_file)
 
 
 def with_outputs(use: Callable[[StudyFolder], Result], study_file: Path) -> Result:
     """What is read or made of what earlier steps wrote. Errors: UserError."""
-    from pgstudy.analysis.outputs import Missing  # imports pandas
-
     folder = opened(study_file)
     try:
         return use(folder)

@@ -14,8 +14,8 @@ USERS = (
 # What the workflow's rules call; each works by hand too.
 WORKFLOW = (
     *("plan", "train", "check-tracking", "track", "tracked", "tables", "choose"),
-    *("gradients", "compare", "claims", "recordings", "figures", "paper", "report"),
-    *("accept", "partial-report", "verify"),
+    *("measure", "gradients", "compare", "claims", "recordings", "figures", "paper"),
+    *("report", "accept", "partial-report", "verify"),
 )
 ORDER = USERS + WORKFLOW
 WORKFLOW_PANEL = "Steps of the workflow"

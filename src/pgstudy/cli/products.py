@@ -7,8 +7,13 @@ from typing import Annotated
 
 import typer
 
+from pgstudy.analysis.common.needed import Missing
 from pgstudy.cli.common import StudyFile, UserError, app, make, opened, with_outputs
 from pgstudy.experiment.store.study_folder import StudyFolder
+
+Environment = Annotated[
+    list[str] | None, typer.Argument(help="one of them; all, if left out")
+]
 
 
 @app.command()
@@ -18,12 +23,23 @@ def tables(study_file: StudyFile) -> None:
 
 
 @app.command()
-def gradients(
+def measure(
     study_file: StudyFile,
-    environment: Annotated[str, typer.Argument(help="all, if left out")] = "",
+    policy: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="environment, estimator and start, middle or end; all, if left out"
+        ),
+    ] = None,
 ) -> None:
-    """Measure gradient estimates at saved policies, and write gradients/."""
-    make("gradients", study_file, *[environment] if environment else [])
+    """Measure gradient estimates at saved policies."""
+    make("measure", study_file, *policy or [])
+
+
+@app.command()
+def gradients(study_file: StudyFile, environment: Environment = None) -> None:
+    """Join what was measured to a table per environment, gradients/."""
+    make("gradients", study_file, *environment or [])
 
 
 @app.command()
@@ -72,9 +88,9 @@ def accept(study_file: StudyFile) -> None:
 
 
 @app.command()
-def figures(study_file: StudyFile) -> None:
-    """Draw the figures from the tables."""
-    make("figures", study_file)
+def figures(study_file: StudyFile, environment: Environment = None) -> None:
+    """Draw figures from the tables; '' means those of all environments together."""
+    make("figures", study_file, *environment or [])
 
 
 @app.command()
@@ -112,7 +128,6 @@ def document(
 
     The small files of each `--study` are copied to docs/data/ first.
     """
-    from pgstudy.analysis.outputs import Missing
     from pgstudy.analysis.report.documents import Faulty, write
     from pgstudy.analysis.report.study_records import record
 

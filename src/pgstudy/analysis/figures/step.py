@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from pgstudy.analysis.common.names import figure_keys
+from pgstudy.analysis.common.names import FigureKey, figure_keys
 from pgstudy.analysis.figures import comparisons, gradients, returns, style, tuning
 from pgstudy.analysis.figures.panels import Drawn
 from pgstudy.analysis.outputs import (
@@ -50,21 +50,22 @@ KINDS: dict[str, Callable[[Source, str], Drawn]] = {
 }
 
 
-def draw(source: Source, folder: Path) -> None:
-    """Draw every figure of `figure_keys(study)` into the folder."""
+def draw(source: Source, keys: Iterable[FigureKey], folder: Path) -> None:
+    """Draw figures of `figure_keys(study)` into the folder."""
     style.use()
-    for key in figure_keys(source.study):
+    for key in keys:
         figure, data = KINDS[key.kind](source, key.environment)
         style.save(figure, folder / key.name, data)
 
 
-def figures(folder: StudyFolder) -> None:
-    """Tables and gradients -> figures/."""
+def figures(folder: StudyFolder, environment: str) -> None:
+    """The figures of one environment, or of all together ("") -> figures/."""
     source = Source(
         folder.study,
         read_tables(folder),
         read_aggregates(folder),
-        read_gradients(folder),
+        read_gradients(folder, [environment] if environment else []),
         read_tuning(folder),
     )
-    draw(source, folder.path / "figures")
+    keys = [k for k in figure_keys(folder.study) if k.environment == environment]
+    draw(source, keys, folder.path / "figures")

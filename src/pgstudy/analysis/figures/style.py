@@ -49,11 +49,12 @@ def save(figure: Figure, path: Path, data: pd.DataFrame | None = None) -> None:
     """Write the figure beside `path`, one file per ending, and close it.
 
     `data`, what it shows, is written as CSV beside it. It is laid out once for all
-    endings, which takes as long as drawing one of them.
+    endings, which takes as long as drawing one of them; with a layout engine, even one
+    that does nothing, matplotlib would draw each of them twice.
     """
     figure.set_dpi(DPI)
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)
     if data is not None:
         write_atomically(path.with_name(f"{path.name}.csv"), csv_writer(data))
     for ending in ENDINGS:

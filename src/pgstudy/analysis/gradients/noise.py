@@ -17,6 +17,7 @@ import safetensors.numpy
 
 from pgstudy.analysis.common.columns import GRADIENTS, names
 from pgstudy.analysis.common.names import FRACTIONS
+from pgstudy.analysis.common.parts import Measurement, measured_at, measured_cell
 from pgstudy.analysis.gradients import exact
 from pgstudy.analysis.gradients.bias import across, along
 from pgstudy.analysis.gradients.samples import REFERENCE_N, Effort, Probe
@@ -37,29 +38,14 @@ Estimators = Mapping[str, EstimatorSpecification]
 
 
 @one_thread()  # with more, the last digits of sums would depend on their number
-def measure(store: Store, study: Study, environment: str) -> pd.DataFrame:
-    """A row per fraction, estimator and N, then `slope` rows (N empty) for each
-    fraction and estimator. Estimators whose run did not finish have none.
+def measure(store: Store, study: Study, measurement: Measurement) -> pd.DataFrame:
+    """A row per estimator and N, then `slope` rows (N empty) for each estimator.
+
+    None where the run did not finish, or has no such policy.
     """
-    rows: list[dict[str, Any]] = []
-    for owner, estimators in groups(study, environment).items():
-        run = policy_run(store, study, environment, owner)
-        if run is not None:
-            rows += _at_run(study, run, estimators)
+    run = policy_run(store, study, measurement.environment, measurement.estimator)
+    rows = [] if run is None else _at_run(study, run, measurement)
     return pd.DataFrame(rows, columns=names(GRADIENTS))
-
-
-def groups(study: Study, environment: str) -> dict[str, list[str]]:
-    """Which estimators are measured at the policies of which estimator's run.
-
-    One that remembers at its own, all others at the first one's.
-    """
-    estimators = _estimators(study, environment)
-    first = next(iter(estimators))
-    found: dict[str, list[str]] = {first: []}
-    for name, how in estimators.items():
-        found.setdefault(name if how.remembers else first, []).append(name)
-    return {owner: names for owner, names in found.items() if names}
 
 
 def policy_run(
@@ -69,7 +55,7 @@ def policy_run(
     at its largest N, the first seed that finished.
     """
     name = estimator or study.cells_of(environment)[0].estimator
-    cell = max(study.cells_of(environment, name), key=lambda c: c.n)
+    cell = measured_cell(study, environment, name)
     runs = [store.run(cell, seed) for seed in study.seeds]
     return next((run for run in runs if run.status() == "finished"), None)
 
@@ -92,29 +78,32 @@ def _estimators(study: Study, environment: str) -> dict[str, EstimatorSpecificat
     return {c.estimator: c.specification.estimator for c in cells}
 
 
-def _at_run(study: Study, run: Run, names: list[str]) -> Iterator[dict[str, Any]]:
-    """The rows of some estimators; the first one without memory is sampled beside."""
-    environment, every = run.cell.environment, _estimators(study, run.cell.environment)
-    first = next(iter(every))
-    beside = [] if every[first].remembers or first in names else [first]
-    estimators = {name: every[name] for name in [*beside, *names]}
+def _at_run(study: Study, run: Run, measurement: Measurement) -> list[dict[str, Any]]:
+    """The rows of the estimators that are measured at this run's policies.
+
+    The first one without memory is sampled beside.
+    """
+    environment, owner, at = measurement
+    arrays = policies(run).get(at)
+    if arrays is None:
+        return []
+    every = _estimators(study, environment)
+    wanted, first = measured_at(study, environment)[owner], next(iter(every))
+    beside = [] if every[first].remembers or first in wanted else [first]
+    estimators = {name: every[name] for name in [*beside, *wanted]}
     effort = Effort(**(study.gradients or {}))
-    owner = "" if run.cell.estimator == first else f" {run.cell.estimator}"
-    for at, arrays in policies(run).items():
-        stream = f"{environment} {at}{owner}"
-        specification = run.cell.specification
-        probe = Probe(specification, arrays, estimators, effort, stream)
-        reference = _reference(probe, run)
-        place = {
-            "environment": environment,
-            "at": at,
-            "policy": run.name,
-            "reference": reference.kind,
-            "gradient_norm": reference.norm,
-        }
-        for row in _rows(probe, reference, study.sample_counts, estimators):
-            if row["estimator"] in names:
-                yield place | row
+    stream = f"{environment} {at}" + ("" if owner == first else f" {owner}")
+    probe = Probe(run.cell.specification, arrays, estimators, effort, stream)
+    reference = _reference(probe, run)
+    place = {
+        "environment": environment,
+        "at": at,
+        "policy": run.name,
+        "reference": reference.kind,
+        "gradient_norm": reference.norm,
+    }
+    rows = _rows(probe, reference, study.sample_counts, estimators)
+    return [place | row for row in rows if row["estimator"] in wanted]
 
 
 def _reference(probe: Probe, run: Run) -> Reference:

@@ -12,8 +12,8 @@ from pgstudy.analysis.claims.acceptance import PASS
 from pgstudy.analysis.claims.verdicts import FAILS, FAMILY, HOLDS
 from pgstudy.analysis.common.columns import SCHEMAS
 from pgstudy.analysis.common.names import ACCEPTANCE, CLAIMS
+from pgstudy.analysis.common.needed import Missing
 from pgstudy.analysis.common.numbers import bounded, number, p_value, steps
-from pgstudy.analysis.outputs import Missing
 from pgstudy.analysis.report import markdown
 from pgstudy.analysis.report.study_records import SUMMARY, StudyRecord
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from pgstudy.analysis.outputs import Missing
+from pgstudy.analysis.common.needed import Missing
 from pgstudy.analysis.report.document_blocks import render
 from pgstudy.analysis.report.study_records import StudyRecord, kept
 from pgstudy.experiment.system.files import write_atomically

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pgstudy.analysis.common.names import TRACKED, figure_names, paper_figure_names
+from pgstudy.analysis.common.needed import need
 from pgstudy.analysis.outputs import (
-    need,
     read_acceptance,
     read_aggregates,
     read_claims,

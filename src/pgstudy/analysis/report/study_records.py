@@ -24,7 +24,7 @@ from pgstudy.analysis.common.names import (
     figure_names,
     paper_figure_names,
 )
-from pgstudy.analysis.outputs import Missing, need
+from pgstudy.analysis.common.needed import Missing, need
 from pgstudy.analysis.report.captions import captions
 from pgstudy.experiment.provenance.identity import utc
 from pgstudy.experiment.store.provenance import FACTS, facts

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pgstudy.analysis import steps
 from pgstudy.analysis.common.names import TRACKED, VERIFICATION, VERIFIED_RUNS
-from pgstudy.analysis.outputs import Missing
+from pgstudy.analysis.common.needed import Missing
 from pgstudy.experiment.store import digests
 from pgstudy.experiment.store.differences import across_processors
 from pgstudy.experiment.store.study_folder import StudyFolder

@@ -7,28 +7,26 @@ second sync adds nothing; runs that the study no longer asks for stay, tagged
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import filelock
 from mlflow import MlflowClient
 from mlflow.entities import Param, RunTag
-from mlflow.entities import Run as Entry
 
 from pgstudy.experiment.store.record import RECORD, RunRecord
 from pgstudy.experiment.store.runs import FILES, Run
 from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.system.addresses import without_credentials
-from pgstudy.experiment.tracking import entities, mirror
+from pgstudy.experiment.tracking import entities, known, mirror
 from pgstudy.experiment.tracking.experiments import (
     UNUSABLE,
     TrackingError,
     experiment,
     unusable,
 )
+from pgstudy.experiment.tracking.known import Entry
 
-PAGE = 1000
 LOCK_SECONDS = 600
 
 
@@ -67,52 +65,37 @@ class _Uploader:
         self.experiment_id = experiment(self.client, results, self.study.name)
 
     def sync(self, runs: list[Run]) -> Report:
-        known = self._entries()
+        there = known.entries(self.client, self.uri, self.experiment_id)
         uploaded = unchanged = replaced = 0
         ids: dict[str, str] = {}
         for run in runs:
             key, record = run.key, run.record()
             assert record is not None
-            entries = known.pop(key, [])
+            entries = there.pop(key, [])
             good = [e for e in entries if _mirrors(e, record)]
             for entry in [e for e in entries if e not in good[:1]]:
-                self.client.delete_run(entry.info.run_id)
+                self.client.delete_run(entry.run_id)
                 replaced += 1
             if good:
-                ids[key] = good[0].info.run_id
+                ids[key] = good[0].run_id
                 self._mark(good[0], current=True)
                 unchanged += 1
             else:
                 ids[key] = self._upload(run, record)
                 uploaded += 1
-        for entry in [e for entries in known.values() for e in entries]:
+        for entry in [e for entries in there.values() for e in entries]:
             self._retire(entry)
         shown = without_credentials(self.uri)
         return Report(shown, self.experiment_id, uploaded, unchanged, replaced, ids)
 
-    def _entries(self) -> dict[str, list[Entry]]:
-        """The experiment's entries by key, whatever their status."""
-        found: dict[str, list[Entry]] = defaultdict(list)
-        token = None
-        while True:
-            page = self.client.search_runs(
-                [self.experiment_id], max_results=PAGE, page_token=token
-            )
-            for entry in page:
-                if "key" in entry.data.tags:
-                    found[entry.data.tags["key"]].append(entry)
-            token = page.token
-            if not token:
-                return dict(found)
-
     def _mark(self, entry: Entry, current: bool) -> None:
         value = "true" if current else "false"
-        if entry.data.tags.get("current") != value:
-            self.client.set_tag(entry.info.run_id, "current", value)
+        if entry.tags.get("current") != value:
+            self.client.set_tag(entry.run_id, "current", value)
 
     def _retire(self, entry: Entry) -> None:
-        if entry.info.status == "RUNNING":  # a live curve, or an upload cut short
-            self.client.delete_run(entry.info.run_id)
+        if entry.status == "RUNNING":  # a live curve, or an upload cut short
+            self.client.delete_run(entry.run_id)
         else:
             self._mark(entry, current=False)
 
@@ -138,5 +121,5 @@ class _Uploader:
 
 
 def _mirrors(entry: Entry, record: RunRecord) -> bool:
-    finished = entry.info.status == "FINISHED"
-    return finished and entry.data.tags.get("content_hash") == record.digest
+    finished = entry.status == "FINISHED"
+    return finished and entry.tags.get("content_hash") == record.digest
