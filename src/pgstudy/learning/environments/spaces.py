@@ -45,10 +45,12 @@ class Finite:
         """The policy's actions [K] as the environment calls them."""
         return actions + self.start if self.start else actions
 
-    def each(self, actions: npt.NDArray[Any]) -> list[int]:
-        """The same as K plain integers."""
-        integers: list[int] = self.outward(actions).tolist()
-        return integers
+    def each(self, actions: npt.NDArray[Any]) -> list[np.int64]:
+        """The same as K numbers, of the type that the space itself samples.
+
+        Of a plain integer, `Discrete.contains` asks numpy for its limits at each step.
+        """
+        return list(self.outward(actions))
 
 
 @dataclass(frozen=True)
