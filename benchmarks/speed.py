@@ -5,6 +5,7 @@ sides were measured one right after the other. Time is the process's CPU time, w
 other programs of a busy machine disturb less than wall time.
 """
 
+import itertools
 import json
 import statistics
 import subprocess
@@ -19,8 +20,10 @@ import torch
 from benchmarks.baselines import textbook
 from benchmarks.pipeline import config, run_measured
 from pgstudy.experiment.config.loading import load_study
+from pgstudy.learning.courses import drive
 from pgstudy.learning.environments.making import make
 from pgstudy.learning.reinforce import Trainer
+from pgstudy.learning.rollouts.sampling import training_samplers
 from pgstudy.learning.specification import (
     Budget,
     EnvironmentSpecification,
@@ -34,7 +37,6 @@ from pgstudy.learning.training import train
 CARTPOLE = EnvironmentSpecification("CartPole-v1", {}, 500)
 ACROBOT = EnvironmentSpecification("Acrobot-v1", {}, 500)
 STILL = 1e-12  # a learning rate that leaves the policy as it is
-RATES = {1: 1e-5, 4: 1e-4, 16: 3e-4, 64: 1e-3}  # those of config/config.yaml
 
 
 def specification(n, steps, rate=STILL, environment=CARTPOLE, schedule="constant"):
@@ -90,17 +92,56 @@ def good_parameters():
 
 
 def against_the_environment(_folder):
+    """Long episodes have 500 steps, short ones about 22: an untrained policy's."""
+    good = good_parameters()
+    for n, (name, parameters) in itertools.product(
+        (1, 4, 16, 64), (("short", None), ("long", good))
+    ):
+        spec = specification(n, 2_500 * max(8, n))
+
+        def ours(spec=spec, parameters=parameters):
+            return trained(spec, parameters)
+
+        ratio, spread = median(5, ours, environment_alone)
+        what = f"share of the environment's speed, N = {n}, {name}"
+        yield what, f"{ratio:.2f} ({spread})"
     made = gymnasium.make("CartPole-v1")
-    for n, rate in RATES.items():
-        spec = specification(n, 300_000, rate, schedule="linear")
-
-        def ours(spec=spec):
-            return trained(spec)
-
-        ratio, spread = median(3, ours, environment_alone)
-        yield f"whole training, CartPole-v1, N = {n}", f"{ratio:.2f} ({spread})"
     ratio, _ = median(3, lambda: environment_alone(made=made), environment_alone)
     yield "(the environment as gymnasium.make gives it, wrapped)", f"{ratio:.2f}"
+
+
+def trained_together(spec, seeds, parameters):
+    """Train seeds side by side, from given parameters if any; returns their steps."""
+    players = training_samplers(spec, range(seeds))
+    trainers = [Trainer(spec, i, player) for i, player in enumerate(players)]
+    if parameters is not None:
+        for trainer in trainers:
+            trainer.policy.parameters.flat[:] = parameters
+    list(drive([t.course() for t in trainers], players[0].group.sample))
+    return sum(trainer.spent["env_steps"] for trainer in trainers)
+
+
+def side_by_side(_folder):
+    """Against the list's environment alone, so more than 1 is possible."""
+    good = good_parameters()
+    cases = [  # kind, seeds, N, parameters, steps of each seed
+        (True, 100, 1, good, 20_000),
+        (True, 10, 4, good, 60_000),
+        (True, 100, 4, good, 20_000),
+        (True, 100, 1, None, 4_000),
+        ("envpool", 100, 4, good, 10_000),
+    ]
+    for kind, seeds, n, parameters, steps in cases:
+        spec = specification(n, steps, environment=replace(CARTPOLE, vectorize=kind))
+
+        def ours(spec=spec, seeds=seeds, parameters=parameters):
+            return trained_together(spec, seeds, parameters)
+
+        ratio, spread = median(5, ours, environment_alone)
+        what = "native vector" if kind is True else kind
+        long = "short" if parameters is None else "long"
+        name = f"{seeds} seeds x N = {n} side by side, {what}, {long}"
+        yield name, f"{ratio:.1f} times ({spread})"
 
 
 def against_the_list(_folder):
@@ -194,6 +235,7 @@ def large_n(folder):
 
 MEASURES = (
     against_the_environment,
+    side_by_side,
     against_the_list,
     against_the_textbook,
     start_up,

@@ -86,7 +86,7 @@ def assembled(
     return Study(
         name=config["study"],
         seeds=tuple(seeds),
-        seeds_per_job=config.get("seeds_per_job", default("seeds_per_job")),
+        seeds_per_job=config.get("seeds_per_job"),
         bins=config.get("bins", default("bins")),
         cells=tuple(cells),
         left_out=tuple(left_out),

@@ -11,13 +11,21 @@ from pgstudy.experiment.study.cell import Block, Cell, LeftOut, rivals
 from pgstudy.experiment.study.published import Published
 
 
+def seeds_of_a_job(cell: Cell) -> int:
+    """How many seeds one job trains, if the config does not say.
+
+    Those of a vectorized environment may train side by side: the more, the faster.
+    """
+    return 100 if cell.specification.environment.vectorize else 5
+
+
 @dataclass(frozen=True)
 class Study:
     """What one config file describes."""
 
     name: str
     seeds: tuple[int, ...]
-    seeds_per_job: int
+    seeds_per_job: int | None
     bins: int
     cells: tuple[Cell, ...]
     left_out: tuple[LeftOut, ...]
@@ -43,9 +51,12 @@ class Study:
     @functools.cached_property
     def _blocks(self) -> tuple[Block, ...]:
         """Made once, since they know the keys of their runs."""
-        starts = range(0, len(self.seeds), self.seeds_per_job)
-        parts = [self.seeds[start : start + self.seeds_per_job] for start in starts]
-        return tuple(Block(cell, seeds) for cell in self.cells for seeds in parts)
+        return tuple(
+            Block(cell, self.seeds[start : start + size])
+            for cell in self.cells
+            for size in [self.seeds_per_job or seeds_of_a_job(cell)]
+            for start in range(0, len(self.seeds), size)
+        )
 
     def cells_of(self, environment: str, estimator: str | None = None) -> list[Cell]:
         """The cells of an environment (and estimator), in the order of the config."""
