@@ -117,7 +117,7 @@ def trained_together(spec, seeds, parameters):
     if parameters is not None:
         for trainer in trainers:
             trainer.policy.parameters.flat[:] = parameters
-    list(drive([t.course() for t in trainers], players[0].group.sample))
+    list(drive([t.course() for t in trainers], players[0].group.play))
     return sum(trainer.spent["env_steps"] for trainer in trainers)
 
 

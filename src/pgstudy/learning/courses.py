@@ -15,23 +15,27 @@ Course = Generator[None, Outcome, Training]
 
 
 def drive(
-    courses: Sequence[Course], sample: Callable[[Sequence[int]], Sequence[Outcome]]
+    courses: Sequence[Course],
+    play: Callable[[Sequence[int]], Sequence[tuple[int, Outcome]]],
 ) -> Iterator[tuple[int, Training]]:
     """What each course returns, as soon as it ends, with its position.
 
-    `sample` gives a batch for each of the courses that still want one, by position.
+    `play` is told which courses want their next batch, by position, and gives the
+    batches that are there, of these or of those that wanted theirs before.
     """
-    wanted: dict[int, Any] = dict.fromkeys(range(len(courses)))  # None starts a course
+    outcomes: Sequence[tuple[int, Any]] = [(i, None) for i in range(len(courses))]
+    going = len(courses)
     try:
-        while wanted:
-            going = []
-            for position, outcome in wanted.items():
+        while going:
+            fresh = []
+            for position, outcome in outcomes:
                 try:
-                    courses[position].send(outcome)
-                    going.append(position)
+                    courses[position].send(outcome)  # None starts a course
+                    fresh.append(position)
                 except StopIteration as end:
+                    going -= 1
                     yield position, end.value
-            wanted = dict(zip(going, sample(going), strict=True)) if going else {}
+            outcomes = play(fresh) if going else ()
     finally:
         for course in courses:
             course.close()

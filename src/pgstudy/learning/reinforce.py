@@ -100,14 +100,14 @@ class Trainer:
 
     def run(self, after_update: Callable[[Trainer], None] | None = None) -> Training:
         """Train until the budget is spent or the run is stopped."""
-        ((_, training),) = drive([self.course(after_update)], self._sample)
+        ((_, training),) = drive([self.course(after_update)], self._play)
         return training
 
-    def _sample(self, _: Sequence[int]) -> list[Outcome]:
+    def _play(self, _: Sequence[int]) -> list[tuple[int, Outcome]]:
         try:
-            return [self.sampler.sample()]
+            return [(0, self.sampler.sample())]
         except PolicyOverflow as overflow:
-            return [overflow]
+            return [(0, overflow)]
 
     def course(self, after_update: Callable[[Trainer], None] | None = None) -> Course:
         """The same for somebody else to sample; see `drive`."""

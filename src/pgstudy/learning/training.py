@@ -63,7 +63,7 @@ def train_together(
             if snapshot is not None:
                 trainer.restore(snapshot)
             courses.append(trainer.course(each))
-        yield from drive(courses, players[0].group.sample)
+        yield from drive(courses, players[0].group.play)
 
 
 @contextlib.contextmanager

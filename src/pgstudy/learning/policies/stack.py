@@ -12,32 +12,37 @@ from pgstudy.learning.policies.normaliser import standardised
 
 
 class Stack:
-    """S policies of one specification, as they are now.
+    """Copies of the policies of S runs, of one specification.
 
     `numpy.matmul` multiplies a stack one matrix after the other, each as it would be
     alone. So the actions of a run do not depend on which others are in the stack.
     """
 
     def __init__(self, policies: Sequence[Policy], n: int) -> None:
-        first, self._shape = policies[0], (len(policies), n, -1)
+        first, runs = policies[0], len(policies)
+        self._shape = (runs, n, -1)
         self._chosen = first.chosen
-        memory = np.stack([policy.parameters.flat for policy in policies])
+        self._activation = first.network.activation
+        self._memory = np.stack([policy.parameters.flat for policy in policies])
         self._arrays: dict[str, Floats] = {}
         start = 0
         for name, one in first.parameters.arrays.items():
-            part = memory[:, start : start + one.size]
-            self._arrays[name] = part.reshape(len(policies), *one.shape)
+            part = self._memory[:, start : start + one.size]
+            self._arrays[name] = part.reshape(runs, *one.shape)
             start += one.size
         self._layers = [
             (self._arrays[w], self._arrays.get(b)) for w, b in first.network.names
         ]
-        self._activation = first.network.activation
         self._statistics = None
         if first.normaliser is not None:
-            every = [policy.normaliser for policy in policies if policy.normaliser]
-            means = np.stack([one.mean for one in every])
-            scales = np.stack([one.scale for one in every])
-            self._statistics = means[:, None], scales[:, None]
+            self._statistics = np.zeros((2, runs, 1, len(first.normaliser.mean)))
+
+    def put(self, run: int, policy: Policy) -> None:
+        """Take over a run's policy as it is now."""
+        self._memory[run] = policy.parameters.flat
+        if self._statistics is not None and policy.normaliser is not None:
+            self._statistics[0, run] = policy.normaliser.mean
+            self._statistics[1, run] = policy.normaliser.scale
 
     def act(self, inputs: Rows, noise: Floats) -> Actions:
         """Actions of S N lanes, run by run: [S N] or [S N, k].
@@ -46,7 +51,7 @@ class Stack:
         """
         rows = inputs.reshape(self._shape)
         hidden = (
-            rows.astype(np.float32, copy=False)
+            rows.astype(np.float32)
             if self._statistics is None
             else standardised(rows, *self._statistics)
         )

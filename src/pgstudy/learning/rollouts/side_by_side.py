@@ -1,32 +1,34 @@
 """Trajectories of several runs at once: N lanes for each run, stepped together.
 
-All runs that play begin a batch at the same time, and wait until the last of their
-episodes has ended. One step of all lanes costs little more than one of a few.
+One step of all lanes costs little more than one of a few. A run that has its batch
+learns from it and begins the next, while the others play on.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from pgstudy.learning.environments.parallel.lanes import Lanes
-from pgstudy.learning.environments.spaces import Layout, Rows
+from pgstudy.learning.environments.spaces import Floats, Layout, Rows
 from pgstudy.learning.policies.distributions import Policy, PolicyOverflow
 from pgstudy.learning.policies.resolution import coarse_features
 from pgstudy.learning.policies.stack import Stack
-from pgstudy.learning.rollouts.batch import Batch, require_finite
+from pgstudy.learning.rollouts.batch import Batch
 from pgstudy.learning.rollouts.noise import NoiseStream
-from pgstudy.learning.rollouts.played import Played
+from pgstudy.learning.rollouts.tape import Tape
 
 AHEAD = 64  # steps of noise that are stacked at a time
-FIRST_STEPS = 64  # memory for so many steps of a batch; doubled when they are full
+
+Played = tuple[int, Batch | PolicyOverflow]
 
 
 class SideBySide:
-    """Samples a batch of trajectories for each run that asks, from its own policy."""
+    """Samples batches of trajectories for runs, each from its own policy."""
 
     def __init__(
         self,
@@ -40,37 +42,56 @@ class SideBySide:
         self.players = [Player(self, i, *each) for i, each in every]
         self._open = set(range(len(policies)))
         self._cap = cap
-        self._steps = FIRST_STEPS
+        self._stack = Stack(policies, lanes.n)
+        self._tape = Tape(lanes, len(policies))
+        shape = (AHEAD, len(policies), lanes.n, policies[0].noise_width)
+        self._noise: Floats = np.zeros(shape, np.float32)
+        self._drawn = AHEAD  # steps of it that have been played
 
-    def sample(self, runs: Sequence[int]) -> list[Batch | PolicyOverflow]:
-        """A batch for each of these runs; PolicyOverflow where a policy gave none.
+    def play(self, fresh: Sequence[int]) -> list[Played]:
+        """Begin a batch for these runs; play until some of all runs have theirs.
 
+        PolicyOverflow instead of a batch where a policy had no finite action.
         Errors: EnvironmentFault.
         """
-        players = [self.players[run] for run in runs]
-        exact = any(player.exact for player in players)
-        played = Played(self._steps, len(runs), self.lanes, exact)
-        stack = Stack([player.policy for player in players], self.lanes.n)
-        self.lanes.reset(runs, played.rows[0])
-        while played.alive.any() and played.steps < self._cap:
-            self._stretch(played, players, stack)
-        self._steps = len(played.rewards)  # grown, for the next batch
-        return [player.outcome(played, i) for i, player in enumerate(players)]
+        for run in fresh:
+            self._stack.put(run, self.players[run].policy)
+        self._tape.begin(fresh)
+        playing = self._tape.playing()
+        left = self._cap - int(self._tape.steps()[playing].max())
+        ended = False
+        while not ended and left > 0:
+            if self._drawn == AHEAD:
+                self._draw(playing)
+            noise = self._noise[self._drawn]
+            self._drawn += 1
+            left -= 1
+            ended = self._tape.step(functools.partial(self._stack.act, noise=noise))
+            ended = ended and bool((playing & ~self._tape.playing()).any())
+        over = playing & (~self._tape.playing() | (self._tape.steps() >= self._cap))
+        return [
+            (run, self.players[run].outcome()) for run in np.flatnonzero(over).tolist()
+        ]
 
-    def _stretch(self, played: Played, players: Sequence[Player], stack: Stack) -> None:
-        """Play the steps that noise is stacked for, or fewer if all lanes have ended.
+    def _draw(self, playing: Rows) -> None:
+        """Stack the noise of the next steps, a run's own in each."""
+        for run in np.flatnonzero(playing).tolist():
+            player = self.players[run]
+            player.note_noise(self._drawn)
+            self._noise[:, run] = player.noise.ahead(self.lanes.n, AHEAD)[:AHEAD]
+            player.noted = 0
+        self._drawn = 0
 
-        A run's noise is used up to its own last step.
-        """
-        n, before = self.lanes.n, played.steps
-        ahead = [player.noise.ahead(n, AHEAD)[:AHEAD] for player in players]
-        noise = np.stack(ahead, axis=1)  # [AHEAD, S, N, width]
-        for drawn in noise[: self._cap - before]:
-            played.step(self.lanes, functools.partial(stack.act, noise=drawn))
-            if not played.alive.any():
-                break
-        for player, last in zip(players, played.last_steps(), strict=True):
-            player.noise.skip(n * max(0, last - before))
+    def batch(self, run: int) -> Batch | None:
+        """What a run has played; its noise is used up to there."""
+        self.players[run].note_noise(self._drawn)
+        return self._tape.batch(run)
+
+    def forget_noise(self) -> None:
+        """The noise that was stacked is not that of the next steps any more."""
+        self._drawn = AHEAD
+        for player in self.players:
+            player.noted = AHEAD
 
     def leave(self, run: int) -> None:
         """A run plays no more; with the last one the environments are let go."""
@@ -80,10 +101,9 @@ class SideBySide:
 
 
 class Player:
-    """One run's share: a sampler of its trajectories, see `rollout.Sampler`.
+    """One run's share: a sampler of its trajectories, see `rollouts.sampler`.
 
-    `exact`: whether its next batch is to stay float64, as a policy that standardises
-    wants it, or to see in the first whether float32 will do for the others.
+    `noted`: the steps of stacked noise that its stream knows to be used.
     """
 
     def __init__(
@@ -97,46 +117,39 @@ class Player:
         self.run = run
         self.policy = policy
         self.noise = NoiseStream(policy.draw, generator)
+        self.noted = AHEAD
         self.coarse: tuple[str, ...] = ()
-        self.exact = True
+        self._first = True
 
     @property
     def layout(self) -> Layout:
-        """See `rollout.Sampler`."""
+        """How the policy sees the environments."""
         return self.group.lanes.layout
 
     def sample(self) -> Batch:
         """A batch for this run alone. Errors: EnvironmentFault, PolicyOverflow."""
-        (outcome,) = self.group.sample([self.run])
+        ((_, outcome),) = self.group.play([self.run])
         if isinstance(outcome, PolicyOverflow):
             raise outcome
         return outcome
 
-    def outcome(self, played: Played, i: int) -> Batch | PolicyOverflow:
-        """What its lanes have played, as the i-th run. Errors: EnvironmentFault."""
-        n = self.group.lanes.n
-        lanes = slice(i * n, (i + 1) * n)
-        lengths = played.lengths[lanes]
-        steps = int(lengths.max())
-        mask = np.arange(steps)[:, None] < lengths
-        inputs = played.rows[:steps, lanes][mask]
-        require_finite(inputs, "observation")
-        if played.overflowed[lanes].any():
+    def outcome(self) -> Batch | PolicyOverflow:
+        """Its batch, with inputs as the policy takes them. Errors: EnvironmentFault."""
+        batch = self.group.batch(self.run)
+        if batch is None:
             return PolicyOverflow()
-        rewards = np.where(mask, played.rewards[:steps, lanes], 0.0)
-        require_finite(rewards, "reward")
-        actions = played.taken[:steps, lanes][mask]
-        terminated = played.terminated[lanes]
-        return Batch(self._kept(inputs), actions, rewards, mask, lengths, terminated)
-
-    def _kept(self, inputs: Rows) -> Rows:
-        """The inputs in the type that the policy takes."""
         if self.policy.normaliser is not None:
-            return inputs
-        if self.exact and not self.layout.one_hot:
-            self.coarse = coarse_features(inputs)
-        self.exact = False
-        return inputs.astype(np.float32, copy=False)
+            return batch
+        # the first batch shows whether float32 will do
+        if self._first and not self.layout.one_hot:
+            self.coarse = coarse_features(batch.inputs)
+        self._first = False
+        return replace(batch, inputs=batch.inputs.astype(np.float32))
+
+    def note_noise(self, drawn: int) -> None:
+        """So many steps of the stacked noise have been played."""
+        self.noise.skip(self.group.lanes.n * (drawn - self.noted))
+        self.noted = drawn
 
     def state(self) -> dict[str, Any] | None:
         """See `Trainer.state`; None if that of the environments is unknown."""
@@ -146,9 +159,10 @@ class Player:
         return {"environments": environments, "noise": self.noise.state()}
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """The inverse of `state`."""
+        """The inverse of `state`, before anything is played."""
         self.group.lanes.restore(self.run, saved["environments"])
         self.noise.restore(saved["noise"])
+        self.group.forget_noise()
 
     def close(self) -> None:
         """See `SideBySide.leave`."""

@@ -43,15 +43,21 @@ class EnvpoolLanes(Lanes):
             observations = self._environments.observation_space
             actions = self._environments.action_space
         self.layout = layout(observations, actions)
-        self._lanes: Ids = np.arange(self.n, dtype=np.int32)
         self._ids: Ids = np.arange(len(small), dtype=np.int32)
 
     def _reset(self, runs: Sequence[int], rows: Rows) -> None:
-        first = np.array(runs, np.int32) * np.int32(self.n)
-        self._ids = (first[:, None] + self._lanes).ravel()
-        observations, info = self._environments.reset(self._ids)
-        _require_order(info, self._ids)
-        self.layout.encode(observations, rows)
+        if not runs:
+            return
+        lanes = self._ids.reshape(-1, self.n)[list(runs)].ravel()
+        observations, info = self._environments.reset(lanes)
+        self._put(observations, info, lanes, rows)
+
+    def _put(self, observations: Any, info: Any, lanes: Ids, rows: Rows) -> None:
+        if (info["env_id"] != lanes).any():
+            raise EnvironmentFault("envpool returned its environments out of order")
+        encoded = np.empty((len(lanes), rows.shape[1]), rows.dtype)
+        self.layout.encode(observations, encoded)
+        rows[lanes] = encoded
 
     def _step(
         self, actions: Actions, alive: Flags, rows: Rows, rewards: Rewards
@@ -59,10 +65,7 @@ class EnvpoolLanes(Lanes):
         outward, ids = self.layout.actions.outward(actions), self._ids[alive]
         found = self._environments.step(outward[alive], ids)
         observations, reward, terminated, truncated, info = found
-        _require_order(info, ids)
-        encoded = np.empty((len(ids), rows.shape[1]), rows.dtype)
-        self.layout.encode(observations, encoded)
-        rows[alive] = encoded
+        self._put(observations, info, ids, rows)
         rewards[alive] = numbers(reward, len(ids))
         ends = np.zeros((2, len(alive)), np.bool_)
         ends[:, alive] = terminated, truncated
@@ -77,8 +80,3 @@ class EnvpoolLanes(Lanes):
     def close(self) -> None:
         """See `Lanes.close`."""
         self._environments.close()
-
-
-def _require_order(info: dict[str, Any], ids: Ids) -> None:
-    if (info["env_id"] != ids).any():
-        raise EnvironmentFault("envpool returned its environments out of order")

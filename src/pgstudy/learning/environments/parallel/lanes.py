@@ -27,7 +27,7 @@ Rewards = npt.NDArray[np.float64]
 
 
 class Lanes(abc.ABC):
-    """N lanes for each of S runs. Of the runs that play, lanes are numbered through.
+    """N lanes for each of S runs: L = S N of them, run by run.
 
     `n`: N; `shared`: whether more than one run may play at once.
     """
@@ -37,9 +37,9 @@ class Lanes(abc.ABC):
     shared: bool
 
     def reset(self, runs: Sequence[int], rows: Rows) -> None:
-        """Start an episode in each lane of these runs, which play from now on.
+        """Start an episode in each lane of these runs.
 
-        Observations go to rows: [L, inputs], L = N len(runs). Errors: EnvironmentFault.
+        Observations go to their rows: [L, inputs]. Errors: EnvironmentFault.
         """
         try:
             self._reset(runs, rows)

@@ -46,7 +46,6 @@ class VectorLanes(Lanes):
         self, specification: EnvironmentSpecification, seeds: Sequence[Sequence[int]]
     ) -> None:
         self.n = len(seeds[0])
-        self._specification = specification
         self._own = [make_vector(specification, self.n) for _ in seeds]
         first = self._own[0]
         self.layout = layout(first.single_observation_space, first.single_action_space)
@@ -54,28 +53,28 @@ class VectorLanes(Lanes):
         self._seeds: list[int | None] = [each[0] for each in seeds]
         self._resumable = resumable(specification, first)
         self._stepped = first
+        if self.shared:
+            self._stepped = make_vector(specification, self.n * len(seeds))
+            self._stepped.reset(seed=0)  # it needs some state; no run begins there
 
     def _reset(self, runs: Sequence[int], rows: Rows) -> None:
-        parts = np.split(rows, len(runs))
-        for run, part in zip(runs, parts, strict=True):
+        for run in runs:
             environment, seed = self._own[run], self._seeds[run]
             if seed is not None:
                 seed_spaces(environment, seed)
             observations, _ = environment.reset(seed=seed)
-            self.layout.encode(observations, part)
+            lanes = slice(run * self.n, (run + 1) * self.n)
+            self.layout.encode(observations, rows[lanes])
             self._seeds[run] = None
-        if self.shared:
-            self._place([self._own[run] for run in runs])
+            if self.shared:
+                self._place(environment, lanes)
 
-    def _place(self, starts: list[Any]) -> None:
-        """Let the shared environment begin where each run's own one stands."""
+    def _place(self, start: Any, lanes: slice) -> None:
+        """Let the shared environment go on in these lanes where a run's own stands."""
         shared: Any = self._stepped
-        if shared in self._own or shared.num_envs != self.n * len(starts):
-            made = make_vector(self._specification, self.n * len(starts))
-            shared = self._stepped = made
-        shared.state = np.concatenate([one.state for one in starts], axis=1)
-        shared.steps = np.zeros(shared.num_envs, np.int32)
-        shared.prev_done = np.zeros(shared.num_envs, np.bool_)
+        shared.state[:, lanes] = start.state
+        shared.steps[lanes] = 0
+        shared.prev_done[lanes] = False
 
     def _step(
         self, actions: Actions, alive: Flags, rows: Rows, rewards: Rewards
