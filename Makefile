@@ -4,6 +4,8 @@ PYTHON ?= python3
 CORES ?= all
 CONFIG ?= config/config.yaml
 PORT ?= 5000
+# Tests kill processes, not machines: what was written is there without waiting for disks.
+EATMYDATA := $(shell command -v eatmydata)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: study paper extras test lint format bench bench-peers ui clean help
@@ -43,7 +45,7 @@ paper: .venv/installed  ## published figures and our study of N; results/paper.p
 extras: .venv/extras  ## add box2d, mujoco and envpool, which some studies need
 
 test: .venv/extras  ## run the test suite, real Snakemake and MLflow calls included
-	pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
+	$(EATMYDATA) pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
 
 lint: .venv/installed  ## ruff, mypy --strict on src, deptry, snakefmt, snakemake --lint
 	ruff format --check src tests benchmarks
