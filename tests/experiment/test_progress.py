@@ -253,6 +253,21 @@ def test_a_plan_is_one_of_a_living_process(tmp_path):
     child.wait()
 
 
+def test_seeds_of_one_cell_are_said_together(tmp_path):
+    """Ten that train side by side are not ten names on one line."""
+    store = Store(tmp_path)
+    runs = store.runs(next(load_study(CONFIG).blocks()))
+    write_plan(folder(store), runs)
+    for run, spent in zip(runs, (35_000, 175_000, 70_000), strict=True):
+        made_up(run, spent=spent)
+    watch = Watch(tmp_path, read_plan(tmp_path))
+    watch.look()
+    whole, cell = live._line(watch).split("; ")
+    assert whole == watch.whole()
+    assert "seed=" not in cell
+    assert cell.endswith(", 3 seeds 10% to 50%")
+
+
 def test_a_terminal_shows_one_bar_until_all_is_done(tmp_path):
     """Drawn over and over on one line."""
     store = Store(tmp_path)

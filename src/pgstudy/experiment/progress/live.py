@@ -81,12 +81,21 @@ def newly_stalled(watch: Watch) -> list[str]:
 
 
 def _line(watch: Watch) -> str:
-    return "; ".join([watch.whole(), *map(_short, watch.jobs)])
+    cells: dict[str, list[Progress]] = {}
+    for job in watch.jobs:
+        cells.setdefault(job.name.rpartition(" ")[0], []).append(job)
+    return "; ".join([watch.whole(), *map(_short, cells.values())])
 
 
-def _short(job: Progress) -> str:
-    word = f" ({said})" if (said := stalled(job)) else ""
-    return f"{job.name} {fraction(job):.0%}{word}"
+def _short(seeds: list[Progress]) -> str:
+    """Seeds of a cell that train now; a block of them may train side by side."""
+    first, shares = seeds[0], sorted(map(fraction, seeds))
+    words = {said: None for job in seeds if (said := stalled(job))}
+    word = f" ({', '.join(words)})" if words else ""
+    if len(seeds) == 1:
+        return f"{first.name} {shares[0]:.0%}{word}"
+    name = first.name.rpartition(" ")[0]
+    return f"{name}, {len(seeds)} seeds {shares[0]:.0%} to {shares[-1]:.0%}{word}"
 
 
 def _bar(watch: Watch, out: TextIO) -> str:

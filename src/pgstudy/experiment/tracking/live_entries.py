@@ -41,9 +41,18 @@ class Watcher:
             self._show(plan.study if plan else "", jobs)
 
     def close(self) -> None:
-        """Remove all entries of runs that train."""
+        """Remove all entries of runs that train.
+
+        A server that has just been ended may hold its database for a moment more.
+        """
+        end = time.monotonic() + PATIENCE
         with contextlib.suppress(filelock.Timeout, *NOT_NOW), self._lock(PATIENCE):
-            self._show("", {})
+            while True:
+                with contextlib.suppress(*NOT_NOW):
+                    return self._show("", {})
+                if time.monotonic() > end:
+                    return
+                time.sleep(0.5)
 
     def prepare(self) -> None:
         """Make the experiment of the call at work, for a link to it."""
