@@ -83,14 +83,19 @@ def published_runs(folder):
         yield f"a run of 1,000 episodes: {cell.short_label}", f"{cpu:.2f} CPU-s"
 
 
-def dry_run(folder):
+def large(runs):
+    """A study of so many short runs: eight cells, in blocks of five."""
     big = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
-    big |= {"study": "big", "seeds": 1250, "seeds_per_job": 5}
+    big |= {"study": "big", "seeds": runs // 8, "seeds_per_job": 5}
     big["sample_counts"] = [1, 2, 4, 8]
     for entry in big["environments"]:
         entry["optimizer"] = {"learning_rate": 0.001}
     big["estimators"] = [{"name": "total-return"}]
-    (folder / "big.yaml").write_text(yaml.safe_dump(big))
+    return big
+
+
+def dry_run(folder):
+    (folder / "big.yaml").write_text(yaml.safe_dump(large(10_000)))
     command = ["snakemake", "-n", "-q", "--cores", "8", "-s", str(ROOT / "Snakefile")]
     command += ["-d", str(folder), "--configfile", str(folder / "big.yaml")]
     _, cpu, memory = run_measured(command, ROOT)

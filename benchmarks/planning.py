@@ -19,7 +19,7 @@ from unittest import mock
 
 import yaml
 
-from benchmarks.pipeline import ROOT, run_measured
+from benchmarks.pipeline import ROOT, large, run_measured
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store import digests
 from pgstudy.experiment.store.runs import FILES, Store
@@ -37,17 +37,6 @@ CALLS = {  # each finds that nothing is to be done
 }
 
 
-def config(runs):
-    """Eight cells, in blocks of five."""
-    big = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
-    big |= {"study": "big", "seeds": runs // 8, "seeds_per_job": 5}
-    big["sample_counts"] = [1, 2, 4, 8]
-    for entry in big["environments"]:
-        entry["optimizer"] = {"learning_rate": 0.001}
-    big["estimators"] = [{"name": "total-return"}]
-    return big
-
-
 def command(folder, *arguments):
     call = ["snakemake", "--cores", "2", "-s", str(ROOT / "Snakefile"), *arguments]
     return [*call, "-d", str(folder), "--configfile", str(folder / "big.yaml")]
@@ -55,8 +44,8 @@ def command(folder, *arguments):
 
 def make(folder, runs):
     """A study of so many complete runs, and files in the place of its products."""
-    (folder / "big.yaml").write_text(yaml.safe_dump(config(runs)))
-    study, store = load_study(config(runs)), Store(folder / "results")
+    (folder / "big.yaml").write_text(yaml.safe_dump(large(runs)))
+    study, store = load_study(large(runs)), Store(folder / "results")
     with mock.patch("os.fsync"):  # nobody needs these files after a crash
         for cell in study.cells:
             copy_runs(store, cell, study.seeds)

@@ -68,8 +68,8 @@ class Network:
     def in_place(self, rows: int) -> Callable[[Rows], Floats]:
         """The same for so many rows at a time, in memory that each call overwrites.
 
-        For the rollout: without new arrays, a step of one environment is a tenth
-        faster.
+        For the rollout: without new arrays, training at N = 1 is 1.02 to 1.04 times as
+        fast.
         """
         layers = [
             (weight, bias, np.empty((rows, weight.shape[1]), np.float32))
@@ -97,7 +97,7 @@ class Network:
         for pair in self._arrays:
             weight, bias = pair
             given.append(hidden)
-            hidden = hidden.dot(weight)  # a third of the overhead of @ for one row
+            hidden = hidden.dot(weight)  # .6 of the overhead of @ for one row
             if bias is not None:
                 _add(hidden, bias, hidden)
             if pair is not last:
@@ -113,7 +113,7 @@ class Network:
         for layer in reversed(range(len(given))):
             hidden, (weight, bias) = given[layer], self._gradients[layer]
             hidden.T.dot(outputs, weight)
-            if bias is not None:  # a third of what it takes to add up the rows
+            if bias is not None:  # for 500 rows, a third of np.add.reduce
                 np.ones(len(outputs), np.float32).dot(outputs, bias[0])
             if layer:
                 outputs = outputs.dot(self._arrays[layer][0].T)

@@ -30,8 +30,6 @@ Ids = npt.NDArray[np.int32]
 class EnvpoolLanes(Lanes):
     """envpool's environments, a seed each; only those alive are stepped."""
 
-    shared = True
-
     def __init__(
         self, specification: EnvironmentSpecification, seeds: Sequence[Sequence[int]]
     ) -> None:

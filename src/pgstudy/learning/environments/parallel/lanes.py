@@ -29,12 +29,11 @@ Rewards = npt.NDArray[np.float64]
 class Lanes(abc.ABC):
     """N lanes for each of S runs: L = S N of them, run by run.
 
-    `n`: N; `shared`: whether more than one run may play at once.
+    `n`: N. See `rollouts.sampling.at_once` for how many runs may play at once.
     """
 
     layout: Layout
     n: int
-    shared: bool
 
     def reset(self, runs: Sequence[int], rows: Rows) -> None:
         """Start an episode in each lane of these runs.

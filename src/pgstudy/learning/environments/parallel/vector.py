@@ -49,11 +49,11 @@ class VectorLanes(Lanes):
         self._own = [make_vector(specification, self.n) for _ in seeds]
         first = self._own[0]
         self.layout = layout(first.single_observation_space, first.single_action_space)
-        self.shared = shows_its_state(specification)
+        self._shared = shows_its_state(specification)
         self._seeds: list[int | None] = [each[0] for each in seeds]
         self._resumable = resumable(specification, first)
         self._stepped = first
-        if self.shared:
+        if self._shared:
             self._stepped = make_vector(specification, self.n * len(seeds))
             self._stepped.reset(seed=0)  # it needs some state; no run begins there
 
@@ -66,7 +66,7 @@ class VectorLanes(Lanes):
             lanes = slice(run * self.n, (run + 1) * self.n)
             self.layout.encode(observations, rows[lanes])
             self._seeds[run] = None
-            if self.shared:
+            if self._shared:
                 self._place(environment, lanes)
 
     def _place(self, start: Any, lanes: slice) -> None:
