@@ -79,7 +79,8 @@ def test_a_run_that_another_process_trains_is_left_to_it(tmp_path, block, alone)
     assert digests(store, block) == alone
 
 
-def test_a_killed_block_goes_on_from_its_checkpoints(tmp_path, monkeypatch):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_block_goes_on_from_its_checkpoints(tmp_path, monkeypatch, how):
     """Each run from its own, to the bits of a training that nobody cut."""
     longer = CONFIG["environments"][0] | {"env_steps": 60_000}
     block = block_of(CONFIG | {"environments": [longer], "seeds": 3})
@@ -91,9 +92,11 @@ def test_a_killed_block_goes_on_from_its_checkpoints(tmp_path, monkeypatch):
     while not all(file.is_file() for file in files):
         assert process.poll() is None
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
+    process.send_signal(how)
     process.wait()
     assert len(store.missing(block)) == 3
+    if how == signal.SIGTERM:
+        assert [run.status() for run in store.runs(block)] == ["interrupted"] * 3
     monkeypatch.delenv(checkpoints.SECONDS)
     assert train_block(store, block) == []
     assert all(run.record().resumed for run in store.runs(block))

@@ -1,6 +1,7 @@
 """Real kills of a real training process, and what the next one makes of it."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 import pytest
 
 from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.progress.progress import running
 from pgstudy.experiment.store import checkpoints
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.training import block as training
@@ -77,6 +79,16 @@ def wait_for_checkpoint(process, run):
     time.sleep(0.1)
 
 
+def says_why_it_ended(run, how):
+    """Nobody can say anything after SIGKILL."""
+    record = run.record()
+    if how == signal.SIGKILL:
+        return record is None or record.status == "interrupted"
+    # whoever is told hands it on as SIGTERM
+    said = r"ended by (SIGTERM|SIGINT) after update [1-9]\d*"
+    return record.status == "interrupted" and re.fullmatch(said, record.reason)
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_run_that_was_killed_goes_on_to_the_same_bits(
     block, whole, tmp_path, often, how
@@ -90,7 +102,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bits(
         process.send_signal(how)
         assert process.wait() != 0
         assert "Traceback" not in process.stderr.read()
-        assert run.record() is None
+        assert says_why_it_ended(run, how)
         spent.append(checkpoints.read(run).snapshot["history"]["spent"]["env_steps"])
     assert 0 < spent[0] < spent[1] < 60_000
     last = start(block, tmp_path)
@@ -99,6 +111,24 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bits(
     assert record.digest == whole.digest
     assert record.resumed is True
     assert not (run.folder / checkpoints.CHECKPOINT).exists()
+
+
+def test_sigterm_loses_no_update(block, whole, tmp_path):
+    """No checkpoint is due for a minute; one is written as the signal comes."""
+    run = Store(tmp_path).run(block.cell, 0)
+    process = start(block, tmp_path)
+    while not (states := running(tmp_path)) or not states[0].spent:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(10) == 128 + signal.SIGTERM
+    history = checkpoints.read(run).snapshot["history"]
+    said = f"ended by SIGTERM after update {history['spent']['updates']}"
+    assert run.record().reason == said
+    assert history["spent"]["env_steps"] >= states[0].spent
+    last = start(block, tmp_path)
+    assert last.wait() == 0
+    assert run.record().digest == whole.digest
 
 
 def test_a_damaged_checkpoint_is_a_new_start(block, whole, tmp_path, often):

@@ -61,7 +61,7 @@ PLACE = (ENVIRONMENT, ESTIMATOR, N)
 RUNS = (
     *PLACE,
     Column("seed", int, "of the run"),
-    Column("status", str, "finished, diverged, stuck, failed or missing"),
+    Column("status", str, "finished, diverged, stuck, failed, interrupted or missing"),
     Column("reason", str, "why, if it did not finish"),
     Column("key", str, "identity of the run; its folder and its tag in MLflow have it"),
     LEARNING_RATE,
@@ -115,6 +115,7 @@ SUMMARY = (
     Column("diverged", int, "of these"),
     Column("stuck", int, "of these"),
     Column("failed", int, "of these"),
+    Column("interrupted", int, "of these"),
     Column("missing", int, "of these"),
     LEARNING_RATE,
     UNIT,

@@ -14,7 +14,7 @@ from pgstudy.analysis.tables import thresholds
 from pgstudy.analysis.tables.histories import History
 from pgstudy.experiment.provenance.git import commit_text
 from pgstudy.experiment.provenance.identity import utc
-from pgstudy.experiment.store.record import FAILED, MISSING, STATES, RunRecord
+from pgstudy.experiment.store.record import INCOMPLETE, MISSING, STATES, RunRecord
 from pgstudy.experiment.store.runs import Run
 from pgstudy.experiment.study.cell import Cell
 
@@ -26,7 +26,7 @@ def run_row(run: Run, history: History | None) -> dict[str, Any]:
     """
     record, cell = run.record(), run.cell
     complete = history is not None or run.is_complete()  # a history is of such a run
-    if not complete and record and record.status != FAILED:
+    if not complete and record and record.status not in INCOMPLETE:
         record = None
     damaged = "" if record else run.damaged()
     row = dict.fromkeys(names(RUNS)) | {

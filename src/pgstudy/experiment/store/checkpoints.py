@@ -108,16 +108,20 @@ class Keeper:
     def __call__(self, trainer: Trainer) -> None:
         """Write a checkpoint if it is time; a full disk is no reason to stop."""
         now = time.monotonic()
-        if now < self._due:
-            return
+        if now >= self._due:
+            kept = self.keep(trainer)
+            self._due = now + self._interval if kept else float("inf")
+
+    def keep(self, trainer: Trainer) -> bool:
+        """Write a checkpoint now. False if the trainer's state can't be kept."""
         state = trainer.state()
-        self._due = now + self._interval if state is not None else float("inf")
         if state is None:
-            return
+            return False
         try:
             write(self._run, Saved(state, self.seconds()))
         except OSError as error:
             print(f"{self._run.name}: no checkpoint: {error}", file=sys.stderr)
+        return True
 
     def seconds(self) -> float:
         """Seconds of training so far, those before a kill included."""

@@ -16,13 +16,15 @@ from pgstudy.experiment.system import typed_json
 from pgstudy.experiment.system.files import canonical_json, write_json
 
 # `learning.results.Status`, whose module imports torch, and how a run may fail
-RecordedStatus = Literal["finished", "diverged", "stuck", "failed"]
+RecordedStatus = Literal["finished", "diverged", "stuck", "failed", "interrupted"]
 
 RECORD, SELF = "run.json", "sha256"
 FAILED: Literal["failed"] = "failed"
+INTERRUPTED: Literal["interrupted"] = "interrupted"
+INCOMPLETE = (FAILED, INTERRUPTED)  # whose runs are tried again
 MISSING = "missing"
-COMPLETE = tuple(s for s in get_args(RecordedStatus) if s != FAILED)
-STATES = (*COMPLETE, FAILED, MISSING)  # a run that is missing has no record
+COMPLETE = tuple(s for s in get_args(RecordedStatus) if s not in INCOMPLETE)
+STATES = (*COMPLETE, *INCOMPLETE, MISSING)  # a run that is missing has no record
 RESULTS = {
     *("stopped_at", "updates", "env_steps", "episodes", "evaluation"),
     *("global_generators", "warnings", "digest", "files"),
@@ -44,10 +46,10 @@ class Provenance:
 @dataclass(frozen=True, kw_only=True)
 class RunRecord(Provenance):
     """What run.json holds. A field with a default is one that an old record, or that
-    of a failed run, may not have.
+    of a run that failed or was interrupted, may not have.
 
     made_of: versions and digest of what makes its environment. specification: as JSON.
-    reason: why it failed or ended early, at update `stopped_at`. evaluation: returns of
+    reason: why it failed, was interrupted or ended early, at update `stopped_at`. evaluation: returns of
     the untrained and of the final policy. digest: see `Training.digest`. files: SHA-256
     by name.
     """
@@ -79,7 +81,7 @@ class RunRecord(Provenance):
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON types; `from_dict` is the inverse."""
-        without = RESULTS if self.status == FAILED else {"traceback"}
+        without = RESULTS if self.status in INCOMPLETE else {"traceback"}
         return {k: v for k, v in vars(self).items() if k not in without}
 
     @staticmethod

@@ -13,7 +13,7 @@ import filelock
 
 from pgstudy.experiment.store.record import (
     COMPLETE,
-    FAILED,
+    INCOMPLETE,
     MISSING,
     RECORD,
     RunRecord,
@@ -79,9 +79,9 @@ class Run:
         ]
 
     def status(self) -> str:
-        """How the run ended, `failed`, or `missing` where its numbers are not there."""
+        """How the run ended, or `missing` where its numbers are not there."""
         record = self.record()
-        if record and (record.status == FAILED or not self._changed(record)):
+        if record and (record.status in INCOMPLETE or not self._changed(record)):
             return record.status
         return MISSING
 

@@ -21,6 +21,7 @@ from pgstudy.experiment.system.logs import log_only
 
 FORK = multiprocessing.get_context("fork")
 ENDING = (signal.SIGINT, signal.SIGTERM)
+GRACE = 8.0  # seconds for a process that was asked to end
 PR_SET_PDEATHSIG = 1  # prctl(2)
 RETURNED, OS_ERROR = "returned", "OSError"
 
@@ -33,7 +34,8 @@ def in_child(function: Callable[[], Any], seconds: float | None = None) -> Any:
     """What the function returns, as JSON gives it back, in a process forked from here.
 
     The process ends with this one, however this one ends, and what it says goes to
-    the log alone. Errors: Died, also after so many seconds; OSError, if it raises it.
+    the log alone. After Ctrl-C or SIGTERM it is asked to end, and has `GRACE`.
+    Errors: Died, also after so many seconds; OSError, if it raises it.
     """
     # in memory, and not a pipe: others that the child left may hold that open
     with os.fdopen(os.memfd_create("outcome"), "w+", encoding="utf-8") as outcome:
@@ -43,7 +45,12 @@ def in_child(function: Callable[[], Any], seconds: float | None = None) -> Any:
                 child.start()
             child.join(seconds)
             late = child.is_alive()
-        finally:  # after Ctrl-C or SIGTERM, too
+        except BaseException:  # Ctrl-C or SIGTERM
+            if child.pid is not None:
+                child.terminate()
+                child.join(GRACE + 1)
+            raise
+        finally:
             if child.pid is not None:
                 child.kill()
                 child.join()

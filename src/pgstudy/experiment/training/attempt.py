@@ -12,7 +12,13 @@ from pgstudy.experiment.provenance.identity import describe
 from pgstudy.experiment.store import checkpoints
 from pgstudy.experiment.store.record import Provenance
 from pgstudy.experiment.store.runs import Run, Store
-from pgstudy.experiment.training.saving import reason_of, save, save_failure
+from pgstudy.experiment.training.ending import Ending
+from pgstudy.experiment.training.saving import (
+    reason_of,
+    save,
+    save_failure,
+    save_interruption,
+)
 from pgstudy.learning.estimators.gradients import THREADS
 from pgstudy.learning.results import Training
 
@@ -38,17 +44,42 @@ class Attempt:
         self.reporter = progress.Reporter(store, run, spent)
         self._keeper = checkpoints.Keeper(self.run, before, share)
         self._started = time.time()
+        self._ending: Ending | None = None
+        self._interrupted = False
+
+    def begin(self, ending: Ending) -> None:
+        """Called in the process that trains the run, before it does."""
+        self._ending = ending
+        self.reporter.restart()
 
     def after_update(self, trainer: Trainer) -> None:
-        """Keep a checkpoint, and say how far the run is, if it is time."""
+        """Keep a checkpoint, and say how far the run is, if it is time.
+
+        Errors: Interrupted, once a signal asked the process to end.
+        """
+        if self._ending and self._ending.name:
+            if not self._interrupted:
+                self._interrupt(trainer, self._ending)
+            self._ending.check()
         self._keeper(trainer)
         self.reporter(trainer)
+
+    def _interrupt(self, trainer: Trainer, ending: Ending) -> None:
+        self._interrupted = True
+        kept = self._keeper.keep(trainer)
+        word = f"ended by {ending.name} after update {trainer.spent['updates']}"
+        word += "" if kept else "; its state can't be kept, so it starts again"
+        save_interruption(self.run, word, self._made())
+        print(f"interrupted: {self.run.name}: {word}", file=sys.stderr)
+        ending.count()
 
     def complete(self, training: Training) -> str:
         """Save what the training left. Returns what to say of it; may be empty."""
         run = self.run
         save(run, training, self._made())
         checkpoints.remove(run)
+        if self._ending and not self._interrupted:
+            self._ending.count()
         words = [f"warning: {run.name}: {warning}" for warning in training.warnings]
         if training.status != "finished":
             words.append(_early_end(run, training))

@@ -19,6 +19,7 @@ from pgstudy.experiment.store.runs import Run, Store
 from pgstudy.experiment.study.cell import Block
 from pgstudy.experiment.system.isolation import Died, in_child
 from pgstudy.experiment.training.attempt import Attempt
+from pgstudy.experiment.training.ending import Ending, Interrupted
 from pgstudy.learning import dispatch
 from pgstudy.learning.rollouts.sampling import at_once
 from pgstudy.learning.training import train, train_together
@@ -81,12 +82,14 @@ def _train(store: Store, run: Run) -> bool:
 
 def _train_alone(attempt: Attempt) -> tuple[bool, str]:
     """Train and save a run. Returns whether it is complete, and what to say of it."""
-    attempt.reporter.restart()
+    attempt.begin(Ending(runs=1))
     specification, seed = attempt.run.cell.specification, attempt.run.seed
     try:
         with contextlib.chdir(os.getcwd()):  # back, wherever an environment goes
             after, snapshot = attempt.after_update, attempt.snapshot
             training = train(specification, seed, snapshot, after)
+    except Interrupted:
+        return False, ""
     except BaseException as error:  # an environment may raise anything, to SystemExit
         return False, attempt.fail(error)
     return True, attempt.complete(training)
@@ -123,8 +126,9 @@ def _taken(store: Store, run: Run, stack: contextlib.ExitStack) -> bool:
 
 def _train_side_by_side(attempts: Sequence[Attempt]) -> str:
     """Train and save runs of one cell. Returns what to say of them."""
+    ending = Ending(len(attempts))
     for attempt in attempts:
-        attempt.reporter.restart()
+        attempt.begin(ending)
     words = []
     try:
         for position, training in train_together(
@@ -134,6 +138,8 @@ def _train_side_by_side(attempts: Sequence[Attempt]) -> str:
             [attempt.after_update for attempt in attempts],
         ):
             words.append(attempts[position].complete(training))
+    except Interrupted:
+        pass
     except Exception as error:
         words.append(f"{error}; what is left of the block is trained one by one")
     return "\n".join(filter(None, words))

@@ -14,6 +14,7 @@ import safetensors.torch
 
 from pgstudy.experiment.store.record import (
     FAILED,
+    INTERRUPTED,
     Provenance,
     RecordedStatus,
     RunRecord,
@@ -69,6 +70,11 @@ def save_failure(run: Run, error: BaseException, made: Provenance) -> None:
     run.write_record(
         record_of(run, made, FAILED, reason=reason_of(error), traceback=text)
     )
+
+
+def save_interruption(run: Run, reason: str, made: Provenance) -> None:
+    """Say why a run was cut short; it goes on from its checkpoint."""
+    run.write_record(record_of(run, made, INTERRUPTED, reason=reason))
 
 
 def reason_of(error: BaseException) -> str:
