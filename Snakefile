@@ -28,8 +28,27 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/verify.smk"
 
 
+# All but train_blocks and measure are short; on a cluster they run where snakemake does.
 localrules:
     all,
+    plan,
+    train,
+    choose,
+    tables,
+    gradients,
+    figures,
+    environment_figures,
+    track,
+    tracked,
+    claims,
+    recordings,
+    report,
+    partial_report,
+    compare,
+    accept,
+    paper,
+    verify,
+    capsule,
 
 
 rule all:

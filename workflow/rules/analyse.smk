@@ -72,6 +72,9 @@ rule measure:
         estimator=r"[^/]+",
         at=r"[a-z]+",
     priority: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         policy=lambda wildcards: named(wildcards, "environment", "estimator", "at"),
         code=steps.digest("measure"),

@@ -139,8 +139,7 @@ onstart:
     if found().trouble:
         raise WorkflowError(found().trouble)
     let_sigterm_wait()
-    if workflow.local_exec:
-        start_forkserver()
+    start_forkserver()
     jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "train"]
     blocks = [BLOCKS[job.wildcards.block] for job in jobs]
     missing = {run.folder for runs in found().missing.values() for run in runs}

@@ -15,13 +15,14 @@ from pgstudy.cli.common import (
     app,
     with_outputs,
 )
+from pgstudy.experiment.cluster_jobs import read_blocks
 from pgstudy.experiment.config.loading import load_study, read_config
 from pgstudy.experiment.config.reference import settings_table
 from pgstudy.experiment.config.schema import schema
 from pgstudy.experiment.planning import read_chosen
 from pgstudy.experiment.provenance import user_code
 from pgstudy.experiment.store.digests import recording
-from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.store.runs import Run, Store
 from pgstudy.experiment.study.cell import Block, rivals
 from pgstudy.experiment.study.study_file import STUDY_FILE, Plan, write_plan
 from pgstudy.experiment.system.files import write_json
@@ -96,20 +97,41 @@ def train(
 ) -> None:
     """Train the runs of a block that are missing, and write its manifest."""
     try:
-        store, wanted = Store(results), Block.from_dict(_table(block))
+        wanted = Block.from_dict(_table(block))
     except (KeyError, TypeError) as error:
         raise UserError(f"that is no block of runs: {error!r}") from None
-    if store.missing(wanted):
-        from pgstudy.experiment.training.block import train_block  # imports torch
-
-        failed = train_block(store, wanted)
-        if failed:
-            places = ", ".join(str(run.folder / "run.json") for run in failed)
-            raise UserError(
-                f"{len(failed)} of {len(wanted.seeds)} runs failed; the others are "
-                f"kept, these are tried again next time. Tracebacks: {places}"
-            )
+    store = Store(results)
+    _train(store, [wanted])
     store.settle(wanted)
+
+
+@app.command()
+def train_blocks(
+    file: Annotated[Path, typer.Argument(help="results/jobs/<job>.json")],
+) -> None:
+    """Train the blocks of a cluster's job, one after the other."""
+    try:
+        blocks = read_blocks(file)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{file} names no blocks of runs: {error!r}") from None
+    _train(Store(file.parents[1]), blocks)
+
+
+def _train(store: Store, blocks: list[Block]) -> None:
+    """Train what is missing. Errors: UserError, after all others, for runs that failed."""
+    failed: list[Run] = []
+    for block in blocks:
+        if store.missing(block):
+            from pgstudy.experiment.training.block import train_block  # imports torch
+
+            failed += train_block(store, block)
+    if failed:
+        runs = sum(len(block.seeds) for block in blocks)
+        places = ", ".join(str(run.folder / "run.json") for run in failed)
+        raise UserError(
+            f"{len(failed)} of {runs} runs failed; the others are kept, these are "
+            f"tried again next time. Tracebacks: {places}"
+        )
 
 
 @app.command()

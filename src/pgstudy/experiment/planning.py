@@ -71,7 +71,7 @@ def look(folder: StudyFolder) -> Found:
 
 def _look(folder: StudyFolder, index: Index) -> Found:
     found = Found()
-    for one in _both(folder):
+    for one in both(folder):
         for block in one.study.blocks():
             runs = one.store.runs(block)
             missing = [run for run in runs if not index.is_complete(run)]
@@ -82,12 +82,12 @@ def _look(folder: StudyFolder, index: Index) -> Found:
         stale = [run for block in blocks for run in found.missing[block.manifest]]
         found.lines += why_stale(stale)
     held = mirror.held(folder.store.results)
-    for one in _both(folder):
+    for one in both(folder):
         _look_at_receipt(one.path / mirror.RECEIPT, held, found)
     return found
 
 
-def _both(folder: StudyFolder) -> list[StudyFolder]:
+def both(folder: StudyFolder) -> list[StudyFolder]:
     """With the one of the study that chooses its learning rates, if one does."""
     return [one for one in (folder, folder.tuning) if one is not None]
 
@@ -116,7 +116,7 @@ def read_chosen(file: Path) -> tuple[Choice, ...]:
 
 def _write_manifests(folder: StudyFolder, found: Found) -> None:
     """Write the manifests that are not there; their blocks need no job then."""
-    for one in _both(folder):
+    for one in both(folder):
         for block in one.study.blocks():
             if block.manifest in found.unwritten:
                 one.store.write_manifest(block)
@@ -127,7 +127,7 @@ def _write_manifests(folder: StudyFolder, found: Found) -> None:
 def _remove_leftovers(folder: StudyFolder) -> None:
     """Remove what killed processes left half-written."""
     results = folder.store.results
-    paths = [one.path for one in _both(folder)]
+    paths = [one.path for one in both(folder)]
     for path in (*paths, results / places.MANIFESTS, results / places.PROGRESS):
         remove_leftovers(path)
 

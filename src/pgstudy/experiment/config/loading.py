@@ -87,6 +87,7 @@ def assembled(
         name=config["study"],
         seeds=tuple(seeds),
         seeds_per_job=config.get("seeds_per_job"),
+        job_minutes=config.get("job_minutes", default("job_minutes")),
         bins=config.get("bins", default("bins")),
         cells=tuple(cells),
         left_out=tuple(left_out),

@@ -8,15 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pgstudy.experiment.study.cell import Block, Cell, LeftOut, rivals
+from pgstudy.experiment.study.jobs import seeds_of_a_job
 from pgstudy.experiment.study.published import Published
-
-
-def seeds_of_a_job(cell: Cell) -> int:
-    """How many seeds one job trains, if the config does not say.
-
-    Those of a vectorized environment may train side by side: the more, the faster.
-    """
-    return 100 if cell.specification.environment.vectorize else 5
 
 
 @dataclass(frozen=True)
@@ -34,6 +27,7 @@ class Study:
     gradients: Mapping[str, int] | None
     tune_seeds: tuple[int, ...]
     config: Mapping[str, Any]
+    job_minutes: float = 15
 
     def now(self) -> Study:
         """The study with the code and versions that are here now, see `Identity.now`.

@@ -11,13 +11,13 @@ PACKAGE = Path(__file__).parents[2]
 ROOT = PACKAGE.parents[1]  # the folder of the project
 
 RUNS, MANIFESTS, LOCKS, SET_ASIDE = "runs", "manifests", "locks", "set-aside"
-LOGS, PROGRESS, INDEX = "logs", "progress", "index"
+LOGS, PROGRESS, INDEX, JOBS = "logs", "progress", "index", "jobs"
 CALL_LOCK, MLFLOW_LOCK = ".call.lock", ".mlflow.lock"
 MLFLOW, ARTIFACTS = "mlflow.db", "mlartifacts"
 README, PAPER = "README.md", "paper.pdf"
 
 TAKEN = (
-    RUNS, MANIFESTS, LOCKS, SET_ASIDE, LOGS, PROGRESS, INDEX, CALL_LOCK, MLFLOW_LOCK,
+    RUNS, MANIFESTS, LOCKS, SET_ASIDE, LOGS, PROGRESS, INDEX, JOBS, CALL_LOCK, MLFLOW_LOCK,
     MLFLOW, *(f"{MLFLOW}-{ending}" for ending in ("journal", "wal", "shm")),
     ARTIFACTS, README, PAPER,
 )  # fmt: skip

@@ -1,0 +1,66 @@
+"""results/jobs: the jobs that train a study on a cluster, many blocks each.
+
+A job's file is there before the job is submitted, says what it trains, and is named
+after its content.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pgstudy.experiment.planning import Found, both, wanted_blocks
+from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.store.study_folder import StudyFolder
+from pgstudy.experiment.study.cell import Block
+from pgstudy.experiment.study.jobs import expected_seconds, packed
+from pgstudy.experiment.system import places
+from pgstudy.experiment.system.files import write_json
+
+
+@dataclass(frozen=True, eq=False)
+class ClusterJob:
+    """Blocks that one job trains, one after the other."""
+
+    blocks: tuple[Block, ...]
+
+    @functools.cached_property
+    def name(self) -> str:
+        """Twelve hexadecimal digits."""
+        manifests = [block.manifest for block in self.blocks]
+        return hashlib.sha256(repr(manifests).encode()).hexdigest()[:12]
+
+    @property
+    def seconds(self) -> float:
+        """How long it trains, as expected by `study.jobs`."""
+        return sum(map(expected_seconds, self.blocks))
+
+
+def cluster_jobs(folder: StudyFolder, found: Found) -> dict[str, ClusterJob]:
+    """The job that trains a block, by the block's manifest.
+
+    Of blocks that are not complete; of a tuned study once its learning rates are chosen.
+    """
+    jobs = {}
+    for one in both(folder):
+        blocks = [b for b in wanted_blocks(one) if found.missing.get(b.manifest)]
+        for some in packed(blocks, one.study.job_minutes):
+            job = ClusterJob(tuple(some))
+            jobs |= {block.manifest: job for block in some}
+    return jobs
+
+
+def write_jobs(store: Store, jobs: Iterable[ClusterJob]) -> None:
+    """Write the files of jobs, which `read_blocks` reads. Errors: OSError."""
+    for job in jobs:
+        blocks = [json.loads(block.to_json()) for block in job.blocks]
+        write_json(store.results / places.JOBS / f"{job.name}.json", blocks)
+
+
+def read_blocks(file: Path) -> list[Block]:
+    """What a job trains. Errors: OSError, ValueError, KeyError, TypeError, ConfigError."""
+    return [Block.from_dict(data) for data in json.loads(file.read_text("utf-8"))]

@@ -1,0 +1,70 @@
+"""How long training takes, roughly, and how blocks of runs are packed into jobs.
+
+A cluster starts a job in seconds of its own: two Snakemakes, and the imports. So blocks
+of several cells share a job there. What a run is knows nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pgstudy.experiment.study.cell import Block, Cell
+
+# Environment steps a second; measured with 64 units on one 2.5 GHz core: 7,600 to
+# 28,000 for Gymnasium's classic control, toy text, LunarLander and InvertedPendulum.
+SPEED = 10_000
+START = 10.0  # CPU-seconds of a cluster's job before it trains, see docs/clusters.md
+SHORTEST = 10 * START  # a job that does not start oftener than it should
+FEWEST = 16  # jobs of a study, where they are not shorter than that
+LARGEST = 500  # blocks of one job: their names are its command line
+
+
+def expected_seconds(block: Block) -> float:
+    """How long a block trains on one core; within a factor of three or so."""
+    return len(block.seeds) * _seconds_of_a_seed(block.cell)
+
+
+def _seconds_of_a_seed(cell: Cell) -> float:
+    """Episodes are taken to be as long as they can be."""
+    specification = cell.specification
+    amount, longest = specification.budget.amount, specification.environment
+    episodes = {"env_steps": 0, "episodes": 1, "updates": specification.n}
+    per_unit = episodes[specification.budget.unit] * longest.max_episode_steps or 1
+    return amount * per_unit / SPEED
+
+
+def seeds_of_a_job(cell: Cell) -> int:
+    """How many seeds one job trains, if the config does not say: a quarter of an hour,
+    and at most 5. Those of a vectorized environment may train side by side: the more,
+    the faster.
+    """
+    if cell.specification.environment.vectorize:
+        return 100
+    return max(1, min(5, int(900 / _seconds_of_a_seed(cell))))
+
+
+def packed(blocks: Iterable[Block], minutes: float) -> list[list[Block]]:
+    """Blocks by the job of a cluster that trains them, in their order.
+
+    A job takes about so many minutes. A study that is shorter than `FEWEST` such jobs
+    has shorter ones, down to `SHORTEST`.
+    """
+    blocks = list(blocks)
+    whole = sum(map(expected_seconds, blocks))
+    length = min(60 * minutes, max(SHORTEST, whole / FEWEST))
+    jobs: list[list[Block]] = []
+    filled = length
+    for block in blocks:
+        seconds = expected_seconds(block)
+        if filled + seconds > length or len(jobs[-1]) == LARGEST:
+            jobs.append([])
+            filled = 0.0
+        jobs[-1].append(block)
+        filled += seconds
+    return jobs
+
+
+def overhead(jobs: Sequence[Sequence[Block]]) -> float:
+    """What jobs take to start, as a share of what they train."""
+    training = sum(expected_seconds(block) for job in jobs for block in job)
+    return len(jobs) * START / training if training else 0.0
