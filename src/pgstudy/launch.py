@@ -13,7 +13,7 @@ import socket
 import sys
 from typing import NoReturn, TextIO
 
-from pgstudy.experiment.system.places import FORKSERVER
+from pgstudy.experiment.system.places import FORKSERVER, forkservers
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
@@ -27,20 +27,12 @@ def main() -> None:
     in_this_process()
 
 
-def server_prefix() -> str:
-    """How the names of servers begin that serve this job of a cluster, or this machine.
-
-    A job of a cluster that has come to the machine of another call uses none of its.
-    """
-    return f"pgstudy-{os.environ.get('SLURM_JOB_ID', '')}-"
-
-
 def _ask(name: str) -> tuple[int, TextIO] | None:
     """A process with this one's files, folder and variables: its number, and its end.
 
     None if there is no server, or it serves other code or another job.
     """
-    if not name.startswith(server_prefix()):
+    if not name.startswith(forkservers()):
         return None
     request = {
         "package": FOLDER,

@@ -18,7 +18,6 @@ from pgstudy.analysis.tables.histories import History
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.record import Provenance
 from pgstudy.experiment.store.runs import UPDATES, Store
-from pgstudy.experiment.training.saving import record_of
 
 NOTHING = pd.DataFrame()
 NAN = math.nan
@@ -313,8 +312,7 @@ def hand_made(tmp_path):
 def write(run, what, times):
     steps, returns = what or ([2], [9])
     made_by = {"git": {"commit": "c", "dirty": False}}
-    record = record_of(
-        run,
+    record = run.recorded(
         Provenance(made_by=made_by, started=0.0, seconds=1.0),
         "finished" if what else "diverged",
         reason=None if what else "made up",

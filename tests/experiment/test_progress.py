@@ -24,7 +24,6 @@ from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.cell import Block
 from pgstudy.experiment.tracking.live_entries import Watcher
 from pgstudy.experiment.tracking.mirror import tracking_uri
-from pgstudy.experiment.training.saving import record_of
 from pgstudy.learning.training import train
 from tests.experiment.test_checkpoints import start
 
@@ -123,15 +122,17 @@ def test_the_file_of_a_killed_process_is_ignored(long_training, tmp_path):
     long_training.wait()
     assert path.is_file()
     assert progress.running(tmp_path) == []
-    assert not path.exists()
+    assert list(progress.not_running(tmp_path)) == [path]
 
 
-def test_a_terminated_training_takes_its_file_along(long_training, tmp_path):
-    """Also without an end of its own."""
+def test_a_terminated_training_is_not_running(long_training, tmp_path):
+    """Its file stays for whoever says what became of the run."""
     wait_for(lambda: points(tmp_path), long_training)
     long_training.terminate()
     assert long_training.wait() != 0
-    assert [p.name for p in (tmp_path / "progress").iterdir()] == [PLAN]
+    assert progress.running(tmp_path) == []
+    (state,) = progress.not_running(tmp_path).values()
+    assert state.interrupted
 
 
 def test_what_is_no_progress_file_is_ignored(tmp_path):
@@ -175,7 +176,7 @@ def made_up(run, **changes):
 
 
 def ended(run, status, started):
-    return record_of(run, Provenance(made_by={}, started=started), status)
+    return run.recorded(Provenance(made_by={}, started=started), status)
 
 
 def test_the_whole_counts_runs_budgets_and_time(tmp_path):

@@ -292,7 +292,7 @@ def test_a_record_with_values_of_other_types_is_damaged(tmp_path, block, change)
     """Though its own digest fits."""
     run = Store(tmp_path).run(block.cell, 0)
     made = Provenance(made_by={}, started=0.0)
-    run.write_record(saving.record_of(run, made, "failed"))
+    run.write_record(run.recorded(made, "failed"))
     assert run.status() == "failed"
     file = run.folder / "run.json"
     data = json.loads(file.read_text()) | change

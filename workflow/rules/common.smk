@@ -10,6 +10,7 @@ from snakemake.logging import logger
 from pgstudy.analysis import steps
 from pgstudy.analysis.common.names import figure_names, paper_names
 from pgstudy.experiment import planning
+from pgstudy.experiment.progress import lost
 from pgstudy.experiment.config import yaml_files
 from pgstudy.experiment.system import places
 from pgstudy.experiment.training.call import (
@@ -147,6 +148,12 @@ onstart:
     if to_train := [run for run in runs if run.folder in missing]:
         check_tracking(STUDY.name)
         start_following(FOLDER, to_train)
+
+
+onerror:
+    for folder in planning.both(FOLDER):
+        for line in lost.settle(folder):
+            logger.error(line)
 
 
 wildcard_constraints:

@@ -13,7 +13,16 @@ USERS = (
 )
 # What the workflow's rules call; each works by hand too.
 WORKFLOW = (
-    *("plan", "train", "train-blocks", "check-tracking", "track", "tracked", "tables", "choose"),
+    *(
+        "plan",
+        "train",
+        "train-blocks",
+        "check-tracking",
+        "track",
+        "tracked",
+        "tables",
+        "choose",
+    ),
     *("measure", "gradients", "compare", "claims", "recordings", "figures", "paper"),
     *("report", "accept", "partial-report", "verify"),
 )

@@ -118,7 +118,7 @@ def train_blocks(
 
 
 def _train(store: Store, blocks: list[Block]) -> None:
-    """Train what is missing. Errors: UserError, after all others, for runs that failed."""
+    """Train what is missing. Errors: UserError, after all, if runs failed."""
     failed: list[Run] = []
     for block in blocks:
         if store.missing(block):

@@ -43,9 +43,9 @@ class ClusterJob:
 def cluster_jobs(folder: StudyFolder, found: Found) -> dict[str, ClusterJob]:
     """The job that trains a block, by the block's manifest.
 
-    Of blocks that are not complete; of a tuned study once its learning rates are chosen.
+    Of blocks that are not complete; of a tuned study once its rates are chosen.
     """
-    jobs = {}
+    jobs: dict[str, ClusterJob] = {}
     for one in both(folder):
         blocks = [b for b in wanted_blocks(one) if found.missing.get(b.manifest)]
         for some in packed(blocks, one.study.job_minutes):
@@ -62,5 +62,8 @@ def write_jobs(store: Store, jobs: Iterable[ClusterJob]) -> None:
 
 
 def read_blocks(file: Path) -> list[Block]:
-    """What a job trains. Errors: OSError, ValueError, KeyError, TypeError, ConfigError."""
+    """What a job trains.
+
+    Errors: OSError, ValueError, KeyError, TypeError, ConfigError.
+    """
     return [Block.from_dict(data) for data in json.loads(file.read_text("utf-8"))]

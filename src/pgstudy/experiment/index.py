@@ -19,13 +19,12 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from pathlib import Path
 
 from pgstudy.experiment.provenance.identity import code_digest
 from pgstudy.experiment.store.runs import Run
 from pgstudy.experiment.system import places
-from pgstudy.experiment.system.files import write_json
+from pgstudy.experiment.system.files import file_system_time, write_json
 
 TICK = 2_000_000_000  # ns, of the coarsest clock, that of FAT
 CODE = ("experiment/store", "experiment/system")  # what says that a run is complete
@@ -43,7 +42,7 @@ class Index:
         self._code = code_digest(*CODE)
         self._noted = self._read()
         self._news: dict[str, str] = {}
-        self._now = _clock(self._runs) if noting else 0
+        self._now = file_system_time(self._runs) if noting else 0
 
     def is_complete(self, run: Run) -> bool:
         """Whether a run is complete: it looks as noted, or its SHA-256 say so."""
@@ -88,10 +87,3 @@ def _look(folder: Path) -> tuple[str, int]:
     except OSError:
         return "", 0
     return hashlib.sha256(repr(sorted(looks)).encode()).hexdigest()[:24], newest
-
-
-def _clock(folder: Path) -> int:
-    """Now, in ns since 1970, as a folder's file system stamps it; 0 if it does not."""
-    with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=folder) as file:
-        return os.fstat(file.fileno()).st_ctime_ns
-    return 0

@@ -13,6 +13,7 @@ from pathlib import Path
 import filelock
 
 from pgstudy.experiment.index import Index
+from pgstudy.experiment.progress import lost
 from pgstudy.experiment.store import digests
 from pgstudy.experiment.store.differences import why_stale
 from pgstudy.experiment.store.runs import Run, Store
@@ -54,6 +55,8 @@ def begin(lock: filelock.BaseFileLock, folder: StudyFolder) -> Found:
         index = Index(folder.store.results, noting=True)
         found = _look(folder, index)
         _remove_leftovers(folder)
+        for one in both(folder):
+            found.lines += lost.settle(one)
         _write_manifests(folder, found)
         index.write()
         return found

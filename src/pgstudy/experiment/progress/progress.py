@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,12 @@ from typing import TYPE_CHECKING, Self
 
 import filelock
 import numpy as np
+import psutil
 
 from pgstudy.experiment.progress.plan import PLAN
 from pgstudy.experiment.store.runs import Run, Store
-from pgstudy.experiment.system import places
+from pgstudy.experiment.system import places, slurm
+from pgstudy.experiment.system.files import file_system_time
 
 if TYPE_CHECKING:
     from pgstudy.learning.reinforce import Trainer
@@ -36,8 +39,9 @@ Row = tuple[int, int, float]  # update, env_steps, mean_return
 class Progress:
     """How far a run is. `before` was spent when this process took the run up.
 
-    `pid` is the process that trains it, `moved` when its last update ended that is
-    known of; both times are seconds since 1970.
+    `pid` is the process that trains it, on a `host` and in a `job` of a cluster, if it
+    is in one, with `rss_mb` of memory; `moved` is when its last update ended that is
+    known of. Both times are seconds since 1970.
     """
 
     name: str
@@ -55,6 +59,10 @@ class Progress:
     curve: list[Row]
     pid: int
     moved: float
+    host: str
+    job: str
+    rss_mb: int
+    interrupted: bool
 
 
 class Curve:
@@ -85,7 +93,8 @@ class Curve:
 class Reporter:
     """Called after each update; says every few seconds how far the run is.
 
-    Its file is there from entering to leaving, unless the process is killed.
+    Its file is there from entering to leaving. After a kill or an interruption it stays
+    for `lost.settle`.
     """
 
     def __init__(self, store: Store, run: Run, before: int) -> None:
@@ -97,6 +106,7 @@ class Reporter:
         self._started = time.time()
         self._curve = Curve()
         self._due = 0.0
+        self._facts = {"host": socket.gethostname(), "job": slurm.job()}
 
     def __enter__(self) -> Self:
         self._write(self._before)
@@ -109,16 +119,24 @@ class Reporter:
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):
             self._temporary.unlink(missing_ok=True)
-            self._path.unlink(missing_ok=True)
+            if not _interrupted(self._path):
+                self._path.unlink(missing_ok=True)
 
     def __call__(self, trainer: Trainer) -> None:
         """Write if it is time; nothing of the trainer is changed."""
         if time.monotonic() < self._due:
             return
         self._curve.extend(trainer.history)
-        self._write(trainer.spent[self._run.cell.specification.budget.unit])
+        self._write(self._spent(trainer))
 
-    def _write(self, spent: int) -> None:
+    def interrupt(self, trainer: Trainer) -> None:
+        """The run goes on in another process, some time."""
+        self._write(self._spent(trainer), interrupted=True)
+
+    def _spent(self, trainer: Trainer) -> int:
+        return trainer.spent[self._run.cell.specification.budget.unit]
+
+    def _write(self, spent: int, interrupted: bool = False) -> None:
         cell, budget = self._run.cell, self._run.cell.specification.budget
         state = Progress(
             name=self._run.name,
@@ -136,6 +154,9 @@ class Reporter:
             curve=self._curve.rows,
             pid=os.getpid(),
             moved=time.time(),
+            rss_mb=psutil.Process().memory_info().rss // 2**20,
+            interrupted=interrupted,
+            **self._facts,
         )
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -146,27 +167,54 @@ class Reporter:
 
 
 def running(results: Path) -> list[Progress]:
-    """The runs that some process trains now; files of killed ones are removed."""
+    """The runs that some process trains now."""
+    now = file_system_time(results / places.PROGRESS) / 1e9
+    return [
+        state
+        for file, state in _every(results).items()
+        if not state.interrupted and _is_trained(file, results, now)
+    ]
+
+
+def not_running(results: Path) -> dict[Path, Progress]:
+    """What killed or interrupted processes left, by its file."""
+    return {
+        file: state
+        for file, state in _every(results).items()
+        if not _is_held(results / places.LOCKS / file.stem)
+    }
+
+
+def _every(results: Path) -> dict[Path, Progress]:
     files = sorted((results / places.PROGRESS).glob("[!.]*.json"))
-    found = [_read(f, results) for f in files if f.name != PLAN]
-    return [state for state in found if state is not None]
+    found = {file: _read(file) for file in files if file.name != PLAN}
+    return {file: state for file, state in found.items() if state is not None}
 
 
-def _read(path: Path, results: Path) -> Progress | None:
+def _read(file: Path) -> Progress | None:
     try:
-        fresh = time.time() - path.stat().st_mtime < FRESH
-        if not fresh and not _is_held(path, results / places.LOCKS / path.stem):
-            return None
-        return Progress(**json.loads(path.read_text("utf-8")))
+        return Progress(**json.loads(file.read_text("utf-8")))
     except (OSError, ValueError, TypeError):  # it ended, or is not what we write
         return None
 
 
-def _is_held(path: Path, lock: Path) -> bool:
+def _interrupted(file: Path) -> bool:
+    state = _read(file)
+    return state is not None and state.interrupted
+
+
+def _is_trained(file: Path, results: Path, now: float) -> bool:
     """Whether a process trains the run; one update may take longer than `FRESH`."""
     try:
-        with filelock.FileLock(lock, blocking=False):
-            path.unlink(missing_ok=True)
+        fresh = now - file.stat().st_mtime < FRESH
+    except OSError:
         return False
+    return fresh or _is_held(results / places.LOCKS / file.stem)
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        with filelock.FileLock(lock, blocking=False):
+            return False
     except filelock.Timeout:
         return True

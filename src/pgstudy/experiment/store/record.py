@@ -34,13 +34,16 @@ RESULTS = {
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
     """What made a run: see `provenance.identity.describe`, and the threads; when it
-    started, in seconds since 1970; seconds of training, those before a kill included.
+    started, in seconds since 1970; seconds of training, those before a kill included;
+    the host, and the number of its job on a cluster.
     """
 
     made_by: dict[str, Any]
     started: float
     seconds: float = 0.0
     resumed: bool = False
+    host: str = ""
+    job: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +52,9 @@ class RunRecord(Provenance):
     of a run that failed or was interrupted, may not have.
 
     made_of: versions and digest of what makes its environment. specification: as JSON.
-    reason: why it failed, was interrupted or ended early, at update `stopped_at`. evaluation: returns of
-    the untrained and of the final policy. digest: see `Training.digest`. files: SHA-256
-    by name.
+    reason: why it failed, was interrupted or ended early, at update `stopped_at`.
+    evaluation: returns of the untrained and of the final policy. digest: see
+    `Training.digest`. files: SHA-256 by name.
     """
 
     environment: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import filelock
 
@@ -16,6 +17,8 @@ from pgstudy.experiment.store.record import (
     INCOMPLETE,
     MISSING,
     RECORD,
+    Provenance,
+    RecordedStatus,
     RunRecord,
     read_record,
     write_record,
@@ -59,6 +62,24 @@ class Run:
     def write_record(self, record: RunRecord) -> None:
         """Write `run.json` with its own digest. Errors: ValueError, OSError."""
         write_record(self.folder, record)
+
+    def recorded(
+        self, made: Provenance, status: RecordedStatus, **results: Any
+    ) -> RunRecord:
+        """The record of the run, which ended in some way, with its results by name."""
+        cell = self.cell
+        return RunRecord(
+            environment=cell.environment,
+            estimator=cell.estimator,
+            n=cell.n,
+            seed=self.seed,
+            key=self.key,
+            made_of=dict(cell.identity.environment),
+            specification=cell.specification.to_dict(),
+            status=status,
+            **vars(made),
+            **results,
+        )
 
     def damaged(self) -> str:
         """Which file of the run is not what was written; empty if none is.

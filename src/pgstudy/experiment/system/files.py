@@ -1,6 +1,7 @@
 """Files are written whole or not at all, and for whom the umask says.
 
-A temporary file carries the number of its process: what a kill left is known by it.
+A temporary file carries its host and the number of its process: what a kill left is
+known by them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import json
 import os
 import re
 import secrets
+import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
@@ -18,7 +21,8 @@ from typing import Any
 
 import psutil
 
-TEMPORARY = re.compile(r"\..+\.(?:(\d+)-)?[0-9a-f]{8}")
+TEMPORARY = re.compile(r"\..+\.(?:(?:([\w-]+)@)?(\d+)-)?[0-9a-f]{8}")
+HOST = re.sub(r"\W", "-", socket.gethostname())
 UMASK = os.umask(0)
 os.umask(UMASK)  # it can't be read without being set
 
@@ -29,7 +33,7 @@ _written: ContextVar[Digests | None] = ContextVar("written", default=None)
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file, then rename it once it is on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unique = f"{os.getpid()}-{secrets.token_hex(4)}"
+    unique = f"{HOST}@{os.getpid()}-{secrets.token_hex(4)}"
     temporary = path.with_name(f".{path.name}.{unique}")
     try:
         write(temporary)
@@ -81,12 +85,30 @@ def collected() -> Iterator[Digests]:
         _written.reset(token)
 
 
+def file_system_time(folder: Path) -> int:
+    """Now, in ns since 1970, as a folder's file system stamps it; 0 if it does not.
+
+    Over a network that is the server's clock, and not this machine's.
+    """
+    with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=folder) as file:
+        return os.fstat(file.fileno()).st_ctime_ns
+    return 0
+
+
 def remove_leftovers(folder: Path) -> None:
-    """Remove temporary files below a folder whose process is no more."""
+    """Remove temporary files below a folder whose process is no more.
+
+    Those of other hosts are left for a day.
+    """
+    old = file_system_time(folder) - 86_400_000_000_000
     for path in folder.rglob(".*"):
         found = TEMPORARY.fullmatch(path.name)
-        if found and path.is_file() and not _lives(found[1]):
-            path.unlink(missing_ok=True)
+        if not found or not path.is_file():
+            continue
+        elsewhere = found[1] not in (None, HOST)
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime_ns < old if elsewhere else not _lives(found[2]):
+                path.unlink()
 
 
 def free_place(folder: Path, name: str) -> Path:

@@ -9,9 +9,13 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import socket
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
+
+from pgstudy.experiment.system import slurm
 
 
 class Tee(io.TextIOBase):
@@ -48,11 +52,24 @@ class Tee(io.TextIOBase):
 
 
 def tee(path: Path) -> None:
-    """Make a file the stdout and stderr of this process. Errors: OSError."""
+    """Make a file the stdout and stderr of this process. Errors: OSError.
+
+    What earlier processes said in it stays: one of them may have been killed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
+    with path.open("ab") as file:
+        file.write(_heading().encode())
+        file.flush()
         sys.stdout = _redirected(sys.stdout, 1, file.fileno())
         sys.stderr = _redirected(sys.stderr, 2, file.fileno())
+
+
+def _heading() -> str:
+    """When and where what follows was said."""
+    number = slurm.job()
+    place = f", SLURM job {number}" if number else ""
+    now = datetime.now(UTC).isoformat(" ", timespec="seconds")
+    return f"--- {now}, {socket.gethostname()}{place}\n"
 
 
 def _redirected(stream: TextIO, descriptor: int, file: int) -> TextIO:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
 from dataclasses import replace
@@ -12,6 +13,7 @@ from pgstudy.experiment.provenance.identity import describe
 from pgstudy.experiment.store import checkpoints
 from pgstudy.experiment.store.record import Provenance
 from pgstudy.experiment.store.runs import Run, Store
+from pgstudy.experiment.system import slurm
 from pgstudy.experiment.training.ending import Ending
 from pgstudy.experiment.training.saving import (
     reason_of,
@@ -70,6 +72,7 @@ class Attempt:
         word = f"ended by {ending.name} after update {trainer.spent['updates']}"
         word += "" if kept else "; its state can't be kept, so it starts again"
         save_interruption(self.run, word, self._made())
+        self.reporter.interrupt(trainer)
         print(f"interrupted: {self.run.name}: {word}", file=sys.stderr)
         ending.count()
 
@@ -96,6 +99,8 @@ class Attempt:
             started=self._started,
             seconds=self._keeper.seconds(),
             resumed=self.snapshot is not None,
+            host=socket.gethostname(),
+            job=slurm.job(),
         )
 
 

@@ -16,8 +16,7 @@ from threading import Thread
 from pgstudy.experiment.progress.plan import write_plan
 from pgstudy.experiment.store.runs import Run
 from pgstudy.experiment.store.study_folder import StudyFolder
-from pgstudy.launch import server_prefix
-from pgstudy.experiment.system.places import FORKSERVER
+from pgstudy.experiment.system.places import FORKSERVER, forkservers
 
 PATIENCE = 120.0  # with the check of MLflow, whose own bounds are shorter
 # as Snakemake sets them for a job: the libraries read them as they are imported
@@ -31,7 +30,7 @@ def start_forkserver() -> None:
 
     It ends with this one. Jobs find it by a variable, and do without it if it is gone.
     """
-    name = f"{server_prefix()}{os.getpid()}-{secrets.token_hex(8)}"
+    name = f"{forkservers()}{os.getpid()}-{secrets.token_hex(8)}"
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"\0{name}")  # no file, so none is left
         listener.listen(1024)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,8 +15,6 @@ from pgstudy.experiment.store.record import (
     FAILED,
     INTERRUPTED,
     Provenance,
-    RecordedStatus,
-    RunRecord,
 )
 from pgstudy.experiment.store.runs import (
     EPISODES,
@@ -46,8 +43,7 @@ def save(run: Run, training: Training, made: Provenance) -> None:
         lambda p: safetensors.numpy.save_file(dict(training.milestones), p),
     )
     run.write_record(
-        record_of(
-            run,
+        run.recorded(
             made,
             training.status,
             stopped_at=training.stopped_at,
@@ -68,13 +64,13 @@ def save_failure(run: Run, error: BaseException, made: Provenance) -> None:
     """Keep a run that raised, with the reason; it will be tried again."""
     text = without_folders("".join(traceback.format_exception(error)))
     run.write_record(
-        record_of(run, made, FAILED, reason=reason_of(error), traceback=text)
+        run.recorded(made, FAILED, reason=reason_of(error), traceback=text)
     )
 
 
 def save_interruption(run: Run, reason: str, made: Provenance) -> None:
     """Say why a run was cut short; it goes on from its checkpoint."""
-    run.write_record(record_of(run, made, INTERRUPTED, reason=reason))
+    run.write_record(run.recorded(made, INTERRUPTED, reason=reason))
 
 
 def reason_of(error: BaseException) -> str:
@@ -82,25 +78,6 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, Exception):
         return without_folders(str(error)) or type(error).__name__
     return str(fault(error))
-
-
-def record_of(
-    run: Run, made: Provenance, status: RecordedStatus, **results: Any
-) -> RunRecord:
-    """The record of a run that ended in some way, with its results by name."""
-    cell = run.cell
-    return RunRecord(
-        environment=cell.environment,
-        estimator=cell.estimator,
-        n=cell.n,
-        seed=run.seed,
-        key=run.key,
-        made_of=dict(cell.identity.environment),
-        specification=cell.specification.to_dict(),
-        status=status,
-        **vars(made),
-        **results,
-    )
 
 
 def _write_table(path: Path, columns: Mapping[str, Column]) -> None:

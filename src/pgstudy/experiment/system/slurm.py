@@ -1,0 +1,57 @@
+"""SLURM, as far as a study has to know it: which job this is, and why one ended."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+
+SECONDS = 20  # for an answer of a controller that has much to do
+RESOURCE = "call snakemake with --set-resources train_blocks:"
+WHY = {
+    "TIMEOUT": f"reached its time limit of {{TimeLimit}}; {RESOURCE}runtime=MINUTES, "
+    "or set a smaller job_minutes in the config",
+    "OUT_OF_MEMORY": "took more memory than its {MinMemoryNode}{used}; "
+    f"{RESOURCE}mem_mb=MEGABYTES",
+    "CANCELLED": "was cancelled",
+    "NODE_FAIL": "was lost with its node",
+    "PREEMPTED": "was preempted by a job of higher priority",
+    "FAILED": "failed with exit code {ExitCode}; its log says more",
+}
+
+
+def job() -> str:
+    """The number of the job that this process is part of; empty if it is of none."""
+    return os.environ.get("SLURM_JOB_ID", "")
+
+
+def why_it_ended(number: str, used_mb: int) -> str:
+    """A sentence on how a job ended, with the setting to change.
+
+    used_mb: the memory that it was last known to take.
+    """
+    facts = _facts(number)
+    state = facts.get("JobState", "")
+    if state not in WHY:
+        return f"SLURM job {number} ended, and SLURM says no more of it"
+    used = f" (last seen at {used_mb} MB)" if used_mb else ""
+    place = f" on {facts['NodeList']}" if facts.get("NodeList") else ""
+    return f"SLURM job {number}{place} {WHY[state].format(**facts, used=used)}"
+
+
+def _facts(number: str) -> dict[str, str]:
+    """What the controller remembers of a job, by its names."""
+    return dict(
+        re.findall(r"(\w+)=(\S*)", _answer("scontrol", "show", "job", "-o", number))
+    )
+
+
+def _answer(*command: str) -> str:
+    """What a command prints; empty if it fails or is not here."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout
