@@ -10,7 +10,7 @@ import time
 import pytest
 
 from pgstudy.experiment.config.loading import load_study
-from pgstudy.experiment.progress.progress import running
+from pgstudy.experiment.progress.states import running
 from pgstudy.experiment.store import checkpoints
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.training import block as training

@@ -15,7 +15,7 @@ import pytest
 from mlflow import MlflowClient
 
 from pgstudy.experiment.config.loading import load_study
-from pgstudy.experiment.progress import live, progress, wording
+from pgstudy.experiment.progress import live, progress, states, wording
 from pgstudy.experiment.progress.plan import PLAN, birth, read_plan, write_plan
 from pgstudy.experiment.progress.watch import Watch
 from pgstudy.experiment.store.record import Provenance
@@ -64,7 +64,7 @@ def wait_for(condition, process, seconds=60):
 
 def points(results):
     """What runs say now, if one has a curve."""
-    return [job for job in progress.running(results) if job.curve]
+    return [job for job in states.running(results) if job.curve]
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_training_says_how_far_it_is_and_its_bits_are_the_same(tmp_path):
 
 def age(path):
     """Make a file older than what is believed without its lock."""
-    then = time.time() - 2 * progress.FRESH
+    then = time.time() - 2 * states.FRESH
     os.utime(path, (then, then))
 
 
@@ -117,12 +117,12 @@ def test_the_file_of_a_killed_process_is_ignored(long_training, tmp_path):
     long_training.send_signal(signal.SIGSTOP)
     time.sleep(0.1)
     age(path)
-    assert len(progress.running(tmp_path)) == 1
+    assert len(states.running(tmp_path)) == 1
     long_training.kill()
     long_training.wait()
     assert path.is_file()
-    assert progress.running(tmp_path) == []
-    assert list(progress.not_running(tmp_path)) == [path]
+    assert states.running(tmp_path) == []
+    assert list(states.not_running(tmp_path)) == [path]
 
 
 def test_a_terminated_training_is_not_running(long_training, tmp_path):
@@ -130,8 +130,8 @@ def test_a_terminated_training_is_not_running(long_training, tmp_path):
     wait_for(lambda: points(tmp_path), long_training)
     long_training.terminate()
     assert long_training.wait() != 0
-    assert progress.running(tmp_path) == []
-    (state,) = progress.not_running(tmp_path).values()
+    assert states.running(tmp_path) == []
+    (state,) = states.not_running(tmp_path).values()
     assert state.interrupted
 
 
@@ -140,7 +140,7 @@ def test_what_is_no_progress_file_is_ignored(tmp_path):
     (tmp_path / "progress").mkdir()
     for name, text in {"a": "{", "b": "[]", "c": '{"name": "x"}'}.items():
         (tmp_path / "progress" / f"{name}.json").write_text(text)
-    assert progress.running(tmp_path) == []
+    assert states.running(tmp_path) == []
     assert live.lines(tmp_path / "nowhere") == [live.NOBODY]
 
 
@@ -168,8 +168,16 @@ def made_up(run, **changes):
     cell = run.cell
     place = (run.name, cell.environment, cell.estimator, cell.n, run.seed)
     budget = (run.key, "env_steps", 350_000)
-    state = progress.Progress(
-        *place, *budget, 0, 0, 0, 0.0, [], pid=7, moved=time.time()
+    state = states.Progress(
+        *place,
+        *budget,
+        *(0, 0, 0, 0.0, []),
+        pid=7,
+        moved=time.time(),
+        host="node1",
+        job="",
+        rss_mb=0,
+        interrupted=False,
     )
     path = run.folder.parents[4] / "progress" / f"{state.key}.json"
     path.write_text(json.dumps(vars(state) | changes))

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pgstudy.experiment.progress import progress
+from pgstudy.experiment.progress import states
 from pgstudy.experiment.system.files import TEMPORARY
 from tests.workflow.project import CRASH, NOTHING, Clone, summary
 
@@ -167,7 +167,7 @@ def test_a_killed_training_process_leaves_its_child_nothing_to_do(clone, whole):
     """The process that trains ends with the one that started it, at once."""
     process = clone.start(TABLES)
     clone.wait_for_training()
-    trained = [psutil.Process(run.pid) for run in progress.running(clone.results)]
+    trained = [psutil.Process(run.pid) for run in states.running(clone.results)]
     assert trained
     for run in trained:
         run.parent().kill()

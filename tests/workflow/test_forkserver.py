@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from pgstudy.experiment.config.loading import load_study
-from pgstudy.experiment.progress import progress
+from pgstudy.experiment.progress import states
 from pgstudy.experiment.system.places import FORKSERVER
 from pgstudy.experiment.training.call import let_sigterm_wait
 from tests.workflow.project import CRASH
@@ -122,7 +122,7 @@ def started(call, folder):
         stderr=subprocess.PIPE,
         text=True,
     )
-    while not (runs := progress.running(folder / "results")) or (
+    while not (runs := states.running(folder / "results")) or (
         psutil.Process(runs[0].pid).ppid() == call_server(call).pid
     ):
         assert asking.poll() is None

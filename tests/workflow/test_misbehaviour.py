@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pgstudy.experiment.progress import live, plan, progress, wording
+from pgstudy.experiment.progress import live, plan, states, wording
 from tests.workflow.project import Project
 
 MODULE = '''
@@ -227,7 +227,7 @@ def test_a_run_that_hangs_is_named_and_can_be_ended_alone(tmp_path):
     process = project.start()
     ended = False
     while process.poll() is None:
-        for job in progress.running(project.results):
+        for job in states.running(project.results):
             if not ended and time.time() - job.moved > 6:
                 command = ["pgstudy", "progress"]
                 environment = os.environ | {wording.STALLED: "3"}

@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock
 from mlflow import MlflowClient
 
-from pgstudy.experiment.progress import plan, progress
+from pgstudy.experiment.progress import plan, states
 from tests.experiment.test_tracking import free_port
 from tests.workflow.project import CRASH, Clone, variables
 
@@ -148,7 +148,7 @@ def test_a_killed_call_takes_its_follower_along(tmp_path, how):
     """Within seconds, in silence; it holds no lock. Ctrl-C goes to the whole group."""
     clone = watched(tmp_path)
     process = clone.start(PGSTUDY_PROGRESS_SECONDS="0.5")
-    wait_until(lambda: followers(clone) and progress.running(clone.results), 30)
+    wait_until(lambda: followers(clone) and states.running(clone.results), 30)
     if how == signal.SIGINT:
         os.killpg(process.pid, how)
     else:

@@ -2,6 +2,7 @@
 
 from pgstudy.analysis.common.columns import AGGREGATES, TABLES
 from pgstudy.experiment.study import study_file
+from pgstudy.experiment.study.jobs import SHORTEST, seconds_of_a_measurement
 
 TUNED = [f"results/{TUNING.name}/tracked.json"] if TUNING else []
 
@@ -57,6 +58,16 @@ rule tables:
         code=steps.digest("tables"),
     shell:
         "pgstudy --log {log:q} tables {input.study:q}"
+
+
+if STUDY.gradients:
+    seconds = seconds_of_a_measurement(
+        STUDY.sample_counts, STUDY.gradients["env_steps"]
+    )
+    if seconds < SHORTEST:  # than what a cluster's job takes before it measures
+
+        localrules:
+            measure,
 
 
 # The longest jobs after training, so they begin as soon as their policies are there.

@@ -3,16 +3,16 @@
 import functools
 from pathlib import Path
 
-from filelock import FileLock
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from pgstudy.analysis import steps
 from pgstudy.analysis.common.names import figure_names, paper_names
-from pgstudy.experiment import planning
+from pgstudy.experiment import cluster, planning
 from pgstudy.experiment.progress import lost
 from pgstudy.experiment.config import yaml_files
 from pgstudy.experiment.system import places
+from pgstudy.experiment.system.shared_disk import lock_of
 from pgstudy.experiment.training.call import (
     check_tracking,
     let_sigterm_wait,
@@ -25,6 +25,7 @@ from pgstudy.experiment.system.files import canonical_json
 from pgstudy.experiment.config.published_files import find
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.store.study_folder import StudyFolder
+from pgstudy.experiment.study.jobs import described
 from pgstudy.experiment.study.tuning import restricted
 from pgstudy.learning import dispatch
 
@@ -50,7 +51,7 @@ BLOCKS = {b.manifest: b for study in STUDIES.values() for b in study.blocks()}
 
 # One call works at a time. The kernel lets go of the lock when the call ends, however it
 # ends; Snakemake's own lock would outlive a kill.
-CALL = FileLock(STORE.results / places.CALL_LOCK)
+CALL = lock_of(STORE.results / places.CALL_LOCK)
 
 
 def makes_files():
@@ -139,6 +140,11 @@ ACCEPTANCE = [f"results/{STUDY.name}/acceptance.csv"] if PUBLISHED else []
 onstart:
     if found().trouble:
         raise WorkflowError(found().trouble)
+    if not workflow.local_exec:
+        if wrong := cluster_trouble():
+            raise WorkflowError(wrong)
+        cluster_jobs = dict.fromkeys(CLUSTER_JOBS.values())
+        logger.info(described([job.blocks for job in cluster_jobs]))
     let_sigterm_wait()
     start_forkserver()
     jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "train"]
@@ -148,6 +154,20 @@ onstart:
     if to_train := [run for run in runs if run.folder in missing]:
         check_tracking(STUDY.name)
         start_following(FOLDER, to_train)
+
+
+def cluster_trouble():
+    """Why nothing should be submitted to SLURM now; empty for other executors."""
+    settings = workflow.executor_settings
+    if not hasattr(settings, "status_command"):
+        return ""
+    submitted = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
+    if not submitted:
+        return ""
+    asked = submitted[0].resources
+    flags = {"slurm_partition": "--partition", "slurm_account": "--account"}
+    options = [f"{flags[k]}={asked[k]}" for k in flags if asked.get(k)]
+    return cluster.trouble(settings.status_command, STORE.results, options)
 
 
 onerror:

@@ -21,6 +21,7 @@ from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.study_file import NotAStudyFile, read_study
 from pgstudy.experiment.system import logs
 from pgstudy.experiment.system.errors import ConfigError
+from pgstudy.experiment.system.shared_disk import TROUBLE
 
 app = typer.Typer(
     cls=CommandsInPanels,
@@ -30,7 +31,9 @@ app = typer.Typer(
 )
 RESULTS = Path("results")
 Result = TypeVar("Result")
-DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+DISK = TROUBLE | {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+}
 StudyFile = Annotated[Path, typer.Argument(help="results/<study>/study.json")]
 
 
@@ -76,7 +79,10 @@ def main() -> None:
             raise
         where = f" ({error.filename})" if error.filename else ""
         cure = "mend that and call again; what is complete is kept"
-        print(f"pgstudy: can't write{where}: {error.strerror}; {cure}", file=sys.stderr)
+        what = "read or write" if error.errno in TROUBLE else "write"
+        print(
+            f"pgstudy: can't {what}{where}: {error.strerror}; {cure}", file=sys.stderr
+        )
         sys.exit(1)
     finally:  # the command is over: Ctrl-C would print a traceback of what ends it
         signal.signal(signal.SIGINT, signal.SIG_IGN)

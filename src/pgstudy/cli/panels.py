@@ -17,6 +17,7 @@ WORKFLOW = (
         "plan",
         "train",
         "train-blocks",
+        "probe-lock",
         "check-tracking",
         "track",
         "tracked",

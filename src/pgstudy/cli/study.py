@@ -15,6 +15,7 @@ from pgstudy.cli.common import (
     app,
     with_outputs,
 )
+from pgstudy.experiment import cluster
 from pgstudy.experiment.cluster_jobs import read_blocks
 from pgstudy.experiment.config.loading import load_study, read_config
 from pgstudy.experiment.config.reference import settings_table
@@ -24,6 +25,7 @@ from pgstudy.experiment.provenance import user_code
 from pgstudy.experiment.store.digests import recording
 from pgstudy.experiment.store.runs import Run, Store
 from pgstudy.experiment.study.cell import Block, rivals
+from pgstudy.experiment.study.jobs import described, packed
 from pgstudy.experiment.study.study_file import STUDY_FILE, Plan, write_plan
 from pgstudy.experiment.system.files import write_json
 
@@ -38,6 +40,8 @@ def check(config: Annotated[Path, typer.Argument(help="a config file")]) -> None
         reported = len(rivals(cells)) * len(study.seeds)
         runs = f"{len(cells) * len(tuning)} runs to choose by, {reported} to report"
     print(f"{study.name}: {len(cells)} cells, {runs}")
+    jobs = packed(study.blocks(), study.job_minutes)
+    print(f"on a cluster: {described(jobs)} (docs/clusters.md)")
     for cell in study.left_out:
         print(f"left out: {cell.label}: {cell.reason}")
     own = user_code.everything(cell.specification.environment for cell in cells)
@@ -115,6 +119,12 @@ def train_blocks(
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{file} names no blocks of runs: {error!r}") from None
     _train(Store(file.parents[1]), blocks)
+
+
+@app.command()
+def probe_lock(results: Path = RESULTS) -> None:
+    """Say whether the lock of a snakemake call is held, seen from here."""
+    print(cluster.probe(results))
 
 
 def _train(store: Store, blocks: list[Block]) -> None:

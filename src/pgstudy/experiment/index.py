@@ -24,7 +24,8 @@ from pathlib import Path
 from pgstudy.experiment.provenance.identity import code_digest
 from pgstudy.experiment.store.runs import Run
 from pgstudy.experiment.system import places
-from pgstudy.experiment.system.files import file_system_time, write_json
+from pgstudy.experiment.system.files import write_json
+from pgstudy.experiment.system.shared_disk import file_system_time
 
 TICK = 2_000_000_000  # ns, of the coarsest clock, that of FAT
 CODE = ("experiment/store", "experiment/system")  # what says that a run is complete

@@ -7,11 +7,13 @@ is told to make it again.
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import filelock
 
+from pgstudy.experiment import cluster
 from pgstudy.experiment.index import Index
 from pgstudy.experiment.progress import lost
 from pgstudy.experiment.store import digests
@@ -52,6 +54,8 @@ def begin(lock: filelock.BaseFileLock, folder: StudyFolder) -> Found:
     try:
         folder.store.results.mkdir(exist_ok=True)
         lock.acquire(blocking=False)
+        cluster.wait_for_orphans(print)
+        shutil.rmtree(folder.store.results / places.JOBS, ignore_errors=True)
         index = Index(folder.store.results, noting=True)
         found = _look(folder, index)
         _remove_leftovers(folder)

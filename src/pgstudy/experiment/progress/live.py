@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from pgstudy.experiment.progress.plan import read_plan
-from pgstudy.experiment.progress.progress import Progress, running
+from pgstudy.experiment.progress.states import Progress, running
 from pgstudy.experiment.progress.watch import Watch
 from pgstudy.experiment.progress.wording import (
     fraction,

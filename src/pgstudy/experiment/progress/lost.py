@@ -6,7 +6,7 @@ import contextlib
 from collections import Counter
 from dataclasses import replace
 
-from pgstudy.experiment.progress.progress import Progress, not_running
+from pgstudy.experiment.progress.states import Progress, not_running
 from pgstudy.experiment.store.record import INTERRUPTED, Provenance
 from pgstudy.experiment.store.runs import Run
 from pgstudy.experiment.store.study_folder import StudyFolder

@@ -11,58 +11,21 @@ import json
 import os
 import socket
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import filelock
 import numpy as np
 import psutil
 
-from pgstudy.experiment.progress.plan import PLAN
+from pgstudy.experiment.progress.states import Progress, Row, read_state
 from pgstudy.experiment.store.runs import Run, Store
 from pgstudy.experiment.system import places, slurm
-from pgstudy.experiment.system.files import file_system_time
 
 if TYPE_CHECKING:
     from pgstudy.learning.reinforce import Trainer
     from pgstudy.learning.results import History
 
 SECONDS = 2.0  # between two writes of a run
-FRESH = 15.0  # a file older than this needs its run's lock to be believed
 POINTS = 250
-
-Row = tuple[int, int, float]  # update, env_steps, mean_return
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is. `before` was spent when this process took the run up.
-
-    `pid` is the process that trains it, on a `host` and in a `job` of a cluster, if it
-    is in one, with `rss_mb` of memory; `moved` is when its last update ended that is
-    known of. Both times are seconds since 1970.
-    """
-
-    name: str
-    environment: str
-    estimator: str
-    n: int
-    seed: int
-    key: str
-    unit: str
-    amount: int
-    before: int
-    spent: int
-    env_steps: int
-    started: float
-    curve: list[Row]
-    pid: int
-    moved: float
-    host: str
-    job: str
-    rss_mb: int
-    interrupted: bool
 
 
 class Curve:
@@ -119,7 +82,8 @@ class Reporter:
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):
             self._temporary.unlink(missing_ok=True)
-            if not _interrupted(self._path):
+            state = read_state(self._path)
+            if state is None or not state.interrupted:
                 self._path.unlink(missing_ok=True)
 
     def __call__(self, trainer: Trainer) -> None:
@@ -164,57 +128,3 @@ class Reporter:
             self._temporary.write_text(json.dumps(vars(state)), "utf-8")
             self._temporary.replace(self._path)
         self._due = time.monotonic() + SECONDS
-
-
-def running(results: Path) -> list[Progress]:
-    """The runs that some process trains now."""
-    now = file_system_time(results / places.PROGRESS) / 1e9
-    return [
-        state
-        for file, state in _every(results).items()
-        if not state.interrupted and _is_trained(file, results, now)
-    ]
-
-
-def not_running(results: Path) -> dict[Path, Progress]:
-    """What killed or interrupted processes left, by its file."""
-    return {
-        file: state
-        for file, state in _every(results).items()
-        if not _is_held(results / places.LOCKS / file.stem)
-    }
-
-
-def _every(results: Path) -> dict[Path, Progress]:
-    files = sorted((results / places.PROGRESS).glob("[!.]*.json"))
-    found = {file: _read(file) for file in files if file.name != PLAN}
-    return {file: state for file, state in found.items() if state is not None}
-
-
-def _read(file: Path) -> Progress | None:
-    try:
-        return Progress(**json.loads(file.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):  # it ended, or is not what we write
-        return None
-
-
-def _interrupted(file: Path) -> bool:
-    state = _read(file)
-    return state is not None and state.interrupted
-
-
-def _is_trained(file: Path, results: Path, now: float) -> bool:
-    """Whether a process trains the run; one update may take longer than `FRESH`."""
-    try:
-        fresh = now - file.stat().st_mtime < FRESH
-    except OSError:
-        return False
-    return fresh or _is_held(results / places.LOCKS / file.stem)
-
-
-def _is_held(lock: Path) -> bool:
-    try:
-        with filelock.FileLock(lock, blocking=False):
-            return False
-    except filelock.Timeout:
-        return True

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pgstudy.experiment.progress.plan import Plan, Planned
-from pgstudy.experiment.progress.progress import Progress, running
+from pgstudy.experiment.progress.states import Progress, running
 from pgstudy.experiment.progress.wording import duration, fraction
 from pgstudy.experiment.store.record import COMPLETE, read_unchecked
 

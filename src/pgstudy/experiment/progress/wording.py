@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from pgstudy.experiment.progress.progress import Progress
+from pgstudy.experiment.progress.states import Progress
 
 STALLED = "PGSTUDY_STALLED_SECONDS"
 UNITS = {"env_steps": "environment steps"}

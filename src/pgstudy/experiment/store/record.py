@@ -14,6 +14,7 @@ import cattrs
 
 from pgstudy.experiment.system import typed_json
 from pgstudy.experiment.system.files import canonical_json, write_json
+from pgstudy.experiment.system.shared_disk import patiently
 
 # `learning.results.Status`, whose module imports torch, and how a run may fail
 RecordedStatus = Literal["finished", "diverged", "stuck", "failed", "interrupted"]
@@ -94,12 +95,16 @@ class RunRecord(Provenance):
 
 
 def read_record(folder: Path) -> RunRecord | None:
-    """The record in a run's folder; None if it is not there or not what was written."""
+    """The record in a run's folder; None if it is not there or not what was written.
+
+    Errors: OSError, of a disk in trouble.
+    """
+    content = patiently((folder / RECORD).read_bytes)
     try:
-        data = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        data = json.loads(content or b"")
         sound = isinstance(data, dict) and data.get(SELF) == _digest_of(data)
         return RunRecord.from_dict(data) if sound else None
-    except (OSError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return None
 
 

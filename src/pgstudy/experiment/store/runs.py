@@ -32,6 +32,7 @@ from pgstudy.experiment.system.files import (
     json_text,
     write_json,
 )
+from pgstudy.experiment.system.shared_disk import lock_of, patiently
 
 UPDATES, EPISODES = "updates.parquet", "episodes.parquet"
 POLICY, MILESTONES = "policy.safetensors", "milestones.safetensors"
@@ -147,7 +148,7 @@ class Store:
 
     def lock(self, run: Run) -> filelock.FileLock:
         """Held by the process that trains the run; let go of when that dies."""
-        return filelock.FileLock(self.results / places.LOCKS / run.key)
+        return lock_of(self.results / places.LOCKS / run.key)
 
     def set_aside(self, run: Run) -> Path:
         """Move what is there of a run out of the way. Returns where it is then."""
@@ -156,12 +157,8 @@ class Store:
 
     def has_manifest(self, block: Block) -> bool:
         """Whether the manifest is there, and is what `settle` writes."""
-        try:
-            return self.manifest(block).read_text("utf-8") == json_text(
-                _manifest(block)
-            )
-        except (OSError, ValueError):
-            return False
+        content = patiently(self.manifest(block).read_bytes)
+        return content == json_text(_manifest(block)).encode()
 
     def settle(self, block: Block) -> list[Run]:
         """Write the manifest if all the block's runs are complete and it is not there.

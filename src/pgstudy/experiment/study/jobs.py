@@ -13,6 +13,7 @@ from pgstudy.experiment.study.cell import Block, Cell
 # Environment steps a second; measured with 64 units on one 2.5 GHz core: 7,600 to
 # 28,000 for Gymnasium's classic control, toy text, LunarLander and InvertedPendulum.
 SPEED = 10_000
+EPISODE = 200  # steps of an episode, where the budget does not count steps
 START = 10.0  # CPU-seconds of a cluster's job before it trains, see docs/clusters.md
 SHORTEST = 10 * START  # a job that does not start oftener than it should
 FEWEST = 16  # jobs of a study, where they are not shorter than that
@@ -25,12 +26,11 @@ def expected_seconds(block: Block) -> float:
 
 
 def _seconds_of_a_seed(cell: Cell) -> float:
-    """Episodes are taken to be as long as they can be."""
-    specification = cell.specification
-    amount, longest = specification.budget.amount, specification.environment
-    episodes = {"env_steps": 0, "episodes": 1, "updates": specification.n}
-    per_unit = episodes[specification.budget.unit] * longest.max_episode_steps or 1
-    return amount * per_unit / SPEED
+    """How long an episode is, nobody knows before: `EPISODE`, if it can be that long."""
+    specification, budget = cell.specification, cell.specification.budget
+    length = min(EPISODE, specification.environment.max_episode_steps)
+    steps = {"env_steps": 1, "episodes": length, "updates": specification.n * length}
+    return budget.amount * steps[budget.unit] / SPEED
 
 
 def seeds_of_a_job(cell: Cell) -> int:
@@ -41,6 +41,11 @@ def seeds_of_a_job(cell: Cell) -> int:
     if cell.specification.environment.vectorize:
         return 100
     return max(1, min(5, int(900 / _seconds_of_a_seed(cell))))
+
+
+def seconds_of_a_measurement(sample_counts: Sequence[int], env_steps: int) -> float:
+    """At most, for the gradients at one policy; `env_steps` is what each N may take."""
+    return len(sample_counts) * env_steps / SPEED
 
 
 def packed(blocks: Iterable[Block], minutes: float) -> list[list[Block]]:
@@ -64,7 +69,14 @@ def packed(blocks: Iterable[Block], minutes: float) -> list[list[Block]]:
     return jobs
 
 
-def overhead(jobs: Sequence[Sequence[Block]]) -> float:
-    """What jobs take to start, as a share of what they train."""
-    training = sum(expected_seconds(block) for job in jobs for block in job)
-    return len(jobs) * START / training if training else 0.0
+def described(jobs: Sequence[Sequence[Block]]) -> str:
+    """How many jobs of a cluster train, how long, and what their starts cost."""
+    lengths = [sum(map(expected_seconds, job)) / 60 for job in jobs]
+    if not lengths:
+        return "nothing to train"
+    starts = len(jobs) * START / 60 / sum(lengths)
+    noun = "job" if len(jobs) == 1 else "jobs"
+    return (
+        f"{len(jobs)} {noun} of about {sum(lengths) / len(jobs):.1f} min (the longest "
+        f"{max(lengths):.1f}); to start them costs about {starts:.1%} of the training"
+    )

@@ -13,13 +13,14 @@ import os
 import re
 import secrets
 import socket
-import tempfile
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from pgstudy.experiment.system.shared_disk import file_system_time, patiently
 
 TEMPORARY = re.compile(r"\..+\.(?:(?:([\w-]+)@)?(\d+)-)?[0-9a-f]{8}")
 HOST = re.sub(r"\W", "-", socket.gethostname())
@@ -66,12 +67,16 @@ def canonical_json(data: object) -> str:
 
 
 def file_digest(path: Path) -> str | None:
-    """SHA-256 of a file, in hex; None if it can't be read."""
-    try:
+    """SHA-256 of a file, in hex; None if it can't be read.
+
+    Errors: OSError, of a disk in trouble; see `patiently`.
+    """
+
+    def read() -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
+
+    return patiently(read)
 
 
 @contextlib.contextmanager
@@ -83,16 +88,6 @@ def collected() -> Iterator[Digests]:
         yield digests
     finally:
         _written.reset(token)
-
-
-def file_system_time(folder: Path) -> int:
-    """Now, in ns since 1970, as a folder's file system stamps it; 0 if it does not.
-
-    Over a network that is the server's clock, and not this machine's.
-    """
-    with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=folder) as file:
-        return os.fstat(file.fileno()).st_ctime_ns
-    return 0
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 
-SECONDS = 20  # for an answer of a controller that has much to do
+SECONDS = 60  # for an answer of a controller that has much to do
 RESOURCE = "call snakemake with --set-resources train_blocks:"
 WHY = {
     "TIMEOUT": f"reached its time limit of {{TimeLimit}}; {RESOURCE}runtime=MINUTES, "
@@ -39,6 +39,41 @@ def why_it_ended(number: str, used_mb: int) -> str:
     return f"SLURM job {number}{place} {WHY[state].format(**facts, used=used)}"
 
 
+def jobs_of(folder: str, rule: str) -> list[str]:
+    """The numbers of this user's jobs, waiting or running, that Snakemake submitted in
+    a folder for a rule; none without SLURM.
+    """
+    lines = _answer("squeue", "--me", "--noheader", "--format=%i|%k|%Z").splitlines()
+    found = [line.split("|") for line in lines if line.count("|") == 2]
+    return [
+        number
+        for number, comment, place in found
+        if place == folder and comment.startswith(f"rule_{rule}")
+    ]
+
+
+def cancel(numbers: list[str]) -> None:
+    """End jobs; each trains on until its update ends, and keeps checkpoints."""
+    _answer("scancel", *numbers)
+
+
+def accounting_answers() -> bool:
+    """Whether `sacct` knows of jobs here; it may be installed and not set up."""
+    return _printed("sacct", "--noheader", "--allocations") is not None
+
+
+def remembered_seconds() -> int | None:
+    """How long the controller remembers jobs that ended; None if it does not say."""
+    found = re.search(r"MinJobAge\s*=\s*(\d+)", _answer("scontrol", "show", "config"))
+    return int(found[1]) if found else None
+
+
+def run_on_a_node(options: list[str], command: list[str], seconds: int) -> str | None:
+    """What a command prints in a job of its own; None if it did not run in time."""
+    limit = ["--ntasks=1", "--quiet", f"--immediate={seconds}", "--time=2"]
+    return _printed("srun", *limit, *options, *command)
+
+
 def _facts(number: str) -> dict[str, str]:
     """What the controller remembers of a job, by its names."""
     return dict(
@@ -48,10 +83,14 @@ def _facts(number: str) -> dict[str, str]:
 
 def _answer(*command: str) -> str:
     """What a command prints; empty if it fails or is not here."""
+    return _printed(*command) or ""
+
+
+def _printed(*command: str) -> str | None:
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=SECONDS, check=True
         )
     except (OSError, subprocess.SubprocessError):
-        return ""
+        return None
     return done.stdout

@@ -13,7 +13,7 @@ from mlflow.entities import Metric
 from mlflow.entities import Run as Entry
 
 from pgstudy.experiment.progress.plan import read_plan
-from pgstudy.experiment.progress.progress import Progress, running
+from pgstudy.experiment.progress.states import Progress, running
 from pgstudy.experiment.tracking import mirror
 from pgstudy.experiment.tracking.entities import log
 from pgstudy.experiment.tracking.experiments import UNUSABLE, TrackingError, experiment
