@@ -7,7 +7,7 @@ import zipfile
 import yaml
 
 from tests.conftest import ROOT
-from tests.experiment.test_tracking import free_port
+from tests.experiment.servers import free_port
 
 PASSWORD, TOKEN = "s3cret-Pass@word", "t0ken-Value"
 STUDY = {

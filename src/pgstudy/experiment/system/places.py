@@ -13,13 +13,13 @@ ROOT = PACKAGE.parents[1]  # the folder of the project
 RUNS, MANIFESTS, LOCKS, SET_ASIDE = "runs", "manifests", "locks", "set-aside"
 LOGS, PROGRESS, INDEX = "logs", "progress", "index"
 CALL_LOCK, MLFLOW_LOCK = ".call.lock", ".mlflow.lock"
-MLFLOW, ARTIFACTS = "mlflow.db", "mlartifacts"
+MLFLOW, ARTIFACTS, STORE_ID = "mlflow.db", "mlartifacts", "store-id"
 README, PAPER = "README.md", "paper.pdf"
 
 TAKEN = (
     RUNS, MANIFESTS, LOCKS, SET_ASIDE, LOGS, PROGRESS, INDEX, CALL_LOCK, MLFLOW_LOCK,
     MLFLOW, *(f"{MLFLOW}-{ending}" for ending in ("journal", "wal", "shm")),
-    ARTIFACTS, README, PAPER,
+    ARTIFACTS, STORE_ID, README, PAPER,
 )  # fmt: skip
 
 # The variable with the name of a fork server's socket (`pgstudy.launch`).
