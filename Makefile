@@ -42,7 +42,7 @@ paper: .venv/installed  ## published figures and our study of N; results/paper.p
 	snakemake --cores $(CORES) --configfile config/sample_counts.yaml
 	paper/compile results
 
-extras: .venv/extras  ## add box2d, mujoco and envpool, which some studies need
+extras: .venv/extras  ## add box2d, mujoco, envpool, accounts for MLflow, and SLURM
 
 test: .venv/extras  ## run the test suite, real Snakemake and MLflow calls included
 	$(EATMYDATA) pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10

@@ -3,6 +3,8 @@
 import pytest
 from mlflow import MlflowClient
 
+from tests.experiment.servers import postgresql, programs_of_postgresql
+
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory):
@@ -13,3 +15,12 @@ def migrated(tmp_path_factory):
     file = tmp_path_factory.mktemp("migrated") / "mlflow.db"
     MlflowClient(f"sqlite:///{file}").search_experiments()
     return file
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    """The address of an empty PostgreSQL on loopback."""
+    if programs_of_postgresql() is None:
+        pytest.skip("postgresql is not installed")
+    with postgresql() as address:
+        yield address

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from mlflow import MlflowClient
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.tracking import mirror
 from pgstudy.experiment.tracking import upload as tracking
+from pgstudy.experiment.tracking.owner import store_id
+from tests.experiment.servers import Server
 from tests.experiment.test_tracking import (  # noqa: F401
     entries,
     folder,
@@ -20,7 +23,6 @@ from tests.experiment.test_tracking import (  # noqa: F401
     store,
     trained,
 )
-from tests.experiment.test_tracking_trouble import Server
 
 SYNC = """
 import json, sys
@@ -59,7 +61,10 @@ def test_looking_imports_no_mlflow_whose_bounds_are_set_before_it_is_imported():
 
 
 def test_four_clones_on_one_new_store_all_succeed(store, tmp_path, monkeypatch):  # noqa: F811
-    """They have result folders of their own, so the lock lies beside the store."""
+    """They have result folders of their own, so the lock lies beside the store.
+
+    Each has its entries there, and none touches another's.
+    """
     results, study, _ = store
     uri = f"sqlite:///{tmp_path}/shared/x.db"
     (tmp_path / "shared").mkdir()
@@ -72,10 +77,11 @@ def test_four_clones_on_one_new_store_all_succeed(store, tmp_path, monkeypatch):
         workers.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
     uploaded = [int(worker.communicate()[0]) for worker in workers]
     assert [worker.returncode for worker in workers] == [0] * 4
-    assert sorted(uploaded) == [0, 0, 0, 4]
-    found = entries(results, study)[1]
-    assert len(found) == 4
+    assert uploaded == [4] * 4
+    found = entries(results, study, "tags.current = 'true'")[1]
     assert {entry.info.status for entry in found} == {"FINISHED"}
+    stores = Counter(entry.data.tags["store"] for entry in found)
+    assert stores == {store_id(clone): 4 for clone in clones}
 
 
 def test_clients_that_make_an_experiment_at_once_all_have_it(

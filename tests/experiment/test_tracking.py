@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,7 +22,9 @@ from pgstudy.experiment.tracking import entities as mlflow_entities
 from pgstudy.experiment.tracking import experiments, known, server
 from pgstudy.experiment.tracking import upload as tracking
 from pgstudy.experiment.tracking.mirror import tracking_uri
+from pgstudy.experiment.tracking.owner import owner
 from pgstudy.experiment.training import block as training
+from tests.experiment.servers import free_port
 
 
 @pytest.fixture(scope="module")
@@ -135,17 +136,19 @@ def test_an_upload_that_a_kill_cut_short_is_made_again(ready):
 
 
 def test_a_database_is_asked_for_what_a_search_finds(ready):
-    """Entries that run or lack tags included, deleted ones and other studies' not."""
+    """Entries that run included; deleted ones, others' and other studies' not."""
     results, study, runs = ready
     tracking.sync(folder(results, study), runs)
     client, found = entries(results, study)
     experiment, uri = found[0].info.experiment_id, tracking_uri(results)
-    client.create_run(experiment, tags={"key": runs[0].key})
+    ours = owner(results)
+    client.create_run(experiment, tags={"key": runs[0].key} | ours.tags)
+    client.create_run(experiment, tags={"key": runs[0].key, "store": "another"})
     client.create_run(experiment)
     client.create_run(client.create_experiment("another"), tags={"key": "k"})
     client.delete_run(found[1].info.run_id)
-    asked = known.entries(client, uri, experiment)
-    searched = known.entries(client, "http://a-server", experiment)
+    asked = known.entries(client, uri, experiment, ours)
+    searched = known.entries(client, "http://a-server", experiment, ours)
     assert asked == searched
     assert sum(map(len, asked.values())) == 4
     assert [e.status for e in asked[runs[0].key]] == ["RUNNING", "FINISHED"]
@@ -249,12 +252,6 @@ def test_a_run_without_one_update_has_no_curves(store):
     nothing = {"untrained": [], "final": []}
     record = replace(run.record(), updates=0, evaluation=nothing)
     assert list(mlflow_entities.metrics(run, record, 0, 1)) == []
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for(url, process):

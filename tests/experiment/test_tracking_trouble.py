@@ -18,7 +18,7 @@ from pgstudy.experiment.study.study_file import Plan, write_plan
 from pgstudy.experiment.tracking import experiments
 from pgstudy.experiment.tracking.mirror import tracking_uri
 from pgstudy.experiment.training.block import train_block
-from tests.experiment.test_tracking import free_port
+from tests.experiment.servers import Server
 
 CONFIG = {
     "study": "trouble",
@@ -149,73 +149,12 @@ def test_a_deleted_experiment_is_known_before_training(results):
     assert "mlflow experiments restore" in experiments.trouble(results, "trouble")
 
 
-def as_postgres(*command):
-    """PostgreSQL's programs refuse to be run by root."""
-    user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-    subprocess.run([*user, *command], check=True, capture_output=True)
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
-    """The address of an empty PostgreSQL on loopback."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not programs and not shutil.which("postgres"):
-        pytest.skip("postgresql is not installed")
-    bin_folder = programs[-1] if programs else Path(shutil.which("postgres")).parent
-    folder = Path("/tmp") / f"pgstudy-postgres-{os.getpid()}"
-    folder.mkdir()
-    if os.getuid() == 0:
-        shutil.chown(folder, "postgres", "postgres")
-    data, port = folder / "data", free_port()
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
-    as_postgres(bin_folder / "initdb", "-D", data, "-A", "trust", "-U", "mlflow")
-    control = (bin_folder / "pg_ctl", "-D", data, "-w", "-l", folder / "log")
-    as_postgres(*control, "-o", options, "start")
-    yield f"postgresql+psycopg2://mlflow@127.0.0.1:{port}/postgres"
-    as_postgres(*control, "-m", "immediate", "stop")
-    shutil.rmtree(folder)
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def backend(request, migrated, tmp_path):
     """The address of a store for a server."""
     if request.param == "postgresql":
         return request.getfixturevalue("postgres")
     return f"sqlite:///{shutil.copy(migrated, tmp_path / 'server.db')}"
-
-
-class Server:
-    """`mlflow server` on loopback, to be started and killed."""
-
-    def __init__(self, backend, folder):
-        self.port = free_port()
-        self.uri = f"http://127.0.0.1:{self.port}"
-        where = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
-        kept = ["--backend-store-uri", backend, "--artifacts-destination", str(folder)]
-        self.command = [sys.executable, "-m", "mlflow", "server", *where, *kept]
-        self.process = None
-
-    def start(self):
-        # it keeps runs alone: none of the eight processes for MLflow's jobs
-        no_jobs = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        self.process = subprocess.Popen(
-            self.command,
-            env=os.environ | no_jobs,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        for _ in range(600):
-            try:
-                MlflowClient(self.uri).search_experiments(max_results=1)
-                return
-            except Exception:
-                time.sleep(0.1)
-        raise AssertionError("the server does not answer")
-
-    def kill(self):
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
 
 
 def test_a_server_killed_in_the_middle_is_caught_up_with(backend, results, tmp_path):

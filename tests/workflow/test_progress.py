@@ -15,7 +15,7 @@ from filelock import FileLock
 from mlflow import MlflowClient
 
 from pgstudy.experiment.progress import plan, states
-from tests.experiment.test_tracking import free_port
+from tests.experiment.servers import free_port
 from tests.workflow.project import CRASH, Clone, variables
 
 CARTPOLE = {

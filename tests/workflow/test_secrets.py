@@ -1,4 +1,4 @@
-"""A password in MLFLOW_TRACKING_URI, and where the home lies, reach no file."""
+"""Passwords of MLflow's variables, and where the home lies, reach no file."""
 
 import os
 import subprocess
@@ -7,9 +7,10 @@ import zipfile
 import yaml
 
 from tests.conftest import ROOT
-from tests.experiment.test_tracking import free_port
+from tests.experiment.servers import free_port
 
 PASSWORD, TOKEN = "s3cret-Pass@word", "t0ken-Value"
+ACCOUNT = "acc0unt-Password"  # of a variable of MLflow's
 STUDY = {
     "study": "small",
     "seeds": 2,
@@ -32,6 +33,7 @@ def test_no_password_and_no_home_in_anything_that_is_made(tmp_path):
     command = ["snakemake", "--cores", "2", "-s", str(ROOT / "Snakefile")]
     command += ["-d", str(project), "--configfile", str(project / "study.yaml")]
     variables = {"MLFLOW_TRACKING_URI": address, "HOME": str(home)}
+    variables |= {"MLFLOW_TRACKING_USERNAME": "al", "MLFLOW_TRACKING_PASSWORD": ACCOUNT}
     said = ""
     for target in ((), ("capsule",)):
         done = subprocess.run(
@@ -51,7 +53,7 @@ def test_no_password_and_no_home_in_anything_that_is_made(tmp_path):
     files = [path for path in project.rglob("*") if path.is_file()]
     texts |= {str(path): path.read_bytes() for path in files}
     texts["output"] = said.encode()
-    for secret in (PASSWORD, PASSWORD.partition("@")[0], TOKEN):
+    for secret in (PASSWORD, PASSWORD.partition("@")[0], TOKEN, ACCOUNT):
         assert [n for n, text in texts.items() if secret.encode() in text] == []
     shown = [n for n in texts if n in packed.namelist() or n.endswith("run.json")]
     shown += [str(results / name) for name in ("report.html", "report.md")]

@@ -14,12 +14,12 @@ ROOT = PACKAGE.parents[1]  # the folder of the project
 RUNS, MANIFESTS, LOCKS, SET_ASIDE = "runs", "manifests", "locks", "set-aside"
 LOGS, PROGRESS, INDEX, JOBS = "logs", "progress", "index", "jobs"
 CALL_LOCK, MLFLOW_LOCK = ".call.lock", ".mlflow.lock"
-MLFLOW, ARTIFACTS = "mlflow.db", "mlartifacts"
+MLFLOW, ARTIFACTS, STORE_ID = "mlflow.db", "mlartifacts", "store-id"
 README, PAPER = "README.md", "paper.pdf"
 
 TAKEN = (
     RUNS, MANIFESTS, LOCKS, SET_ASIDE, LOGS, PROGRESS, INDEX, JOBS, CALL_LOCK,
-    MLFLOW_LOCK, ARTIFACTS, README, PAPER,
+    MLFLOW_LOCK, ARTIFACTS, STORE_ID, README, PAPER,
     MLFLOW, *(f"{MLFLOW}-{ending}" for ending in ("journal", "wal", "shm")),
 )  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param
+from mlflow.entities import Metric, Param, RunTag
 from mlflow.store.db import utils
 
 from pgstudy.experiment.provenance import git
@@ -84,9 +84,10 @@ def log(
     run_id: str,
     points: list[Metric],
     params: Sequence[Param] = (),
+    tags: Sequence[RunTag] = (),
 ) -> None:
-    """Add them to an entry, in as few calls as MLflow takes."""
-    first = points[: ENTITIES_PER_BATCH - len(params)]
-    client.log_batch(run_id, metrics=first, params=params)
-    for start in range(len(first), len(points), ENTITIES_PER_BATCH):
+    """Add them to an entry, in as few calls as MLflow takes; the tags come last."""
+    room = ENTITIES_PER_BATCH - len(params) - len(tags)
+    for start in range(room, len(points), ENTITIES_PER_BATCH):
         client.log_batch(run_id, metrics=points[start : start + ENTITIES_PER_BATCH])
+    client.log_batch(run_id, metrics=points[:room], params=params, tags=tags)

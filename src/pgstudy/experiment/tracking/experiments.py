@@ -17,6 +17,13 @@ from pgstudy.experiment.tracking import mirror
 
 # What a store says that can't be used now; ValueError is of an address that is none.
 UNUSABLE = (MlflowException, SQLAlchemyError, OSError, ValueError)
+# What a server with accounts says, by the status of its answer
+REFUSALS = {
+    401: "does not know this user and password; set MLFLOW_TRACKING_USERNAME and "
+    "MLFLOW_TRACKING_PASSWORD to those of your account there",
+    403: "does not let you change this experiment, which somebody else made; give the "
+    "study another name, or ask who runs the server for the permission MANAGE",
+}
 
 
 class TrackingError(RuntimeError):
@@ -47,8 +54,16 @@ def store_is_there(results: Path) -> bool:
 
 def unusable(results: Path, error: Exception) -> str:
     """The message of a store that can't be used, without its password."""
-    text = f"MLflow at {mirror.tracking_uri(results)} can't be used: {error}"
-    return without_credentials(text)
+    why = REFUSALS.get(_status(error), f"can't be used: {error}")
+    return without_credentials(f"MLflow at {mirror.tracking_uri(results)} {why}")
+
+
+def _status(error: Exception) -> int:
+    """Of a server's answer; 0 if there was none."""
+    if isinstance(error, MlflowException):
+        status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
+        return status
+    return getattr(getattr(error, "response", None), "status_code", 0)
 
 
 def _require_active(client: MlflowClient, results: Path, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What MLflow has of an experiment's runs: enough to know what to upload, no more.
+"""What MLflow has of a results folder's runs: enough to know what to upload, no more.
 
 MLflow's own search brings the parameters and metrics of each entry along, 2.6 ms of it,
 so a database is asked itself.
@@ -15,8 +15,10 @@ from mlflow.store.db.db_types import DATABASE_ENGINES
 from mlflow.store.tracking.dbmodels.models import SqlRun, SqlTag
 from sqlalchemy import create_engine, select
 
+from pgstudy.experiment.tracking.owner import STORE, Owner
+
 PAGE = 1000
-TAGS = ("key", "content_hash", "current")
+TAGS = ("key", "content_hash", "current", STORE)
 
 
 @dataclass(frozen=True)
@@ -28,17 +30,20 @@ class Entry:
     tags: dict[str, str] = field(default_factory=dict)
 
 
-def entries(client: MlflowClient, uri: str, experiment: str) -> dict[str, list[Entry]]:
-    """An experiment's entries by key, whatever their status; the last one first.
+def entries(
+    client: MlflowClient, uri: str, experiment: str, owner: Owner
+) -> dict[str, list[Entry]]:
+    """The owner's entries of an experiment by key, whatever their status; last first.
 
     Errors: MlflowException, SQLAlchemyError.
     """
     found: dict[str, list[Entry]] = defaultdict(list)
-    every = (
-        _stored(uri, experiment) if _is_database(uri) else _found(client, experiment)
-    )
+    if _is_database(uri):
+        every = _stored(uri, experiment)
+    else:
+        every = _found(client, experiment, owner)
     for entry in every:
-        if "key" in entry.tags:
+        if "key" in entry.tags and owner.owns(entry.tags):
             found[entry.tags["key"]].append(entry)
     return dict(found)
 
@@ -69,11 +74,13 @@ def _stored(uri: str, experiment: str) -> Iterator[Entry]:
     yield from found.values()
 
 
-def _found(client: MlflowClient, experiment: str) -> Iterator[Entry]:
-    """By MLflow's search, page by page: of a server."""
+def _found(client: MlflowClient, experiment: str, owner: Owner) -> Iterator[Entry]:
+    """By MLflow's search, page by page: of a server, which sends no others' entries."""
     token = None
     while True:
-        page = client.search_runs([experiment], max_results=PAGE, page_token=token)
+        page = client.search_runs(
+            [experiment], owner.query, max_results=PAGE, page_token=token
+        )
         for entry in page:
             tags = {k: v for k, v in entry.data.tags.items() if k in TAGS}
             yield Entry(entry.info.run_id, entry.info.status, tags)

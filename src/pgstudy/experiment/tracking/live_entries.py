@@ -1,4 +1,7 @@
-"""Entries of runs that still train: RUNNING, and tagged `live: true`."""
+"""Entries of runs that still train: RUNNING, and tagged `live: true`.
+
+Those of other results folders are left alone.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from pgstudy.experiment.progress.states import Progress, running
 from pgstudy.experiment.tracking import mirror
 from pgstudy.experiment.tracking.entities import log
 from pgstudy.experiment.tracking.experiments import UNUSABLE, TrackingError, experiment
+from pgstudy.experiment.tracking.owner import Owner, owner
 
 PATIENCE = 10.0  # with the uploader at the end
 NOT_NOW = (*UNUSABLE, TrackingError)
@@ -71,8 +75,8 @@ class Watcher:
     def _show(self, study: str, jobs: dict[str, Progress]) -> None:
         if self._nothing_there and not jobs:
             return
-        client = self._client()
-        entries = _live_entries(client)
+        client, ours = self._client(), owner(self.results)
+        entries = _live_entries(client, ours)
         for key in list(entries):
             for entry in entries[key][1 if key in jobs else 0 :]:
                 client.delete_run(entry.info.run_id)
@@ -82,7 +86,7 @@ class Watcher:
             if job.key in entries:
                 entry = entries[job.key][0]
             else:
-                tags = _live_tags(study, job)
+                tags = _live_tags(study, job) | ours.tags
                 start = int(job.started * 1000)
                 entry = client.create_run(place, start, tags, job.name)
             # the entry itself says how far it is
@@ -91,11 +95,16 @@ class Watcher:
         self._nothing_there = not jobs
 
 
-def _live_entries(client: MlflowClient) -> dict[str, list[Entry]]:
-    """Entries of running runs by key, also those of a UI that was killed."""
+def _live_entries(client: MlflowClient, ours: Owner) -> dict[str, list[Entry]]:
+    """Our entries of running runs by key, also those of a UI that was killed."""
     places = [e.experiment_id for e in client.search_experiments()]
     found: dict[str, list[Entry]] = {}
-    for entry in client.search_runs(places, "tags.live = 'true'"):
+    query = "tags.live = 'true'"
+    if not ours.alone:
+        query += f" and {ours.query}"
+    for entry in client.search_runs(places, query):
+        if not ours.owns(entry.data.tags):
+            continue
         found.setdefault(entry.data.tags["key"], []).append(entry)
     return found
 
