@@ -204,7 +204,7 @@ class Clone(Project):
 
     def wait_for_training(self):
         """Until a checkpoint is there and no run of this block is complete."""
-        for _ in range(1200):
+        for _ in range(4800):
             if list(self.results.glob("runs/*/*/*/*/checkpoint")):
                 time.sleep(0.2)
                 return

@@ -1,4 +1,4 @@
-"""A real SLURM of two nodes: the same line, the same bits, and what becomes of faults."""
+"""A real SLURM of two nodes: the same line and bits, and what becomes of faults."""
 
 import os
 import re
@@ -125,7 +125,7 @@ def test_a_cancelled_job_is_submitted_again_and_goes_on(clone, whole):
 def test_a_lost_node_and_its_job(clone, whole):
     """SLURM starts the job on the other node; nobody has to do anything."""
     process = clone.start(TABLES)
-    number, node = clone.wait_for_job()
+    _, node = clone.wait_for_job()
     slurm(str(HERE), "kill-node", node)
     try:
         ends_well(clone, whole, process)

@@ -26,7 +26,7 @@ def expected_seconds(block: Block) -> float:
 
 
 def _seconds_of_a_seed(cell: Cell) -> float:
-    """How long an episode is, nobody knows before: `EPISODE`, if it can be that long."""
+    """An episode counts as `EPISODE` steps, or as many as it can have."""
     specification, budget = cell.specification, cell.specification.budget
     length = min(EPISODE, specification.environment.max_episode_steps)
     steps = {"env_steps": 1, "episodes": length, "updates": specification.n * length}
