@@ -71,12 +71,13 @@ def packed(blocks: Iterable[Block], minutes: float) -> list[list[Block]]:
 
 def described(jobs: Sequence[Sequence[Block]]) -> str:
     """How many jobs of a cluster train, how long, and what their starts cost."""
-    lengths = [sum(map(expected_seconds, job)) / 60 for job in jobs]
-    if not lengths:
-        return "nothing to train"
-    starts = len(jobs) * START / 60 / sum(lengths)
-    noun = "job" if len(jobs) == 1 else "jobs"
+    seconds = [sum(map(expected_seconds, job)) for job in jobs]
+    starts = len(jobs) * START
+    if sum(seconds) < starts:
+        return "training takes less than the start of a job"
+    minutes = sum(seconds) / len(jobs) / 60
+    count = "1 job" if len(jobs) == 1 else f"{len(jobs)} jobs"
+    share = starts / sum(seconds)
     return (
-        f"{len(jobs)} {noun} of about {sum(lengths) / len(jobs):.1f} min (the longest "
-        f"{max(lengths):.1f}); to start them costs about {starts:.1%} of the training"
+        f"{count} of about {minutes:.1f} min; their starts cost about {share:.1%} of it"
     )
