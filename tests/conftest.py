@@ -39,6 +39,7 @@ ONE_BY_ONE = {
 LONG = [
     *("test_paper", "test_damage", "test_golden", "test_acceptance", "test_workflow"),
     *("test_tracking", "test_cli", "test_capsule", "test_mirror", "test_secrets"),
+    "test_group",
 ]
 
 
