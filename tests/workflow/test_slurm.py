@@ -18,7 +18,7 @@ CLUSTER = {
     "SLURM_PREEMPT": "1",
     "SLURM_OVER_MEMORY_KILL": "1",
     "SLURM_DOWN": "6",
-    "SLURM_REQUEUE_DELAY": "1",
+    "SLURM_REQUEUE_DELAY": "5",
 }
 FAULTY = {
     "study": "faulty",
@@ -120,6 +120,10 @@ def test_a_cancelled_job_is_submitted_again_and_goes_on(clone, whole):
     slurm("scancel", number)
     ends_well(clone, whole, process)
     assert any(record["resumed"] for record in clone.records())
+    first, second = sorted((clone.results / "logs/jobs").glob("*.*-0.log"))
+    assert f"SLURM job {number}\n" in first.read_text()
+    assert "interrupted: " in first.read_text()
+    assert "interrupted: " not in second.read_text()
 
 
 def test_a_lost_node_and_its_job(clone, whole):

@@ -54,10 +54,14 @@ class Tee(io.TextIOBase):
 def tee(path: Path) -> None:
     """Make a file the stdout and stderr of this process. Errors: OSError.
 
-    What earlier processes said in it stays: one of them may have been killed.
+    What earlier processes said in it stays. Snakemake removes the file when it starts a
+    job again, so that of a SLURM job has a second name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
+        if attempt := slurm.attempt():
+            with contextlib.suppress(OSError):
+                os.link(path, path.with_name(f"{path.stem}.{attempt}{path.suffix}"))
         file.write(_heading().encode())
         file.flush()
         sys.stdout = _redirected(sys.stdout, 1, file.fileno())

@@ -25,6 +25,11 @@ def job() -> str:
     return os.environ.get("SLURM_JOB_ID", "")
 
 
+def attempt() -> str:
+    """The same with how often SLURM has started it again, such as 12-0."""
+    return f"{job()}-{os.environ.get('SLURM_RESTART_COUNT', '0')}" if job() else ""
+
+
 def why_it_ended(number: str, used_mb: int) -> str:
     """A sentence on how a job ended, with the setting to change.
 
