@@ -1,6 +1,7 @@
 """The study that the config describes, and what is already there of it."""
 
 import functools
+from datetime import datetime
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -51,6 +52,7 @@ BLOCKS = {b.manifest: b for study in STUDIES.values() for b in study.blocks()}
 
 # One call works at a time. The kernel lets go of the lock when the call ends, however it
 # ends; Snakemake's own lock would outlive a kill.
+STARTED = datetime.now()
 CALL = lock_of(STORE.results / places.CALL_LOCK)
 
 
@@ -171,9 +173,9 @@ def cluster_trouble():
 
 
 onerror:
-    for folder in planning.both(FOLDER):
-        for line in lost.settle(folder):
-            logger.error(line)
+    said = [line for one in planning.both(FOLDER) for line in lost.settle(one)]
+    for line in [*said, *cluster.why_jobs_ended(STARTED, said)]:
+        logger.error(line)
 
 
 wildcard_constraints:

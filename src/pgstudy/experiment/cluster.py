@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 
 import filelock
@@ -37,6 +38,20 @@ def wait_for_orphans(say: Callable[[str], object]) -> None:
             )
             told = True
         time.sleep(POLL)
+
+
+def why_jobs_ended(since: datetime, said: Iterable[str]) -> list[str]:
+    """A line for each job that ended badly and was submitted since then, unless one of
+    the lines that were said is of it.
+    """
+    known = " ".join(said)
+    jobs = slurm.jobs_of(os.getcwd(), "train_blocks", slurm.ENDED_BADLY)
+    return [
+        slurm.why_it_ended(number)
+        for number, submitted in jobs.items()
+        if submitted >= f"{since:%Y-%m-%dT%H:%M:%S}"
+        and f"SLURM job {number} " not in known
+    ]
 
 
 def trouble(status_command: str | None, results: Path, options: list[str]) -> str:

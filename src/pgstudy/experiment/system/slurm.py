@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Iterable
 
 SECONDS = 60  # for an answer of a controller that has much to do
 RESOURCE = "call snakemake with --set-resources train_blocks:"
@@ -17,7 +18,12 @@ WHY = {
     "NODE_FAIL": "was lost with its node",
     "PREEMPTED": "was preempted by a job of higher priority",
     "FAILED": "failed with exit code {ExitCode}; its log says more",
+    "KILLED": "was killed, most likely since it took more memory than its "
+    f"{{MinMemoryNode}}{{used}}; {RESOURCE}mem_mb=MEGABYTES",
 }
+KILLED = "0:9"  # an exit code: without cgroups SLURM says no more of too much memory
+ENDED_BADLY = "CANCELLED,FAILED,NODE_FAIL,OUT_OF_MEMORY,PREEMPTED,TIMEOUT"
+UNDER_WAY = "PENDING,RUNNING,SUSPENDED,COMPLETING,CONFIGURING,REQUEUED,RESIZING"
 
 
 def job() -> str:
@@ -30,13 +36,15 @@ def attempt() -> str:
     return f"{job()}-{os.environ.get('SLURM_RESTART_COUNT', '0')}" if job() else ""
 
 
-def why_it_ended(number: str, used_mb: int) -> str:
+def why_it_ended(number: str, used_mb: int = 0) -> str:
     """A sentence on how a job ended, with the setting to change.
 
     used_mb: the memory that it was last known to take.
     """
     facts = _facts(number)
     state = facts.get("JobState", "")
+    if state == "FAILED" and facts.get("ExitCode") == KILLED:
+        state = "KILLED"
     if state not in WHY:
         return f"SLURM job {number} ended, and SLURM says no more of it"
     used = f" (last seen at {used_mb} MB)" if used_mb else ""
@@ -44,20 +52,20 @@ def why_it_ended(number: str, used_mb: int) -> str:
     return f"SLURM job {number}{place} {WHY[state].format(**facts, used=used)}"
 
 
-def jobs_of(folder: str, rule: str) -> list[str]:
-    """The numbers of this user's jobs, waiting or running, that Snakemake submitted in
-    a folder for a rule; none without SLURM.
+def jobs_of(folder: str, rule: str, states: str = UNDER_WAY) -> dict[str, str]:
+    """This user's jobs that Snakemake submitted in a folder for a rule: when they were
+    submitted, in local time as ISO 8601, by number; none without SLURM.
     """
-    lines = _answer("squeue", "--me", "--noheader", "--format=%i|%k|%Z").splitlines()
-    found = [line.split("|") for line in lines if line.count("|") == 2]
-    return [
-        number
-        for number, comment, place in found
+    asked = ("--me", "--noheader", f"--states={states}", "--format=%i|%V|%k|%Z")
+    lines = _answer("squeue", *asked).splitlines()
+    return {
+        number: submitted
+        for number, submitted, comment, place in (line.split("|", 3) for line in lines)
         if place == folder and comment.startswith(f"rule_{rule}")
-    ]
+    }
 
 
-def cancel(numbers: list[str]) -> None:
+def cancel(numbers: Iterable[str]) -> None:
     """End jobs; each trains on until its update ends, and keeps checkpoints."""
     _answer("scancel", *numbers)
 
