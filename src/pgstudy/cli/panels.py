@@ -17,7 +17,7 @@ WORKFLOW = (
         "plan",
         "train",
         "train-blocks",
-        "probe-lock",
+        "check-lock",
         "check-tracking",
         "track",
         "tracked",

@@ -122,7 +122,7 @@ def train_blocks(
 
 
 @app.command()
-def probe_lock(results: Path = RESULTS) -> None:
+def check_lock(results: Path = RESULTS) -> None:
     """Say whether the lock of a snakemake call is held, seen from here."""
     print(cluster.probe(results))
 

@@ -87,7 +87,7 @@ def _lock_trouble(results: Path, options: list[str]) -> str:
     known = results / places.LOCKS / "reach-nodes"
     if known.exists():
         return ""
-    probe = [sys.executable, "-m", "pgstudy", "probe-lock", "--results", str(results)]
+    probe = [sys.executable, "-m", "pgstudy", "check-lock", "--results", str(results)]
     said = slurm.run_on_a_node(options, probe, PATIENCE)
     if said is None:
         print(

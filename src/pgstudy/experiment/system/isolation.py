@@ -15,6 +15,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from multiprocessing.context import ForkProcess
 from typing import Any, TextIO
 
 from pgstudy.experiment.system.logs import log_only
@@ -40,20 +41,7 @@ def in_child(function: Callable[[], Any], seconds: float | None = None) -> Any:
     # in memory, and not a pipe: others that the child left may hold that open
     with os.fdopen(os.memfd_create("outcome"), "w+", encoding="utf-8") as outcome:
         child = FORK.Process(target=_call, args=(function, outcome, os.getpid()))
-        try:
-            with _deaf():
-                child.start()
-            child.join(seconds)
-            late = child.is_alive()
-        except BaseException:  # Ctrl-C or SIGTERM
-            if child.pid is not None:
-                child.terminate()
-                child.join(GRACE + 1)
-            raise
-        finally:
-            if child.pid is not None:
-                child.kill()
-                child.join()
+        late = _run(child, seconds)
         outcome.seek(0)
         text = outcome.read()
     try:
@@ -64,6 +52,24 @@ def in_child(function: Callable[[], Any], seconds: float | None = None) -> Any:
     if kind == RETURNED:
         return value
     raise OSError(*value) if kind == OS_ERROR else RuntimeError(value)
+
+
+def _run(child: ForkProcess, seconds: float | None) -> bool:
+    """Wait until a process ends, and end it after so many seconds: true if it was."""
+    try:
+        with _deaf():
+            child.start()
+        child.join(seconds)
+        return child.is_alive()
+    except BaseException:  # Ctrl-C or SIGTERM
+        if child.pid is not None:
+            child.terminate()
+            child.join(GRACE + 1)
+        raise
+    finally:
+        if child.pid is not None:
+            child.kill()
+            child.join()
 
 
 @contextlib.contextmanager
