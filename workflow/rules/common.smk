@@ -145,8 +145,8 @@ onstart:
     if not workflow.local_exec:
         if wrong := cluster_trouble():
             raise WorkflowError(wrong)
-        cluster_jobs = dict.fromkeys(CLUSTER_JOBS.values())
-        logger.info(described([job.blocks for job in cluster_jobs]))
+        jobs = dict.fromkeys(CLUSTER_JOBS.values())
+        logger.info(described([job.blocks for job in jobs]) if jobs else "")
     let_sigterm_wait()
     start_forkserver()
     jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "train"]

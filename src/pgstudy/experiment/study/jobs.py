@@ -73,7 +73,7 @@ def described(jobs: Sequence[Sequence[Block]]) -> str:
     """How many jobs of a cluster train, how long, and what their starts cost."""
     seconds = [sum(map(expected_seconds, job)) for job in jobs]
     starts = len(jobs) * START
-    if sum(seconds) < starts:
+    if sum(seconds) <= starts:
         return "training takes less than the start of a job"
     minutes = sum(seconds) / len(jobs) / 60
     count = "1 job" if len(jobs) == 1 else f"{len(jobs)} jobs"

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable
+from pathlib import Path
 
 SECONDS = 60  # for an answer of a controller that has much to do
 RESOURCE = "call snakemake with --set-resources train_blocks:"
@@ -18,10 +19,8 @@ WHY = {
     "NODE_FAIL": "was lost with its node",
     "PREEMPTED": "was preempted by a job of higher priority",
     "FAILED": "failed with exit code {ExitCode}; its log says more",
-    "KILLED": "was killed, most likely since it took more memory than its "
-    f"{{MinMemoryNode}}{{used}}; {RESOURCE}mem_mb=MEGABYTES",
 }
-KILLED = "0:9"  # an exit code: without cgroups SLURM says no more of too much memory
+TOO_MUCH = re.compile("exceeded .*memory limit|oom.kill", re.I)  # in a job's log
 ENDED_BADLY = "CANCELLED,FAILED,NODE_FAIL,OUT_OF_MEMORY,PREEMPTED,TIMEOUT"
 UNDER_WAY = "PENDING,RUNNING,SUSPENDED,COMPLETING,CONFIGURING,REQUEUED,RESIZING"
 
@@ -43,8 +42,8 @@ def why_it_ended(number: str, used_mb: int = 0) -> str:
     """
     facts = _facts(number)
     state = facts.get("JobState", "")
-    if state == "FAILED" and facts.get("ExitCode") == KILLED:
-        state = "KILLED"
+    if state == "FAILED" and TOO_MUCH.search(_end_of(facts.get("StdOut", ""))):
+        state = "OUT_OF_MEMORY"  # of a step of the job, which itself only failed
     if state not in WHY:
         return f"SLURM job {number} ended, and SLURM says no more of it"
     used = f" (last seen at {used_mb} MB)" if used_mb else ""
@@ -92,6 +91,14 @@ def _facts(number: str) -> dict[str, str]:
     return dict(
         re.findall(r"(\w+)=(\S*)", _answer("scontrol", "show", "job", "-o", number))
     )
+
+
+def _end_of(log: str) -> str:
+    """The last of what a job printed."""
+    try:
+        return Path(log).read_text("utf-8", "replace")[-10_000:]
+    except OSError:
+        return ""
 
 
 def _answer(*command: str) -> str:
