@@ -22,14 +22,14 @@ CLUSTER = {
 }
 FAULTY = {
     "study": "faulty",
-    "seeds": 4,
-    "seeds_per_job": 2,
+    "seeds": 2,
+    "seeds_per_job": 1,
     "sample_counts": [4],
     "bins": 10,
     "environments": [
         {
             "id": "CartPole-v1",
-            "env_steps": 100_000,
+            "env_steps": 50_000,
             "policy": {"hidden": [16]},
             "optimizer": {"learning_rate": 1e-4},
         }
