@@ -13,7 +13,7 @@ from pgstudy.experiment.store import checkpoints
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.training import block as training
 
-STEPS = 30_000
+STEPS = 60_000
 CONFIG = {
     "study": "kill",
     "seeds": 1,
