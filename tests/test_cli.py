@@ -17,8 +17,9 @@ from pgstudy.cli.common import app
 from pgstudy.cli.panels import ORDER, USERS, WORKFLOW, WORKFLOW_PANEL
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.study.tuning import Choice, tuning_study
+from tests import warm
 from tests.commands import pgstudy
-from tests.conftest import ROOT, SMOKE
+from tests.conftest import ROOT, SMALL, SMOKE
 
 
 def called(*arguments, cwd=ROOT):
@@ -86,19 +87,21 @@ def test_a_file_that_is_no_config_is_a_message(tmp_path, content, word):
     assert "Traceback" not in text
 
 
+MEASURED = SMALL | {"gradients": SMOKE["gradients"]}
 PART = "parts/ShortCorridor-v0/total-return/middle.csv"
 
 
 def test_steps_by_hand_need_no_special_folder(tmp_path):
     """`results/<study>/study.json` says where the results are."""
     results = tmp_path / "results"
-    assert pgstudy("plan", json.dumps(SMOKE), "--results", results)[0] == 0
-    file = results / "smoke" / "study.json"
+    assert pgstudy("plan", json.dumps(MEASURED), "--results", results)[0] == 0
+    file = results / "small" / "study.json"
     code, text = pgstudy("figures", file)
     assert (code, "run `pgstudy tables` first" in text) == (1, True)
     for step in ("tables", "measure", "gradients", "claims", "figures", "report"):
-        assert called(step, file, cwd=tmp_path) == (0, "")
-    assert (results / "smoke" / "report.html").exists()
+        done = warm.pgstudy(step, file, folder=tmp_path)
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    assert (results / "small" / "report.html").exists()
     assert {p.name for p in tmp_path.iterdir()} == {"results"}
     for name, maker, reader in (
         ("tables/summary.csv", "tables", "figures"),
@@ -109,7 +112,7 @@ def test_steps_by_hand_need_no_special_folder(tmp_path):
         ("figures/final_return.png", "figures", "report"),
         ("study.json", "plan", "figures"),
     ):
-        edited = results / "smoke" / name
+        edited = results / "small" / name
         content = edited.read_bytes()
         edited.write_bytes(content + b"\n")
         code, text = pgstudy(reader, file, cwd=tmp_path)
@@ -118,8 +121,8 @@ def test_steps_by_hand_need_no_special_folder(tmp_path):
         assert "Traceback" not in text
         edited.write_bytes(content)
     assert called("report", file, cwd=tmp_path) == (0, "")
-    for words in (("figures", "Nope"), ("measure", "CartPole-v1", "total-return")):
-        code, text = called(words[0], file, *words[1:], cwd=tmp_path)
+    for words in (("figures", "Nope"), ("measure", "ShortCorridor-v0", "total-return")):
+        code, text = pgstudy(words[0], file, *words[1:], cwd=tmp_path)
         said = f"pgstudy: the study has no {words[0]} of {', '.join(words[1:])}"
         assert (code, said in text) == (1, True)
 
@@ -129,11 +132,11 @@ def test_a_damaged_store_is_set_aside_and_made_again(tmp_path, content, monkeypa
     """Said in a line; not a traceback out of the database's library."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     results = tmp_path / "results"
-    called("plan", json.dumps(SMOKE), "--results", results)
+    pgstudy("plan", json.dumps(SMOKE), "--results", results)
     (results / "mlflow.db").write_text(content)
-    code, text = called("track", results / "smoke" / "study.json")
-    assert code == 0, text
-    assert "MLflow's store was no database; set aside in" in text
+    done = warm.pgstudy("track", results / "smoke" / "study.json", folder=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "MLflow's store was no database; set aside in" in done.stdout + done.stderr
     assert (results / "set-aside" / "mlflow.db-1").read_text() == content
     assert (results / "mlflow.db").stat().st_size > 10_000
 

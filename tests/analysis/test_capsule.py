@@ -17,6 +17,7 @@ from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.store.study_folder import StudyFolder
 from tests.conftest import SMOKE
 from tests.experiment.test_user_code import BOTH, FILES, keys, written
+from tests.warm import pgstudy
 from tests.workflow.project import smoke_study
 
 
@@ -170,6 +171,9 @@ ELSEWHERE = {"TMPDIR": "/var/tmp"}
 
 
 def in_folder(folder, *arguments, **variables):
+    """A command by itself, if a variable is one that Python reads."""
+    if not variables:
+        return pgstudy(*arguments, folder=folder, **ELSEWHERE)
     command = [sys.executable, "-P", "-m", "pgstudy", *arguments]
     return subprocess.run(
         command,

@@ -26,6 +26,7 @@ from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.study_file import Plan, write_plan
 from pgstudy.experiment.system.files import canonical_json
 from pgstudy.experiment.training import block as training
+from tests.warm import pgstudy
 
 CONFIG = {
     "study": "small",
@@ -312,6 +313,12 @@ CASES = {
 def checked(file, folder):
     """What the command says of a file, in an empty folder."""
     folder.mkdir(exist_ok=True)
+    return pgstudy("capsule", "check", file, folder=folder)
+
+
+def checked_by_itself(file, folder):
+    """The same in a process with imports of its own."""
+    folder.mkdir(exist_ok=True)
     command = [sys.executable, "-P", "-m", "pgstudy", "capsule", "check", str(file)]
     return subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=120
@@ -322,7 +329,7 @@ def test_the_small_capsule_itself_is_sound(sound, tmp_path):
     """Also as the cases pack it; so what follows is found for its own sake."""
     for data in (zipped(sound), sealed(sound)):
         (tmp_path / "sound.zip").write_bytes(data)
-        done = checked(tmp_path / "sound.zip", tmp_path / "empty")
+        done = checked_by_itself(tmp_path / "sound.zip", tmp_path / "empty")
         assert "its runs give its tables" in done.stdout, done.stderr
 
 
@@ -361,7 +368,7 @@ def test_nothing_of_the_working_folder_is_imported(sound, tmp_path):
     folder.mkdir()
     for name in ("evil", "pandas", "pgstudy", "usercustomize"):
         (folder / f"{name}.py").write_text("open('was-here', 'w')")
-    done = checked(tmp_path / "bad.zip", folder)
+    done = checked_by_itself(tmp_path / "bad.zip", folder)
     assert "its runs give its tables" in done.stdout, done.stderr
     assert not (folder / "was-here").exists()
 

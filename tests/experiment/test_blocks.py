@@ -82,7 +82,7 @@ def test_a_run_that_another_process_trains_is_left_to_it(tmp_path, block, alone)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_block_goes_on_from_its_checkpoints(tmp_path, monkeypatch, how):
     """Each run from its own, to the bits of a training that nobody cut."""
-    longer = CONFIG["environments"][0] | {"env_steps": 60_000}
+    longer = CONFIG["environments"][0] | {"env_steps": 20_000}
     block = block_of(CONFIG | {"environments": [longer], "seeds": 3})
     monkeypatch.setenv(checkpoints.SECONDS, "0")
     store = Store(tmp_path)

@@ -15,6 +15,7 @@ from pgstudy.experiment.store import checkpoints
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.training import block as training
 
+STEPS = 60_000
 CONFIG = {
     "study": "kill",
     "seeds": 1,
@@ -22,7 +23,7 @@ CONFIG = {
     "environments": [
         {
             "id": "CartPole-v1",
-            "env_steps": 60_000,
+            "env_steps": STEPS,
             "policy": {"hidden": [16], "normalise_observations": True},
             "optimizer": {"learning_rate": 1e-4, "name": "adam"},
         }
@@ -91,7 +92,7 @@ def says_why_it_ended(run, how):
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_run_that_was_killed_goes_on_to_the_same_bits(
-    block, whole, tmp_path, often, how
+    block, whole, tmp_path, often, monkeypatch, how
 ):
     """Twice, each time in the middle; then it ends as if nothing had been."""
     run = Store(tmp_path).run(block.cell, 0)
@@ -104,7 +105,8 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bits(
         assert "Traceback" not in process.stderr.read()
         assert says_why_it_ended(run, how)
         spent.append(checkpoints.read(run).snapshot["history"]["spent"]["env_steps"])
-    assert 0 < spent[0] < spent[1] < 60_000
+    assert 0 < spent[0] < spent[1] < STEPS
+    monkeypatch.delenv(checkpoints.SECONDS)
     last = start(block, tmp_path)
     assert last.wait() == 0, last.stderr.read()
     record = run.record()
@@ -131,7 +133,9 @@ def test_sigterm_loses_no_update(block, whole, tmp_path):
     assert run.record().digest == whole.digest
 
 
-def test_a_damaged_checkpoint_is_a_new_start(block, whole, tmp_path, often):
+def test_a_damaged_checkpoint_is_a_new_start(
+    block, whole, tmp_path, often, monkeypatch
+):
     """Said, and never read."""
     store = Store(tmp_path)
     run = store.run(block.cell, 0)
@@ -141,6 +145,7 @@ def test_a_damaged_checkpoint_is_a_new_start(block, whole, tmp_path, often):
     process.wait()
     path = run.folder / checkpoints.CHECKPOINT
     path.write_bytes(path.read_bytes()[:-1] + b"x")
+    monkeypatch.delenv(checkpoints.SECONDS)
     last = start(block, tmp_path)
     assert last.wait() == 0
     assert "its checkpoint is damaged; it starts again" in last.stderr.read()
@@ -158,12 +163,13 @@ def test_two_processes_do_not_train_one_run_twice(block, whole, tmp_path):
 
 
 def test_an_orphan_that_dies_leaves_its_run_to_the_one_that_waits(
-    block, whole, tmp_path, often
+    block, whole, tmp_path, often, monkeypatch
 ):
     """Its lock goes with it; the other goes on from its checkpoint."""
     run = Store(tmp_path).run(block.cell, 0)
     first = start(block, tmp_path)
     wait_for_checkpoint(first, run)
+    monkeypatch.delenv(checkpoints.SECONDS)
     second = start(block, tmp_path)
     assert "waiting" in second.stderr.readline()
     first.kill()

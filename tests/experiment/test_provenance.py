@@ -31,18 +31,29 @@ def test_the_commit_and_the_machine_are_named():
     assert all(made[name] for name in ("cpu", "python", "torch", "numpy", "learning"))
 
 
+# What is not ours is imported once, and each module in a process that has none of ours.
+LOADED = """
+import importlib, os, sys
+import gymnasium, pandas, scipy.stats, seaborn, torch
+assert "pgstudy" not in sys.modules
+for module in sys.argv[1:]:
+    if os.fork() == 0:
+        importlib.import_module(f"pgstudy.{module}")
+        print(*[name for name in sys.modules if name.startswith("pgstudy.")])
+        break
+    assert os.wait()[1] == 0
+"""
+
+
 def test_a_step_is_made_again_after_an_edit_of_all_code_that_it_imports():
     """What Python itself loads for a step is among what its digest is of."""
-    for step in ("claims", "recordings", "report", "measure", "figures", "tables"):
-        module = steps.STEPS[step].entry.partition(":")[0]
-        code = (
-            f"import sys, pgstudy.{module}; print(*[m for m in sys.modules "
-            "if m.startswith('pgstudy.')])"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", code], check=True, capture_output=True, text=True
-        )
-        loaded = {m[8:].replace(".", "/") for m in done.stdout.split()}
+    names = ("claims", "recordings", "report", "measure", "figures", "tables")
+    modules = [steps.STEPS[step].entry.partition(":")[0] for step in names]
+    command = [sys.executable, "-c", LOADED, *modules]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found = zip(names, modules, done.stdout.splitlines(), strict=True)
+    for step, module, line in found:
+        loaded = {m[8:].replace(".", "/") for m in line.split()}
         assert module.replace(".", "/") in loaded
         places = {p.removesuffix(".py") for p in steps.packages(step)} | {"learning"}
         beyond = {

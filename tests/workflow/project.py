@@ -10,9 +10,10 @@ from pathlib import Path
 import yaml
 from filelock import FileLock
 
-from pgstudy.learning import dispatch
+from tests import warm
 from tests.conftest import ROOT, SMOKE
 from tests.experiment.test_checkpoints import interruptible
+from tests.warm import variables
 
 NOTHING = "Nothing to be done"
 TUNED = {
@@ -54,27 +55,22 @@ CRASH = {
 }
 
 
-# What pgstudy's modules set as they are imported: a test's process has imported them,
-# and a call of it must do so by itself.
-SET_BY_IMPORTS = {
-    *("SOURCE_DATE_EPOCH", "MPLBACKEND", "SDL_VIDEODRIVER"),
-    *("PYGAME_HIDE_SUPPORT_PROMPT", *dispatch.VARIABLES),
-}
-
-
-def variables():
-    """The environment variables of a call, with no MLflow of the user's."""
-    left_out = {name for name in os.environ if "MLFLOW" in name} | SET_BY_IMPORTS
-    return {k: v for k, v in os.environ.items() if k not in left_out}
-
-
 def summary(study="smoke"):
     """The target behind training and before all drawing."""
     return f"results/{study}/tables/summary.csv"
 
 
+def by_itself(command, place, environment):
+    """A call with all that a user's has: its own imports, and its own fork server."""
+    return subprocess.run(
+        command, cwd=place, env=environment, capture_output=True, text=True
+    )
+
+
 class Project:
     """A working folder, its config and the calls in it."""
+
+    alone = False  # whether each call is one by itself
 
     def __init__(self, folder: Path, config=None):
         self.folder = folder
@@ -92,14 +88,14 @@ class Project:
         command = ["snakemake", "--cores", "2", "-s", str(ROOT / "Snakefile")]
         return [*command, "-d", str(self.folder)], ROOT, variables()
 
-    def snakemake(self, *arguments, config=True):
+    def snakemake(self, *arguments, config=True, alone=False):
+        """Forked from a process that has imported it (`tests.warm`), or by itself."""
         command, place, environment = self.command()
         command += arguments
         if config:
             command += ["--configfile", str(self.config)]
-        result = subprocess.run(
-            command, cwd=place, env=environment, capture_output=True, text=True
-        )
+        run = by_itself if alone or self.alone else warm.run
+        result = run(command, place, environment)
         result.text = result.stdout + result.stderr
         return result
 
@@ -156,7 +152,7 @@ def once(tmp_path_factory, name, config):
     with FileLock(shared / f"{name}.lock"):
         if not said.exists():
             project.write(config)
-            said.write_text(project.succeed())
+            said.write_text(project.succeed(alone=True))
     return project
 
 
@@ -179,13 +175,18 @@ class Clone(Project):
         for name in ("workflow", "profiles"):
             shutil.copytree(ROOT / name, folder / name)
 
+    def line(self, *targets):
+        """The call and its variables."""
+        line = ["snakemake", *targets, "--cores", "2", "--configfile", "study.yaml"]
+        return line, variables() | {"PGSTUDY_CHECKPOINT_SECONDS": "0.1"}
+
     def start(self, *targets, **environment):
-        """`snakemake --cores 2` in a process group of its own."""
-        often = {"PGSTUDY_CHECKPOINT_SECONDS": "0.1"}
+        """By itself, in a process group of its own."""
+        line, given = self.line(*targets)
         return subprocess.Popen(
-            ["snakemake", *targets, "--cores", "2", "--configfile", "study.yaml"],
+            line,
             cwd=self.folder,
-            env=variables() | often | environment,
+            env=given | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -194,10 +195,10 @@ class Clone(Project):
         )
 
     def call(self, *targets):
-        """The same, to its end: (exit code, text)."""
-        process = self.start(*targets)
-        text = process.communicate()[0]
-        return process.returncode, text
+        """The same to its end, forked (`tests.warm`): (exit code, text)."""
+        line, given = self.line(*targets)
+        result = warm.run(line, self.folder, given)
+        return result.returncode, result.stdout + result.stderr
 
     def digests(self):
         return {record["seed"]: record["digest"] for record in self.records()}

@@ -31,6 +31,7 @@ STUDY = {
 def digests(folder, cores, seeds_per_job, threads):
     """SHA-256 of every run of the study, by environment, estimator and seed."""
     project = Project(folder, STUDY | {"seeds_per_job": seeds_per_job})
+    project.alone = True  # imports read the variable
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", threads)
         project.succeed("--cores", cores, "--until", "train")

@@ -14,12 +14,14 @@ from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.system import places
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.experiment.system.files import file_digest
+from tests import warm
 from tests.conftest import ROOT
+from tests.warm import variables
 from tests.workflow.project import NOTHING, TUNED, Project, summary, tuned_study
 
 MANY = {
     "study": "many",
-    "seeds": 80,
+    "seeds": 30,
     "seeds_per_job": 1,
     "sample_counts": [1],
     "environments": [{"id": "ShortCorridor-v0", "updates": 1, "max_episode_steps": 20}],
@@ -213,7 +215,7 @@ for block in load_study(json.loads(sys.argv[2])).blocks():
 
 
 def test_no_manifest_is_lost_while_others_only_look(tmp_path):
-    """80 blocks trained one by one, while dry runs and jobs' processes look."""
+    """30 blocks trained one by one, while dry runs and jobs' processes look."""
     project = Project(tmp_path / "many", MANY)
     command = ["snakemake", "--cores", "1", "-s", str(ROOT / "Snakefile")]
     command += ["-d", str(project.folder), "--nolock"]
@@ -227,10 +229,10 @@ def test_no_manifest_is_lost_while_others_only_look(tmp_path):
         count = 0
         while writer.poll() is None:
             look = looks[count % 2]
-            assert subprocess.run(look, capture_output=True, cwd=ROOT).returncode == 0
+            assert warm.run(look, ROOT, variables()).returncode == 0
             count += 1
     assert writer.returncode == 0
     assert count >= 4
     blocks = list(load_study(MANY).blocks())
     found = list(Path(project.results / "manifests").rglob("*.json"))
-    assert len(found) == len(blocks) == 80
+    assert len(found) == len(blocks) == 30

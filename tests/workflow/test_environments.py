@@ -76,7 +76,7 @@ def project(tmp_path_factory):
     """One call, which fails for the runs that do."""
     made = Project(tmp_path_factory.mktemp("own"), STUDY)
     (made.folder / "own_envs.py").write_text(MODULE)
-    made.outcome = made.snakemake()
+    made.outcome = made.snakemake(alone=True)
     made.found = made.records()
     return made
 

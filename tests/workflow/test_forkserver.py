@@ -25,11 +25,12 @@ sys.stdin.read()
 """
 
 
-def start_call(folder):
+def start_call(folder, **given):
     """A process that started a fork server, and its variable."""
     process = subprocess.Popen(
         [sys.executable, "-c", CALL],
         cwd=folder,
+        env=os.environ | given,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -81,6 +82,16 @@ def test_what_a_job_is_to_do_at_its_end_is_done(code):
     command = [sys.executable, "-c", END, str(code)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.stdout, done.returncode) == ("said a thread\nregistered\n", code)
+
+
+def test_a_server_that_who_calls_has_named_is_used(call, tmp_path):
+    """And none is started beside it; one that is gone is replaced."""
+    for given, used in (call[1], True), ({FORKSERVER: "pgstudy--gone"}, False):
+        process, variable = start_call(tmp_path, **given)
+        assert (variable == given) == used
+        assert len(psutil.Process(process.pid).children()) == int(not used)
+        assert pgstudy(variable, "--version").returncode == 0
+        process.communicate("")
 
 
 @pytest.mark.parametrize(

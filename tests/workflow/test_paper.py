@@ -13,6 +13,7 @@ import yaml
 from pgstudy.experiment.store.record import read_record, write_record
 from pgstudy.experiment.system.files import file_digest
 from tests.conftest import ROOT
+from tests.warm import pgstudy
 from tests.workflow.project import NOTHING, Project
 
 BOOK = yaml.safe_load((ROOT / "config/sutton_barto.yaml").read_text())
@@ -77,7 +78,7 @@ class Paper(Project):
 def finished(tmp_path_factory):
     """The small study, made once."""
     project = Paper(tmp_path_factory.mktemp("paper"))
-    project.log_text = project.succeed()
+    project.log_text = project.succeed(alone=True)
     return project
 
 
@@ -137,9 +138,7 @@ def test_everything_can_be_made_by_hand_from_study_json_alone(project, tmp_path)
     (project.made / "claims.csv").unlink()
     steps = ["tables", "claims", "paper", "compare", "figures", "paper", "accept"]
     for step in [*steps, "report"]:
-        done = subprocess.run(
-            ["pgstudy", step, str(file)], cwd=tmp_path, capture_output=True, text=True
-        )
+        done = pgstudy(step, file, folder=tmp_path)
         early = step == "paper" and not (project.made / "acceptance.csv").exists()
         assert done.returncode == int(early), done.stderr
         assert ("run `pgstudy compare` first" in done.stderr) == early
@@ -155,11 +154,7 @@ def test_a_study_that_names_nothing_published_is_verified_too(project):
     text = project.succeed("verify")
     assert "verified: 3 of 3 runs identical" in text
     assert (project.made / "paper" / "final_return-ShortCorridor-v0.pdf").exists()
-    result = subprocess.run(
-        ["pgstudy", "accept", str(project.made / "study.json")],
-        capture_output=True,
-        text=True,
-    )
+    result = pgstudy("accept", project.made / "study.json", folder=ROOT)
     assert result.returncode == 1
     assert "names no published values" in result.stderr
 
@@ -213,8 +208,7 @@ def test_verify_finds_a_changed_byte(project):
         content = file.read_bytes()
         other = b"8" if content[-3:-2] == b"9" else b"9"
         file.write_bytes(content[:-3] + other + content[-2:])
-    command = ["pgstudy", "verify", str(project.made / "study.json")]
-    result = subprocess.run(command, cwd=project.folder, capture_output=True, text=True)
+    result = pgstudy("verify", project.made / "study.json", folder=project.folder)
     assert result.returncode == 1
     for name in names:
         assert f"{name}: these runs give another file" in result.stderr

@@ -29,7 +29,10 @@ def start_forkserver() -> None:
     """Start the process that this call's jobs are forked from (`cli.forkserver`).
 
     It ends with this one. Jobs find it by a variable, and do without it if it is gone.
+    Who calls may have named one that works already, as tests do.
     """
+    if _answers(os.environ.get(FORKSERVER, "")):
+        return
     name = f"{forkservers()}{os.getpid()}-{secrets.token_hex(8)}"
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"\0{name}")  # no file, so none is left
@@ -43,6 +46,14 @@ def start_forkserver() -> None:
             env=os.environ | ONE_THREAD,
         )
         os.environ[FORKSERVER] = name
+
+
+def _answers(name: str) -> bool:
+    """Whether somebody listens there; who says nothing more is let go again."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(f"\0{name}")
+        return bool(name)
+    return False
 
 
 def let_sigterm_wait() -> None:
