@@ -44,7 +44,9 @@ paper: .venv/installed  ## published figures and our study of N; results/paper.p
 
 extras: .venv/extras  ## add box2d, mujoco, envpool, accounts for MLflow, and SLURM
 
+# with PYTHONDONTWRITEBYTECODE, hundreds of processes would compile our modules
 test: .venv/extras  ## run the test suite, real Snakemake and MLflow calls included
+	python -m compileall -q src tests
 	$(EATMYDATA) pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
 
 lint: .venv/installed  ## ruff, mypy --strict on src, deptry, snakefmt, snakemake --lint

@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
         "study": "edge",
         "seeds": 5,
         "sample_counts": [1, 4],
-        "tune": {"seeds": 2},
+        "tune": {"seeds": 5},
         "bins": 5,
         "estimators": [{"name": "plain"}],
         "environments": [

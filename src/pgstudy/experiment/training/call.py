@@ -31,7 +31,7 @@ def start_forkserver() -> None:
     It ends with this one. Jobs find it by a variable, and do without it if it is gone.
     Who calls may have named one that works already, as tests do.
     """
-    if _answers(os.environ.get(FORKSERVER, "")):
+    if (given := os.environ.get(FORKSERVER)) and _answers(given):
         return
     name = f"{forkservers()}{os.getpid()}-{secrets.token_hex(8)}"
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as listener:
@@ -52,7 +52,7 @@ def _answers(name: str) -> bool:
     """Whether somebody listens there; who says nothing more is let go again."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
         connection.connect(f"\0{name}")
-        return bool(name)
+        return True
     return False
 
 
