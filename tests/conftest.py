@@ -37,7 +37,14 @@ ONE_BY_ONE = {
 }
 # The other modules of a minute and more, the longest first.
 LONG = [
-    *("test_paper", "test_damage", "test_golden", "test_acceptance", "test_workflow"),
+    *(
+        "test_slurm",
+        "test_paper",
+        "test_damage",
+        "test_golden",
+        "test_acceptance",
+        "test_workflow",
+    ),
     *("test_tracking", "test_cli", "test_capsule", "test_mirror", "test_secrets"),
     "test_group",
 ]

@@ -42,7 +42,7 @@ def test_every_block_is_in_one_job_in_its_order():
 @pytest.mark.parametrize("minutes", [5, 15, 60])
 def test_a_job_takes_about_as_long_as_asked(minutes):
     """A long study; no job is longer, and all but the last have no room for more."""
-    packed = jobs.packed(study(steps=1_000_000, seeds=200).blocks(), minutes)
+    packed = jobs.packed(study(steps=1_000_000, seeds=400).blocks(), minutes)
     block = max(map(jobs.expected_seconds, study(steps=1_000_000).blocks()))
     assert max(lengths(packed)) <= max(60 * minutes, block)
     assert min(lengths(packed)[:-1]) > 60 * minutes - block
@@ -58,7 +58,7 @@ def test_a_short_study_spreads_and_still_pays_little_to_start():
     code, said = pgstudy("check", ROOT / "config/config.yaml")
     found = re.search(r"(\d+) jobs of about .* min; .* about (.*)% of it", said)
     assert code == 0
-    assert int(found[1]) > 4
+    assert int(found[1]) > 1
     assert 0 < float(found[2]) < 10
 
 
@@ -67,12 +67,12 @@ def test_a_tiny_study_is_one_job():
 
 
 def test_blocks_of_long_runs_have_fewer_seeds():
-    """Five of 300,000 steps, two of 3,600,000, one of hours."""
+    """Five of 300,000 steps, two of 7,200,000, one of hours."""
     sizes = {
         steps: len(next(study(steps=steps).blocks()).seeds)
-        for steps in (300_000, 3_600_000, 100_000_000)
+        for steps in (300_000, 7_200_000, 100_000_000)
     }
-    assert sizes == {300_000: 5, 3_600_000: 2, 100_000_000: 1}
+    assert sizes == {300_000: 5, 7_200_000: 2, 100_000_000: 1}
 
 
 def test_a_jobs_file_says_what_it_trains(tmp_path):
