@@ -158,20 +158,6 @@ onstart:
         start_following(FOLDER, to_train)
 
 
-def cluster_trouble():
-    """Why nothing should be submitted to SLURM now; empty for other executors."""
-    settings = workflow.executor_settings
-    if not hasattr(settings, "status_command"):
-        return ""
-    submitted = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
-    if not submitted:
-        return ""
-    asked = submitted[0].resources
-    flags = {"slurm_partition": "--partition", "slurm_account": "--account"}
-    options = [f"{flags[k]}={asked[k]}" for k in flags if asked.get(k)]
-    return cluster.trouble(settings.status_command, STORE.results, options)
-
-
 onerror:
     said = [line for one in planning.both(FOLDER) for line in lost.settle(one)]
     for line in [*said, *cluster.why_jobs_ended(STARTED, said)]:

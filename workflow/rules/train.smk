@@ -4,31 +4,6 @@ On this machine a job trains a block. On a cluster, where a job takes ten second
 it trains, a job trains many, and `train` finds their runs complete.
 """
 
-import math
-
-from pgstudy.experiment.cluster_jobs import cluster_jobs, write_jobs
-
-CLUSTER_JOBS = {}  # by manifest
-
-
-def cluster_job(wildcards):
-    """What says that a cluster's job has trained a block; nothing on this machine."""
-    if not workflow.is_main_process or workflow.local_exec:
-        return []
-    if wildcards.block not in CLUSTER_JOBS:
-        CLUSTER_JOBS.update(cluster_jobs(FOLDER, found()))
-        if makes_files():
-            write_jobs(STORE, set(CLUSTER_JOBS.values()))
-    job = CLUSTER_JOBS.get(wildcards.block)
-    return f"results/jobs/{job.name}.done" if job else []
-
-
-def minutes(wildcards):
-    """How long a cluster's job may take; known where it is submitted."""
-    jobs = {job.name: job for job in CLUSTER_JOBS.values()}
-    job = jobs.get(wildcards.job)
-    return 5 + math.ceil(3 * job.seconds / 60) if job else 5
-
 
 rule train:
     input:

@@ -1,0 +1,40 @@
+"""Which blocks share a job on a cluster, and what is seen to before that."""
+
+import math
+
+from pgstudy.experiment.cluster_jobs import cluster_jobs, write_jobs
+
+CLUSTER_JOBS = {}  # by manifest
+
+
+def cluster_job(wildcards):
+    """What says that a cluster's job has trained a block; nothing on this machine."""
+    if not workflow.is_main_process or workflow.local_exec:
+        return []
+    if wildcards.block not in CLUSTER_JOBS:
+        CLUSTER_JOBS.update(cluster_jobs(FOLDER, found()))
+        if makes_files():
+            write_jobs(STORE, set(CLUSTER_JOBS.values()))
+    job = CLUSTER_JOBS.get(wildcards.block)
+    return f"results/jobs/{job.name}.done" if job else []
+
+
+def minutes(wildcards):
+    """How long a cluster's job may take; known where it is submitted."""
+    jobs = {job.name: job for job in CLUSTER_JOBS.values()}
+    job = jobs.get(wildcards.job)
+    return 5 + math.ceil(3 * job.seconds / 60) if job else 5
+
+
+def cluster_trouble():
+    """Why nothing should be submitted to SLURM now; empty for other executors."""
+    settings = workflow.executor_settings
+    if not hasattr(settings, "status_command"):
+        return ""
+    submitted = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
+    if not submitted:
+        return ""
+    asked = submitted[0].resources
+    flags = {"slurm_partition": "--partition", "slurm_account": "--account"}
+    options = [f"{flags[k]}={asked[k]}" for k in flags if asked.get(k)]
+    return cluster.trouble(settings.status_command, STORE.results, options)
