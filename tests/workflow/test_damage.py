@@ -21,7 +21,7 @@ from tests.workflow.project import NOTHING, TUNED, Project, summary, tuned_study
 
 MANY = {
     "study": "many",
-    "seeds": 30,
+    "seeds": 60,
     "seeds_per_job": 1,
     "sample_counts": [1],
     "environments": [{"id": "ShortCorridor-v0", "updates": 1, "max_episode_steps": 20}],
@@ -215,7 +215,7 @@ for block in load_study(json.loads(sys.argv[2])).blocks():
 
 
 def test_no_manifest_is_lost_while_others_only_look(tmp_path):
-    """30 blocks trained one by one, while dry runs and jobs' processes look."""
+    """60 blocks trained one by one, while dry runs and jobs' processes look."""
     project = Project(tmp_path / "many", MANY)
     command = ["snakemake", "--cores", "1", "-s", str(ROOT / "Snakefile")]
     command += ["-d", str(project.folder), "--nolock"]
@@ -235,4 +235,4 @@ def test_no_manifest_is_lost_while_others_only_look(tmp_path):
     assert count >= 4
     blocks = list(load_study(MANY).blocks())
     found = list(Path(project.results / "manifests").rglob("*.json"))
-    assert len(found) == len(blocks) == 30
+    assert len(found) == len(blocks) == 60

@@ -31,14 +31,16 @@ def start_forkserver() -> None:
     It ends with this one. Jobs find it by a variable, and do without it if it is gone.
     Who calls may have named one that works already, as tests do.
     """
-    if (given := os.environ.get(FORKSERVER)) and _answers(given):
+    given = os.environ.get(FORKSERVER, "")
+    if given.startswith(forkservers()) and _answers(given):
         return
     name = f"{forkservers()}{os.getpid()}-{secrets.token_hex(8)}"
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"\0{name}")  # no file, so none is left
         listener.listen(1024)
         file = listener.fileno()
-        command = [sys.executable, "-m", "pgstudy.cli.forkserver"]
+        # -P: no file of the working folder stands in for a library's
+        command = [sys.executable, "-P", "-m", "pgstudy.cli.forkserver"]
         subprocess.Popen(
             [*command, str(file), str(os.getpid())],
             stdin=subprocess.DEVNULL,
