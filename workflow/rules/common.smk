@@ -160,7 +160,9 @@ onstart:
 
 onerror:
     said = [line for one in planning.both(FOLDER) for line in lost.settle(one)]
-    for line in [*said, *cluster.why_jobs_ended(STARTED, said)]:
+    if not workflow.local_exec:
+        said += cluster.why_jobs_ended(STARTED, said)
+    for line in said:
         logger.error(line)
 
 

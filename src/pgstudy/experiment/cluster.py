@@ -21,12 +21,14 @@ PATIENCE = 30  # seconds for a node to be free
 HELD, FREE = "held", "free"
 
 
-def wait_for_orphans(say: Callable[[str], object]) -> None:
+def wait_for_orphans(results: Path, say: Callable[[str], object]) -> None:
     """Wait until no job of an earlier call trains here any more, or cancel them.
 
     That call is over, since this one holds its lock. The jobs complete their runs
-    without it.
+    without it. SLURM is asked only after a call that submitted some.
     """
+    if not (results / places.JOBS).exists():
+        return
     told = False
     while jobs := slurm.jobs_of(os.getcwd(), "train_blocks"):
         if os.environ.get(ORPHANS) == "cancel":

@@ -54,7 +54,7 @@ def begin(lock: filelock.BaseFileLock, folder: StudyFolder) -> Found:
     try:
         folder.store.results.mkdir(exist_ok=True)
         lock.acquire(blocking=False)
-        cluster.wait_for_orphans(print)
+        cluster.wait_for_orphans(folder.store.results, print)
         shutil.rmtree(folder.store.results / places.JOBS, ignore_errors=True)
         index = Index(folder.store.results, noting=True)
         found = _look(folder, index)
