@@ -146,7 +146,7 @@ def test_the_clock_is_that_of_the_files(folder, hashed, monkeypatch):
     newest = max(
         file.stat().st_ctime_ns for run in folder.runs for file in run.folder.iterdir()
     )
-    monkeypatch.setattr(index, "_clock", lambda _: newest)
+    monkeypatch.setattr(index, "file_system_time", lambda _: newest)
     call(folder)
     call(folder)
     young = [run for run in folder.runs if index._look(run.folder)[1] == newest]

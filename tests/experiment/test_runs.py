@@ -205,7 +205,7 @@ def test_what_a_kill_left_half_written_is_no_damage(tmp_path, block, capsys):
 
 
 def test_run_json_is_what_it_was_before_records_had_a_type(tmp_path, block):
-    """Byte for byte, of a complete run and of one that failed."""
+    """Byte for byte, of a complete run and of one that failed, but for where it ran."""
     store = Store(tmp_path)
     training.train_block(store, block)
     cell, run = block.cell, store.run(block.cell, 0)
@@ -223,6 +223,8 @@ def test_run_json_is_what_it_was_before_records_had_a_type(tmp_path, block):
         "started": 2.5,
         "seconds": 1.0,
         "resumed": False,
+        "host": "",
+        "job": "",
     }
     saving.save(run, result, made)
     summary = {

@@ -61,9 +61,14 @@ def cluster():
 class Submitting(Clone):
     """A project whose calls submit their jobs."""
 
-    def start(self, *targets, **environment):
-        line = [*targets, "--profile", "profiles/slurm", *QUICK]
-        return super().start(*line, **environment)
+    def line(self, *targets):
+        return super().line(*targets, "--profile", "profiles/slurm", *QUICK)
+
+    def call(self, *targets):
+        """By itself: no other process has SLURM's plugin."""
+        process = self.start(*targets)
+        text = process.communicate()[0]
+        return process.returncode, text
 
     def wait_for_job(self):
         """Until a job trains. Returns its number and its node."""

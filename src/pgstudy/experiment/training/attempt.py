@@ -90,6 +90,7 @@ class Attempt:
 
     def fail(self, error: BaseException) -> str:
         """Keep a run that raised. Returns the word of it."""
+        self.reporter.restart()  # whatever it said before, it is not interrupted
         save_failure(self.run, error, self._made())
         return f"failed: {self.run.name}: {reason_of(error)}"
 

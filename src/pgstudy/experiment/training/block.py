@@ -82,14 +82,15 @@ def _train(store: Store, run: Run) -> bool:
 
 def _train_alone(attempt: Attempt) -> tuple[bool, str]:
     """Train and save a run. Returns whether it is complete, and what to say of it."""
-    attempt.begin(Ending(runs=1))
+    attempt.begin(ending := Ending(runs=1))
     specification, seed = attempt.run.cell.specification, attempt.run.seed
     try:
         with contextlib.chdir(os.getcwd()):  # back, wherever an environment goes
             after, snapshot = attempt.after_update, attempt.snapshot
             training = train(specification, seed, snapshot, after)
-    except Interrupted:
-        return False, ""
+    except Interrupted as interrupted:
+        ending.die()  # a failure, if nobody ends the block
+        return False, attempt.fail(interrupted)
     except BaseException as error:  # an environment may raise anything, to SystemExit
         return False, attempt.fail(error)
     return True, attempt.complete(training)
@@ -139,7 +140,7 @@ def _train_side_by_side(attempts: Sequence[Attempt]) -> str:
         ):
             words.append(attempts[position].complete(training))
     except Interrupted:
-        pass
+        ending.die()
     except Exception as error:
         words.append(f"{error}; what is left of the block is trained one by one")
     return "\n".join(filter(None, words))
