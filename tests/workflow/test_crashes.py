@@ -12,7 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.progress import states
+from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.system.files import TEMPORARY
 from tests.workflow.project import CRASH, NOTHING, Clone, summary
 
@@ -75,10 +77,17 @@ def test_only_snakemake_killed(clone, whole, how):
 
 
 def test_two_calls_at_once(clone, whole):
-    """The second leaves with a message and changes nothing."""
-    first = clone.start(TABLES)
-    clone.wait_for_training()
-    code, text = clone.call(TABLES)
+    """The second leaves with a message and changes nothing.
+
+    The first waits for a run that is held here, however long the second takes.
+    """
+    store = Store(clone.results)
+    run = store.runs(list(load_study(HALF).blocks())[-1])[-1]
+    (clone.results / "locks").mkdir(parents=True)
+    with store.lock(run):
+        first = clone.start(TABLES)
+        clone.wait_for_training()
+        code, text = clone.call(TABLES)
     assert code != 0
     assert "another snakemake call works on results/" in text
     assert "Traceback" not in text
