@@ -159,12 +159,12 @@ def test_a_killed_process_is_told_of_by_the_next_call(tmp_path):
     process.wait()
     reason = f"its process ({found[0].pid} on {found[0].host}) was killed"
     deadline = time.monotonic() + 20
-    while not (lines := lost.settle(folder)) and time.monotonic() < deadline:
+    while not (lines := lost.settle([folder])) and time.monotonic() < deadline:
         time.sleep(0.1)  # its child ends a moment later
     assert lines == [f"1 run was interrupted: {reason}"]
     (run,) = folder.store.runs(block)
     assert (run.status(), run.record().reason) == ("interrupted", reason)
-    assert lost.settle(folder) == []
+    assert lost.settle([folder]) == []
     assert start(block, tmp_path).wait() == 0
     assert run.status() == "finished"
 

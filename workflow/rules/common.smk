@@ -159,7 +159,7 @@ onstart:
 
 
 onerror:
-    said = [line for one in planning.both(FOLDER) for line in lost.settle(one)]
+    said = lost.settle(planning.both(FOLDER))
     if not workflow.local_exec:
         said += cluster.why_jobs_ended(STARTED, said)
     for line in said:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from pgstudy.cli.common import RESULTS, StudyFile, UserError, app, opened, with_outputs
 from pgstudy.experiment.store.digests import record
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.system import places
 from pgstudy.experiment.system.files import file_digest
+from pgstudy.experiment.system.shared_disk import lock_of
 
 capsule_app = typer.Typer(
     help="Pack a study into one file, or check such a file.", no_args_is_help=True
@@ -114,7 +115,7 @@ def prune(
 @contextmanager
 def _no_call_at_work(results: Path) -> Iterator[None]:
     try:
-        with FileLock(results / places.CALL_LOCK, blocking=False):
+        with lock_of(results / places.CALL_LOCK).acquire(blocking=False):
             yield
     except Timeout:
         raise UserError(

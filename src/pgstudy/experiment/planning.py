@@ -59,8 +59,7 @@ def begin(lock: filelock.BaseFileLock, folder: StudyFolder) -> Found:
         index = Index(folder.store.results, noting=True)
         found = _look(folder, index)
         _remove_leftovers(folder)
-        for one in both(folder):
-            found.lines += lost.settle(one)
+        found.lines += lost.settle(both(folder))
         _write_manifests(folder, found)
         index.write()
         return found

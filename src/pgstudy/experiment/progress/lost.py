@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pgstudy.experiment.progress.states import Progress, not_running
@@ -13,11 +14,14 @@ from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.system import slurm
 
 
-def settle(folder: StudyFolder) -> list[str]:
-    """Record the runs of a study that were cut short. Returns a line for each cause."""
+def settle(folders: Sequence[StudyFolder]) -> list[str]:
+    """Record runs that were cut short, of studies below one results folder.
+
+    Returns a line for each cause.
+    """
     causes: Counter[str] = Counter()
-    lost = not_running(folder.store.results)
-    runs = _by_key(folder) if lost else {}
+    lost = not_running(folders[0].store.results)
+    runs = _by_key(folders) if lost else {}
     for file, state in lost.items():
         run = runs.get(state.key)
         if run is None:
@@ -29,9 +33,10 @@ def settle(folder: StudyFolder) -> list[str]:
     return [f"{_runs(count)} interrupted: {cause}" for cause, count in causes.items()]
 
 
-def _by_key(folder: StudyFolder) -> dict[str, Run]:
+def _by_key(folders: Sequence[StudyFolder]) -> dict[str, Run]:
     return {
         run.key: run
+        for folder in folders
         for block in folder.study.blocks()
         for run in folder.store.runs(block)
     }

@@ -41,13 +41,15 @@ def patiently(read: Callable[[], Content]) -> Content | None:
         return None
 
 
-def lock_of(path: Path) -> filelock.FileLock:
+def lock_of(path: Path, timeout: float = -1) -> filelock.FileLock:
     """A lock that the kernel lets go of when its process ends.
+
+    timeout: seconds to wait for it; without end if it is negative.
 
     Where the file system has none, an error: one that a kill leaves behind would be
     worse.
     """
-    return filelock.FileLock(path, fallback_to_soft=False)
+    return filelock.FileLock(path, timeout, fallback_to_soft=False)
 
 
 def file_system_time(folder: Path) -> int:

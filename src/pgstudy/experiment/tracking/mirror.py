@@ -20,6 +20,7 @@ from sqlalchemy.engine import make_url
 
 from pgstudy.experiment.system import places
 from pgstudy.experiment.system.files import free_place
+from pgstudy.experiment.system.shared_disk import lock_of
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 RECEIPT = "tracked.json"
@@ -50,7 +51,7 @@ def lock(results: Path, seconds: float) -> filelock.FileLock:
     """
     store = own_store(results) or _file(tracking_uri(results))
     place = store.with_name(f".{store.stem}.lock") if store else None
-    return filelock.FileLock(place or results / places.MLFLOW_LOCK, timeout=seconds)
+    return lock_of(place or results / places.MLFLOW_LOCK, seconds)
 
 
 def _file(uri: str) -> Path | None:

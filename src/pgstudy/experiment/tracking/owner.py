@@ -14,10 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import filelock
-
 from pgstudy.experiment.system import places
 from pgstudy.experiment.system.files import write_json
+from pgstudy.experiment.system.shared_disk import lock_of
 from pgstudy.experiment.tracking import mirror
 
 OWNER, STORE = "owner", "store"
@@ -71,7 +70,7 @@ def store_id(results: Path) -> str:
     if known := _read(file):
         return known
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(lock):
+    with lock_of(lock):
         if not (known := _read(file)):
             known = str(uuid.uuid4())
             write_json(file, known)
