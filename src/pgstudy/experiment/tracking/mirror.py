@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import quote
 
 import filelock
-from sqlalchemy.engine import make_url
 
 from pgstudy.experiment.system import places
 from pgstudy.experiment.system.files import free_place
@@ -58,6 +57,8 @@ def _file(uri: str) -> Path | None:
     """The file of a SQLite store that was named by its path."""
     if not uri.startswith("sqlite:"):
         return None
+    from sqlalchemy.engine import make_url  # .4 CPU-seconds, and few have such a store
+
     name = make_url(uri).database
     return Path(name) if name and not name.startswith((":", "file:")) else None
 
