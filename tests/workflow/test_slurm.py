@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -37,7 +38,16 @@ FAULTY = {
     "estimators": [{"name": "total-return"}],
 }
 TABLES = summary("faulty")
-QUICK = ["--slurm-init-seconds-before-status-checks", "2"]
+# SLURM's plugin asks 10 s later each time that no job has ended: here after 2 always.
+# Nothing else of the call differs from the script `snakemake`.
+QUICK = """
+from snakemake.cli import main
+from snakemake_executor_plugin_slurm import Executor
+Executor.next_seconds_between_status_checks = property(
+    lambda self: 2, lambda self, seconds: None
+)
+main()
+"""
 
 
 def slurm(*arguments):
@@ -62,7 +72,8 @@ class Submitting(Clone):
     """A project whose calls submit their jobs."""
 
     def line(self, *targets):
-        return super().line(*targets, "--profile", "profiles/slurm", *QUICK)
+        line, given = super().line(*targets, "--profile", "profiles/slurm")
+        return [sys.executable, "-P", "-c", QUICK, *line[1:]], given
 
     def call(self, *targets):
         """By itself: no other process has SLURM's plugin."""
@@ -147,7 +158,8 @@ def test_a_preempted_job_waits_and_goes_on(clone, whole):
     """A partition of low priority, and a job of a higher one that wants all nodes."""
     process = clone.start(TABLES, "--default-resources", "slurm_partition=low")
     number, _ = clone.wait_for_job()
-    slurm("sbatch", "--nodes=2", "--exclusive", "--time=1", "--wrap", "sleep 4")
+    other = ["sbatch", "--nodes=2", "--exclusive", "--time=1", "--output=/dev/null"]
+    slurm(*other, "--wrap", "sleep 4")
     ends_well(clone, whole, process)
     assert any(record["resumed"] for record in clone.records())
     assert {record["job"] for record in clone.records()} == {number}
