@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from filelock import FileLock
 from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +49,7 @@ LONG = [
         "test_workflow",
     ),
     *("test_tracking", "test_cli", "test_capsule", "test_mirror", "test_secrets"),
-    "test_group",
+    *("test_group", "test_jobs", "test_configs", "test_tuning"),
 ]
 
 
@@ -78,3 +81,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def smoke() -> dict[str, Any]:
     """A fresh copy of the smoke config, to be changed at will."""
     return copy.deepcopy(SMOKE)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty store of MLflow's, to be copied: a new one takes seconds of migrations.
+
+    The first worker that asks makes it. Tests of a store's creation do without it.
+    """
+    from mlflow import MlflowClient  # seconds, too
+
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    made, file = shared / "migrated.db", shared / "migrated-whole.db"
+    with FileLock(shared / "migrated.lock"):
+        if not file.exists():
+            MlflowClient(f"sqlite:///{made}").search_experiments()
+            shutil.copy(made, file)
+    return file

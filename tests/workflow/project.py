@@ -83,6 +83,11 @@ class Project:
     def write(self, config):
         self.config.write_text(yaml.safe_dump(config))
 
+    def give_store(self, migrated):
+        """An empty store of MLflow's, where the call would else take 3 s to make it."""
+        self.results.mkdir()
+        shutil.copy(migrated, self.results / "mlflow.db")
+
     def command(self):
         """The call, its folder and its variables."""
         command = ["snakemake", "--cores", "2", "-s", str(ROOT / "Snakefile")]

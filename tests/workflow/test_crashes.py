@@ -56,8 +56,9 @@ def assert_goes_on(clone, whole, *targets):
     assert NOTHING in clone.call(*targets)[1]
 
 
-def test_the_whole_group_killed_in_the_middle(clone, whole):
+def test_the_whole_group_killed_in_the_middle(clone, whole, migrated):
     """kill -9: no unlocking, no other option, no run twice."""
+    clone.give_store(migrated)
     process = clone.start()
     clone.wait_for_training()
     os.killpg(process.pid, signal.SIGKILL)
@@ -135,8 +136,9 @@ def test_a_read_only_results_folder(small_disk, whole):
     assert_goes_on(small_disk, whole, TABLES)
 
 
-def test_a_dead_mlflow_server_leaves_training_untouched(clone, whole):
+def test_a_dead_mlflow_server_leaves_training_untouched(clone, whole, migrated):
     """All runs, tables and the report are there; exit code and a line say the rest."""
+    clone.give_store(migrated)
     process = clone.start(MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     text = process.communicate()[0]
     assert process.returncode != 0

@@ -72,9 +72,10 @@ STUDY = {
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(tmp_path_factory, migrated):
     """One call, which fails for the runs that do."""
     made = Project(tmp_path_factory.mktemp("own"), STUDY)
+    made.give_store(migrated)
     (made.folder / "own_envs.py").write_text(MODULE)
     made.outcome = made.snakemake(alone=True)
     made.found = made.records()

@@ -75,9 +75,10 @@ class Paper(Project):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, migrated):
     """The small study, made once."""
     project = Paper(tmp_path_factory.mktemp("paper"))
+    project.give_store(migrated)
     project.log_text = project.succeed(alone=True)
     return project
 
