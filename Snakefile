@@ -33,6 +33,7 @@ include: "workflow/rules/verify.smk"
 localrules:
     all,
     plan,
+    submit,
     train,
     choose,
     tables,

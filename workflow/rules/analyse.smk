@@ -64,7 +64,8 @@ if STUDY.gradients:
     seconds = seconds_of_a_measurement(
         STUDY.sample_counts, STUDY.gradients["env_steps"]
     )
-    if seconds < SHORTEST:  # than what a cluster's job takes before it measures
+    # than what a cluster's job takes before it measures; or the runs are here alone
+    if STORAGE or seconds < SHORTEST:
 
         localrules:
             measure,

@@ -6,6 +6,21 @@ from pgstudy.experiment.cluster_jobs import cluster_jobs, write_jobs
 
 CLUSTER_JOBS = {}  # by manifest
 
+# Where no disk is shared. Only what a job reads and writes elsewhere lies there:
+# Snakemake would move all files there, and each step would fetch and send the store.
+STORAGE = workflow.storage_settings.default_storage_provider
+if STORAGE:
+    workflow.modifier.path_modifier.apply_default_storage = lambda path: path
+
+
+def stored(name):
+    """A file of the storage by its name here."""
+    return storage(f"{workflow.storage_settings.default_storage_prefix}/{name}")
+
+
+JOB = "results/jobs/{job}"
+DONE = stored(f"{JOB}.zip") if STORAGE else temp(touch(f"{JOB}.done"))
+
 
 def cluster_job(wildcards):
     """What says that a cluster's job has trained a block; nothing on this machine."""
@@ -16,7 +31,10 @@ def cluster_job(wildcards):
         if makes_files():
             write_jobs(STORE, set(CLUSTER_JOBS.values()))
     job = CLUSTER_JOBS.get(wildcards.block)
-    return f"results/jobs/{job.name}.done" if job else []
+    if not job:
+        return []
+    file = f"results/jobs/{job.name}"
+    return stored(f"{file}.zip") if STORAGE else f"{file}.done"
 
 
 def minutes(wildcards):

@@ -16,20 +16,36 @@ rule train:
     params:
         block=lambda wildcards: BLOCKS[wildcards.block].to_json(),
     shell:
-        "pgstudy --log {log:q} train {params.block:q}"
+        "pgstudy --log {log:q} train {params.block:q} {input:q}"
+
+
+if STORAGE:
+
+    # On this machine: what a job trains, to where it reads it.
+    rule submit:
+        output:
+            stored(f"{JOB}.json"),
+        log:
+            "results/logs/jobs/{job}-submit.log",
+        shell:
+            "cp results/jobs/{wildcards.job}.json {output:q} 2> {log:q}"
 
 
 rule train_blocks:
+    input:
+        stored(f"{JOB}.json") if STORAGE else [],
     output:
-        temp(touch("results/jobs/{job}.done")),
+        DONE,
     log:
-        "results/logs/jobs/{job}.log",
+        stored("results/logs/jobs/{job}.log") if STORAGE else "results/logs/jobs/{job}.log",
     threads: 1
     resources:
         # two Snakemakes of 200 MB and a training of 340 MB, see docs/clusters.md
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: minutes(wildcards) * attempt,
     params:
-        blocks="results/jobs/{job}.json",
+        files=lambda wildcards, input, output: (
+            [*input, *output] if STORAGE else [f"results/jobs/{wildcards.job}.json"]
+        ),
     shell:
-        "pgstudy --log {log:q} train-blocks {params.blocks:q}"
+        "pgstudy --log {log:q} train-blocks {params.files:q}"

@@ -23,6 +23,7 @@ from pgstudy.experiment.config.schema import schema
 from pgstudy.experiment.planning import read_chosen
 from pgstudy.experiment.provenance import user_code
 from pgstudy.experiment.store.digests import recording
+from pgstudy.experiment.store import archive
 from pgstudy.experiment.store.runs import Run, Store
 from pgstudy.experiment.study.cell import Block, rivals
 from pgstudy.experiment.study.jobs import described, packed
@@ -97,28 +98,52 @@ def choose(
 @app.command()
 def train(
     block: Annotated[str, typer.Argument(help="a block of runs as JSON")],
+    trained: Annotated[
+        Path | None, typer.Argument(help="what the cluster's job of the block left")
+    ] = None,
     results: Path = RESULTS,
 ) -> None:
-    """Train the runs of a block that are missing, and write its manifest."""
+    """Train the runs of a block that are missing, and write its manifest.
+
+    Runs of a job without this disk are taken from its archive.
+    """
     try:
         wanted = Block.from_dict(_table(block))
     except (KeyError, TypeError) as error:
         raise UserError(f"that is no block of runs: {error!r}") from None
     store = Store(results)
-    _train(store, [wanted])
+    if trained is not None and trained.suffix == archive.ENDING:
+        _take(store, wanted, trained)
+    else:
+        _train(store, [wanted])
     store.settle(wanted)
 
 
 @app.command()
 def train_blocks(
     file: Annotated[Path, typer.Argument(help="results/jobs/<job>.json")],
+    output: Annotated[
+        Path | None, typer.Argument(help="an archive, where no disk is shared")
+    ] = None,
+    results: Path = RESULTS,
 ) -> None:
-    """Train the blocks of a cluster's job, one after the other."""
+    """Train the blocks of a cluster's job, one after the other.
+
+    Into an archive come the runs that failed, too: who takes them from it says so.
+    """
     try:
         blocks = read_blocks(file)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{file} names no blocks of runs: {error!r}") from None
-    _train(Store(file.parents[1]), blocks)
+    store = Store(results)
+    if output is None:
+        _train(store, blocks)
+        return
+    try:
+        _train(store, blocks)
+    except UserError as error:
+        print(error, file=sys.stderr)
+    archive.pack((run for block in blocks for run in store.runs(block)), output)
 
 
 @app.command()
@@ -135,11 +160,23 @@ def _train(store: Store, blocks: list[Block]) -> None:
             from pgstudy.experiment.training.block import train_block  # imports torch
 
             failed += train_block(store, block)
+    _say_if_failed(failed, sum(len(block.seeds) for block in blocks))
+
+
+def _take(store: Store, block: Block, file: Path) -> None:
+    """Take runs from an archive. Errors: UserError, after all, if runs failed."""
+    try:
+        failed = archive.unpack(store, store.runs(block), file)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    _say_if_failed(failed, len(block.seeds))
+
+
+def _say_if_failed(failed: list[Run], of: int) -> None:
     if failed:
-        runs = sum(len(block.seeds) for block in blocks)
         places = ", ".join(str(run.folder / "run.json") for run in failed)
         raise UserError(
-            f"{len(failed)} of {runs} runs failed; the others are kept, these are "
+            f"{len(failed)} of {of} runs failed; the others are kept, these are "
             f"tried again next time. Tracebacks: {places}"
         )
 

@@ -24,15 +24,19 @@ from pgstudy.experiment.system.files import write_json
 
 @dataclass(frozen=True, eq=False)
 class ClusterJob:
-    """Blocks that one job trains, one after the other."""
+    """Blocks that one job trains, one after the other.
+
+    tried: when the runs among them that failed before were started.
+    """
 
     blocks: tuple[Block, ...]
+    tried: tuple[float, ...] = ()
 
     @functools.cached_property
     def name(self) -> str:
-        """Twelve hexadecimal digits."""
-        manifests = [block.manifest for block in self.blocks]
-        return hashlib.sha256(repr(manifests).encode()).hexdigest()[:12]
+        """Twelve hexadecimal digits, others once a run of it has failed."""
+        content = [block.manifest for block in self.blocks], self.tried
+        return hashlib.sha256(repr(content).encode()).hexdigest()[:12]
 
     @property
     def seconds(self) -> float:
@@ -49,7 +53,9 @@ def cluster_jobs(folder: StudyFolder, found: Found) -> dict[str, ClusterJob]:
     for one in both(folder):
         blocks = [b for b in wanted_blocks(one) if found.missing.get(b.manifest)]
         for some in packed(blocks, one.study.job_minutes):
-            job = ClusterJob(tuple(some))
+            runs = [run for block in some for run in found.missing[block.manifest]]
+            records = filter(None, (run.record() for run in runs))
+            job = ClusterJob(tuple(some), tuple(r.started for r in records))
             jobs |= {block.manifest: job for block in some}
     return jobs
 
