@@ -4,11 +4,15 @@ PYTHON ?= python3
 CORES ?= all
 CONFIG ?= config/config.yaml
 PORT ?= 5000
+IMAGE ?= pgstudy:latest
+DOCKER ?= docker
+# the user of the image's jobs: root on Google Batch (docs/other-systems.md)
+IMAGE_USER ?= pgstudy
 # Tests kill processes, not machines: what was written is there without waiting for disks.
 EATMYDATA := $(shell command -v eatmydata)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: study paper extras test lint format bench bench-peers ui clean help
+.PHONY: study paper extras test lint format bench bench-peers image ui clean help
 
 help:                ## say what each target does
 	@grep -E '^[a-z-]+: .*##' Makefile | sed 's/:.*##/\t/'
@@ -23,8 +27,10 @@ help:                ## say what each target does
 	pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-.venv/extras: .venv/installed requirements-extras.lock
+.venv/extras: .venv/installed requirements-extras.lock requirements-executors.lock
 	pip install --quiet -r requirements-extras.lock
+	rm -rf .venv/executors
+	pip install --quiet --no-deps --target .venv/executors -r requirements-executors.lock
 	touch $@
 
 .venv-peers/installed: requirements.lock benchmarks/peers.txt
@@ -50,13 +56,14 @@ test: .venv/extras  ## run the test suite, real Snakemake and MLflow calls inclu
 	python -m compileall -q src tests
 	$(EATMYDATA) pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 10
 
-lint: .venv/installed  ## ruff, mypy --strict on src, deptry, snakefmt, snakemake --lint
+lint: .venv/installed  ## ruff, mypy --strict on src, deptry, snakefmt, snakemake --lint, hadolint
 	ruff format --check src tests benchmarks
 	ruff check src tests benchmarks
 	mypy
 	deptry src
 	snakefmt --check Snakefile workflow
 	python tests/workflow/lint.py
+	hadolint Dockerfile
 
 format: .venv/installed  ## rewrite the code in the project's style
 	ruff format src tests benchmarks
@@ -68,6 +75,9 @@ bench: .venv/extras  ## measure speed and memory; the table is for benchmarks/RE
 
 bench-peers: .venv-peers/installed  ## the same training by other libraries, side by side
 	.venv-peers/bin/python -m benchmarks.peers
+
+image:               ## build the container image IMAGE for clusters without a shared disk
+	$(DOCKER) build --tag $(IMAGE) --build-arg RUN_AS=$(IMAGE_USER) .
 
 ui: .venv/installed  ## serve MLflow on loopback and print the link to open
 	pgstudy ui --port $(PORT)
