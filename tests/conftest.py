@@ -49,7 +49,7 @@ LONG = [
         "test_workflow",
     ),
     *("test_tracking", "test_cli", "test_capsule", "test_mirror", "test_secrets"),
-    *("test_group", "test_jobs", "test_configs", "test_tuning"),
+    *("test_storage", "test_group", "test_jobs", "test_configs", "test_tuning"),
 ]
 
 

@@ -6,15 +6,16 @@ import zipfile
 import pytest
 
 from pgstudy.experiment.store import archive
-from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.store.runs import FILES, Store
 from pgstudy.experiment.training.block import train_block
-from tests.experiment.test_blocks import short_block
+from tests.conftest import SMALL
+from tests.experiment.test_blocks import block_of
 
 
 @pytest.fixture
 def there(tmp_path):
     """A store elsewhere with a block's runs, and their archive."""
-    store, block = Store(tmp_path / "there"), short_block()
+    store, block = Store(tmp_path / "there"), block_of(SMALL)
     train_block(store, block)
     archive.pack(store.runs(block), tmp_path / "runs.zip")
     return store, block, tmp_path / "runs.zip"
@@ -35,7 +36,7 @@ def test_runs_arrive_as_they_were(there, tmp_path):
     here = Store(tmp_path / "here")
     assert archive.unpack(here, here.runs(block), file) == []
     for a, b in zip(store.runs(block), here.runs(block), strict=True):
-        assert {p.name for p in b.folder.iterdir()} == {*archive.FILES, "run.json"}
+        assert {p.name for p in b.folder.iterdir()} == {*FILES, "run.json"}
         for path in b.folder.iterdir():
             assert path.read_bytes() == (a.folder / path.name).read_bytes()
 
@@ -87,5 +88,5 @@ def test_a_job_that_did_not_end_a_run_is_named(there, tmp_path):
     first = block.keys[0]
     changed(file, lambda n, d: None if n == f"{first}/run.json" else d)
     here = Store(tmp_path / "here")
-    with pytest.raises(ValueError, match="lacks .*: its job did not end it"):
+    with pytest.raises(ValueError, match=r"lacks .*: its job did not end it"):
         archive.unpack(here, here.runs(block), file)

@@ -30,12 +30,17 @@ class Failing(gymnasium.Env):
     observation_space = gymnasium.spaces.Discrete(2)
     action_space = gymnasium.spaces.Discrete(2)
 
+    steps = 0
+
     def reset(self, seed=None, options=None):
         super().reset(seed=seed)
         return 0, {}
 
     def step(self, action):
-        raise RuntimeError("the wheels came off")
+        self.steps += 1
+        if self.steps > 500:  # more than the trial of a config takes
+            raise RuntimeError("the wheels came off")
+        return 1, 0.0, False, False, {}
 
 gymnasium.register("Failing-v0", Failing)
 """
@@ -113,7 +118,10 @@ class Elsewhere(Clone):
 
 def test_the_whole_line_has_the_bits_of_one_machine(tmp_path, server):
     """All but training is where snakemake is; no pod sees another's files."""
-    one, many = Clone(tmp_path / "one", SMOKE), Elsewhere(tmp_path / "many", SMOKE, server)
+    one, many = (
+        Clone(tmp_path / "one", SMOKE),
+        Elsewhere(tmp_path / "many", SMOKE, server),
+    )
     assert one.call(summary())[0] == 0
     code, text = many.call()
     assert code == 0, text
@@ -163,7 +171,7 @@ def test_a_run_that_fails_is_told_and_tried_again(tmp_path, server):
     """The job ends well, since its other runs are kept."""
     config = copy.deepcopy(SMALL)
     config["register"] = "failing"
-    bad = {"id": "Failing-v0", "env_steps": 100, "max_episode_steps": 10}
+    bad = {"id": "Failing-v0", "env_steps": 4000, "max_episode_steps": 10}
     config["environments"].append(bad | {"optimizer": {"learning_rate": 0.1}})
     clone = Elsewhere(tmp_path / "clone", config, server)
     (clone.folder / "failing.py").write_text(FAILING)

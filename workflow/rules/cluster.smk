@@ -15,7 +15,8 @@ if STORAGE:
 
 def stored(name):
     """A file of the storage by its name here."""
-    return storage(f"{workflow.storage_settings.default_storage_prefix}/{name}")
+    prefix = workflow.storage_settings.default_storage_prefix.rstrip("/")
+    return storage(f"{prefix}/{name}")
 
 
 JOB = "results/jobs/{job}"
@@ -31,7 +32,7 @@ def cluster_job(wildcards):
         if makes_files():
             write_jobs(STORE, set(CLUSTER_JOBS.values()))
     job = CLUSTER_JOBS.get(wildcards.block)
-    if not job:
+    if job is None:
         return []
     file = f"results/jobs/{job.name}"
     return stored(f"{file}.zip") if STORAGE else f"{file}.done"

@@ -1,7 +1,7 @@
 """Train blocks of seeds; each run goes to the run store, the manifest names them.
 
 On this machine a job trains a block. On a cluster, where a job takes ten seconds before
-it trains, a job trains many, and `train` finds their runs complete.
+it trains, a job trains many, and `train` finds their runs complete, or takes them from its archive.
 """
 
 
@@ -37,7 +37,9 @@ rule train_blocks:
     output:
         DONE,
     log:
-        stored("results/logs/jobs/{job}.log") if STORAGE else "results/logs/jobs/{job}.log",
+        stored("results/logs/jobs/{job}.log")
+        if STORAGE
+        else "results/logs/jobs/{job}.log",
     threads: 1
     resources:
         # two Snakemakes of 200 MB and a training of 340 MB, see docs/clusters.md

@@ -22,8 +22,8 @@ from pgstudy.experiment.config.reference import settings_table
 from pgstudy.experiment.config.schema import schema
 from pgstudy.experiment.planning import read_chosen
 from pgstudy.experiment.provenance import user_code
-from pgstudy.experiment.store.digests import recording
 from pgstudy.experiment.store import archive
+from pgstudy.experiment.store.digests import recording
 from pgstudy.experiment.store.runs import Run, Store
 from pgstudy.experiment.study.cell import Block, rivals
 from pgstudy.experiment.study.jobs import described, packed

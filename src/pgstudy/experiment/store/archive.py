@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from pgstudy.experiment.provenance.identity import numeric_identity
@@ -59,10 +59,14 @@ def _take(archive: zipfile.ZipFile, run: Run) -> bool:
         raise ValueError(f"{archive.filename} lacks {run.name}: {_why(archive)}")
     for name in there:
         data = archive.read(f"{run.key}/{name}")
-        write_atomically(run.folder / name, lambda path, d=data: path.write_bytes(d))
+        write_atomically(run.folder / name, _writing(data))
     if changed := run.damaged():
         raise ValueError(f"{run.name}: {changed} is damaged in {archive.filename}")
     return run.is_complete()
+
+
+def _writing(data: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(data)
 
 
 def _has(archive: zipfile.ZipFile, name: str) -> bool:
