@@ -125,7 +125,6 @@ def train_blocks(
     output: Annotated[
         Path | None, typer.Argument(help="an archive, where no disk is shared")
     ] = None,
-    results: Path = RESULTS,
 ) -> None:
     """Train the blocks of a cluster's job, one after the other.
 
@@ -135,10 +134,10 @@ def train_blocks(
         blocks = read_blocks(file)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{file} names no blocks of runs: {error!r}") from None
-    store = Store(results)
     if output is None:
-        _train(store, blocks)
+        _train(Store(file.parents[1]), blocks)
         return
+    store = Store(RESULTS)
     try:
         _train(store, blocks)
     except UserError as error:
