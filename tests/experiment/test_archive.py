@@ -8,6 +8,7 @@ import pytest
 from pgstudy.experiment.store import archive
 from pgstudy.experiment.store.runs import FILES, Store
 from pgstudy.experiment.training.block import train_block
+from tests.commands import pgstudy
 from tests.conftest import SMALL
 from tests.experiment.test_blocks import block_of
 
@@ -63,6 +64,14 @@ def test_no_archive_is_a_message(there, tmp_path):
     here = Store(tmp_path / "here")
     with pytest.raises(ValueError, match="is damaged: File is not a zip file"):
         archive.unpack(here, here.runs(block), file)
+
+
+def test_an_archive_that_is_not_there_is_a_message(there, tmp_path):
+    _, block, _ = there
+    code, said = pgstudy("train", block.to_json(), "gone.zip", cwd=tmp_path)
+    assert code != 0
+    assert "'gone.zip' does not exist" in said
+    assert not (tmp_path / "results").exists()
 
 
 def test_an_image_of_other_code_is_named(there, tmp_path):

@@ -99,7 +99,8 @@ def choose(
 def train(
     block: Annotated[str, typer.Argument(help="a block of runs as JSON")],
     trained: Annotated[
-        Path | None, typer.Argument(help="what the cluster's job of the block left")
+        Path | None,
+        typer.Argument(help="what the cluster's job of the block left", exists=True),
     ] = None,
     results: Path = RESULTS,
 ) -> None:
