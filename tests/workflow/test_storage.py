@@ -78,10 +78,10 @@ def answers(address):
 class Elsewhere(Clone):
     """A project whose jobs have nothing of its folder."""
 
-    def __init__(self, folder, config, server, prefix=None):
+    def __init__(self, folder, config, server):
         super().__init__(folder, config)
         self.address, bucket = server
-        self.prefix = prefix or folder.parent.name
+        self.prefix = folder.parent.name  # as for all clones of a test
         self.storage = bucket / self.prefix / "results"
         self.pods = folder.parent / f"{folder.name}-pods"
         self.pods.mkdir()

@@ -3,6 +3,7 @@
 import math
 
 from pgstudy.experiment.cluster_jobs import cluster_jobs, write_jobs
+from pgstudy.experiment.store import archive
 
 CLUSTER_JOBS = {}  # by manifest
 
@@ -14,28 +15,31 @@ if STORAGE:
 
 
 def stored(name):
-    """A file of the storage by its name here."""
+    """A file that jobs share with this machine: in the storage, if there is one."""
+    if not STORAGE:
+        return name
     prefix = workflow.storage_settings.default_storage_prefix.rstrip("/")
     return storage(f"{prefix}/{name}")
 
 
-JOB = "results/jobs/{job}"
-DONE = stored(f"{JOB}.zip") if STORAGE else temp(touch(f"{JOB}.done"))
+def done(job):
+    """What says that a job has trained its blocks; in the storage, with their runs."""
+    ending = archive.ENDING if STORAGE else ".done"
+    return stored(f"results/jobs/{job}{ending}")
 
 
 def cluster_job(wildcards):
     """What says that a cluster's job has trained a block; nothing on this machine."""
     if not workflow.is_main_process or workflow.local_exec:
         return []
+    if not found().missing.get(wildcards.block):
+        return []
     if wildcards.block not in CLUSTER_JOBS:
         CLUSTER_JOBS.update(cluster_jobs(FOLDER, found()))
         if makes_files():
             write_jobs(STORE, set(CLUSTER_JOBS.values()))
     job = CLUSTER_JOBS.get(wildcards.block)
-    if job is None:
-        return []
-    file = f"results/jobs/{job.name}"
-    return stored(f"{file}.zip") if STORAGE else f"{file}.done"
+    return done(job.name) if job else []
 
 
 def minutes(wildcards):

@@ -1,7 +1,8 @@
 """Train blocks of seeds; each run goes to the run store, the manifest names them.
 
-On this machine a job trains a block. On a cluster, where a job takes ten seconds before
-it trains, a job trains many, and `train` finds their runs complete, or takes them from its archive.
+On this machine a job trains a block. On a cluster, where a job takes seconds before it
+trains, a job trains many, and `train` finds their runs complete, or takes them from the
+job's archive.
 """
 
 
@@ -24,7 +25,7 @@ if STORAGE:
     # On this machine: what a job trains, to where it reads it.
     rule submit:
         output:
-            stored(f"{JOB}.json"),
+            stored("results/jobs/{job}.json"),
         log:
             "results/logs/jobs/{job}-submit.log",
         shell:
@@ -33,16 +34,14 @@ if STORAGE:
 
 rule train_blocks:
     input:
-        stored(f"{JOB}.json") if STORAGE else [],
+        stored("results/jobs/{job}.json") if STORAGE else [],
     output:
-        DONE,
+        done("{job}") if STORAGE else temp(touch(done("{job}"))),
     log:
-        stored("results/logs/jobs/{job}.log")
-        if STORAGE
-        else "results/logs/jobs/{job}.log",
+        stored("results/logs/jobs/{job}.log"),
     threads: 1
     resources:
-        # two Snakemakes of 200 MB and a training of 340 MB, see docs/clusters.md
+        # for two Snakemakes and a training
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: minutes(wildcards) * attempt,
     params:

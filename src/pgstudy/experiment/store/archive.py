@@ -11,8 +11,8 @@ import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from pgstudy.experiment.provenance.identity import numeric_identity
-from pgstudy.experiment.store.record import RECORD
+from pgstudy.experiment.store.differences import facts_that_differ
+from pgstudy.experiment.store.record import RECORD, RunRecord
 from pgstudy.experiment.store.runs import FILES, Run, Store
 from pgstudy.experiment.system.files import write_atomically
 
@@ -54,11 +54,12 @@ def unpack(store: Store, runs: Sequence[Run], file: Path) -> list[Run]:
 
 def _take(archive: zipfile.ZipFile, run: Run) -> bool:
     """Write the files of a run, its record last. Returns whether it is complete."""
-    there = [name for name in (*FILES, RECORD) if _has(archive, f"{run.key}/{name}")]
+    place = zipfile.Path(archive, f"{run.key}/")
+    there = [name for name in (*FILES, RECORD) if (place / name).exists()]
     if RECORD not in there:
-        raise ValueError(f"{archive.filename} lacks {run.name}: {_why(archive)}")
+        raise ValueError(f"{archive.filename} lacks {run.name}: {_why(archive, run)}")
     for name in there:
-        data = archive.read(f"{run.key}/{name}")
+        data = (place / name).read_bytes()
         write_atomically(run.folder / name, _writing(data))
     if changed := run.damaged():
         raise ValueError(f"{run.name}: {changed} is damaged in {archive.filename}")
@@ -69,19 +70,17 @@ def _writing(data: bytes) -> Callable[[Path], object]:
     return lambda path: path.write_bytes(data)
 
 
-def _has(archive: zipfile.ZipFile, name: str) -> bool:
-    return name in archive.NameToInfo
-
-
-def _why(archive: zipfile.ZipFile) -> str:
-    """What trained the archive's runs that is not what is here."""
-    records = [name for name in archive.namelist() if name.endswith(f"/{RECORD}")]
-    made_by = json.loads(archive.read(records[0]))["made_by"] if records else {}
+def _why(archive: zipfile.ZipFile, run: Run) -> str:
+    """What made the same run there that is not what is here."""
+    names = [name for name in archive.namelist() if name.endswith(f"/{RECORD}")]
+    records = [RunRecord.from_dict(json.loads(archive.read(name))) for name in names]
+    wanted = run.seed, run.cell.specification.to_dict()
     differ = [
-        f"{name} is {made_by.get(name)} there, {value} here"
-        for name, value in numeric_identity().items()
-        if made_by.get(name) != value
+        f"{name} is {then} there, {now} here"
+        for record in records
+        if (record.seed, record.specification) == wanted
+        for name, then, now in facts_that_differ(run, record)
     ]
-    if not made_by or not differ:
+    if not differ:
         return "its job did not end it"
     return f"{', '.join(differ)}; make the image of the jobs from this very folder"

@@ -42,16 +42,24 @@ def why_stale(missing: Iterable[Run]) -> list[str]:
         record = _earlier(run)
         if record is None:
             continue
-        now = run.cell.identity.facts()
-        then = record.made_by | record.made_of
-        causes.update(
-            (name, str(then[name]), str(value))
-            for name, value in now.items()
-            if name in then and then[name] != value
-        )
+        causes.update(facts_that_differ(run, record))
     return [
         f"{count} runs are stale: {WORDS.get(name, name)} was {then}, is {now}"
         for (name, then, now), count in sorted(causes.items())
+    ]
+
+
+def facts_that_differ(run: Run, record: RunRecord) -> list[tuple[str, str, str]]:
+    """What the run's key is made of that was something else when a record was made.
+
+    Its name, what it was, and what it is now.
+    """
+    now = run.cell.identity.facts()
+    then = record.made_by | record.made_of
+    return [
+        (name, str(then[name]), str(value))
+        for name, value in now.items()
+        if name in then and then[name] != value
     ]
 
 

@@ -57,7 +57,7 @@ def _file(uri: str) -> Path | None:
     """The file of a SQLite store that was named by its path."""
     if not uri.startswith("sqlite:"):
         return None
-    from sqlalchemy.engine import make_url  # .4 CPU-seconds, and few have such a store
+    from sqlalchemy.engine import make_url  # slow, and few have such a store
 
     name = make_url(uri).database
     return Path(name) if name and not name.startswith((":", "file:")) else None
