@@ -20,6 +20,7 @@ from pgstudy.experiment.study.tuning import Choice, tuning_study
 from tests import warm
 from tests.commands import pgstudy
 from tests.conftest import ROOT, SMALL, SMOKE
+from tests.experiment.test_checkpoints import interruptible
 
 
 def called(*arguments, cwd=ROOT):
@@ -349,8 +350,32 @@ main()
 """
 
 
+def interrupted(command):
+    """pytest's workers ignore SIGINT, and their processes would."""
+    return subprocess.run(
+        command, capture_output=True, text=True, preexec_fn=interruptible
+    )
+
+
 def test_ctrl_c_while_a_command_ends_is_silent():
     """Its work is done; what Python does at its end would print a traceback."""
     command = [sys.executable, "-c", ENDING]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = interrupted(command)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+BEGINNING = """
+import os, signal, sys
+import typer.main
+from pgstudy.cli import main
+typer.main.get_command = lambda app: os.kill(os.getpid(), signal.SIGINT)
+sys.argv = ["pgstudy", "--version"]
+main()
+"""
+
+
+def test_ctrl_c_while_a_command_begins_is_silent():
+    """As typer has it afterwards: 128 + SIGINT."""
+    command = [sys.executable, "-c", BEGINNING]
+    done = interrupted(command)
+    assert (done.returncode, done.stderr) == (130, "")

@@ -22,6 +22,7 @@ from pgstudy.experiment.store.record import Provenance
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.cell import Block
+from pgstudy.experiment.tracking import live_entries
 from pgstudy.experiment.tracking.live_entries import Watcher
 from pgstudy.experiment.tracking.mirror import tracking_uri
 from pgstudy.learning.training import train
@@ -329,6 +330,25 @@ def test_curves_of_runs_that_train_are_in_mlflow(long_training, tmp_path, monkey
     long_training.wait()
     first.look()
     assert entries(tmp_path) == ([], [])
+
+
+def test_a_look_that_a_signal_ends_leaves_no_entry(
+    long_training, tmp_path, monkeypatch
+):
+    """Between an entry and its points, after a look at which nothing trained."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    watcher = Watcher(tmp_path)
+    watcher.prepare()
+    with monkeypatch.context() as patch:
+        patch.setattr(live_entries, "running", lambda results: [])
+        watcher.look()
+    wait_for(lambda: points(tmp_path), long_training)
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(live_entries, "log", lambda *_: sys.exit(143))
+        watcher.look()
+    assert len(entries(tmp_path)[0]) == 1
+    watcher.close()
+    assert entries(tmp_path)[0] == []
 
 
 def test_a_ui_that_ends_takes_the_curves_along(long_training, tmp_path, monkeypatch):

@@ -84,6 +84,8 @@ def main() -> None:
             f"pgstudy: can't {what}{where}: {error.strerror}; {cure}", file=sys.stderr
         )
         sys.exit(1)
+    except KeyboardInterrupt:  # typer takes it once it has made its commands
+        sys.exit(128 + signal.SIGINT)
     finally:  # the command is over: Ctrl-C would print a traceback of what ends it
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 

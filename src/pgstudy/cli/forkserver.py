@@ -60,8 +60,8 @@ class Request:
         os.environ.clear()
         os.environ.update(variables)
         sys.argv = self.arguments
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         random.seed()  # or all jobs would draw the same
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass

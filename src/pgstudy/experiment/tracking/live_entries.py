@@ -75,6 +75,7 @@ class Watcher:
     def _show(self, study: str, jobs: dict[str, Progress]) -> None:
         if self._nothing_there and not jobs:
             return
+        self._nothing_there = False  # a signal may end this after an entry is made
         client, ours = self._client(), owner(self.results)
         entries = _live_entries(client, ours)
         for key in list(entries):
