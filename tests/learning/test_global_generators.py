@@ -18,8 +18,8 @@ from pgstudy.experiment.training.block import train_block
 from pgstudy.learning.environments import registry as environments
 from pgstudy.learning.environments.global_generators import states
 from pgstudy.learning.reinforce import Trainer
+from pgstudy.learning.rollouts.streams import EpisodeStreams
 from pgstudy.learning.specification import Budget, EnvironmentSpecification
-from pgstudy.learning.streams import EpisodeStreams
 from pgstudy.learning.training import train
 from tests.learning.helpers import specification
 

@@ -12,6 +12,7 @@ import torch
 
 from pgstudy.learning.policies.making import saved
 from pgstudy.learning.reinforce import Trainer
+from pgstudy.learning.rollouts.streams import Streams
 from pgstudy.learning.specification import (
     Budget,
     EnvironmentSpecification,
@@ -21,7 +22,6 @@ from pgstudy.learning.specification import (
     RunSpecification,
     ValueSpecification,
 )
-from pgstudy.learning.streams import Streams
 from pgstudy.learning.training import train
 from tests.learning.helpers import corridor, specification
 

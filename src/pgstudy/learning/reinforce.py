@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pgstudy.learning import divergence
+from pgstudy.learning import divergence, evaluation
 from pgstudy.learning.courses import Course, Outcome, drive
 from pgstudy.learning.divergence import Stopped
 from pgstudy.learning.environments import global_generators
@@ -19,17 +19,17 @@ from pgstudy.learning.estimators.learned_value import LearnedValue
 from pgstudy.learning.optimizers import make_optimizer, scheduled
 from pgstudy.learning.policies.distributions import PolicyOverflow
 from pgstudy.learning.policies.making import saved
-from pgstudy.learning.results import Column, History, Status, Training
+from pgstudy.learning.results import Evaluation, History, Status, Training
 from pgstudy.learning.rollouts.batch import Batch
 from pgstudy.learning.rollouts.sampler import Sampler
-from pgstudy.learning.rollouts.sampling import sampling, training_samplers
+from pgstudy.learning.rollouts.sampling import training_samplers
 from pgstudy.learning.rollouts.side_by_side import Player
+from pgstudy.learning.rollouts.streams import EpisodeStreams, Streams
 from pgstudy.learning.specification import RunSpecification
-from pgstudy.learning.streams import EpisodeStreams, Streams
 
 Snapshot = dict[str, Any]
 
-MIDDLE = 0.5  # of the budget: the policy is kept at the start and then
+MIDDLE = 0.5  # of the budget or of the way to the target: the policy is kept then
 
 
 class Trainer:
@@ -128,29 +128,41 @@ class Trainer:
         """Update until the budget is spent. Errors: Stopped."""
         if self.spent["updates"] == 0:
             self._keep("start")
-            self.history.evaluation["untrained"] = self._evaluate(
-                self.streams.untrained
-            )
+            self._evaluate("untrained", self.streams.untrained)
         while (before := self._progress()) < 1:
             self.learn(divergence.sampled((yield)))
             if before < MIDDLE <= self._progress():
                 self._keep("middle")
+            if self._reached():  # no checkpoint: it would train on from there
+                break
             if after_update is not None:
                 after_update(self)
-        self.history.evaluation["final"] = self._evaluate(self.streams.final)
+        self._evaluate("final", self.streams.final)
+        self._keep("middle")
 
-    def _evaluate(self, streams: EpisodeStreams) -> Column:
-        """Returns of fresh episodes with the policy as it is: [E]. Errors: Stopped."""
-        count = self.specification.evaluation_episodes
-        if count == 0:
-            return np.empty(0)
-        policy = self.policy
-        with sampling(self.specification, streams, count, lambda _: policy) as sampler:
-            batch = divergence.sample(sampler)
-        divergence.check_outputs(policy, batch)
-        return batch.returns
+    def _evaluate(self, name: Evaluation, streams: EpisodeStreams) -> None:
+        found = evaluation.returns(self.specification, self.policy, streams)
+        self.history.evaluation[name] = found
+
+    def _reached(self) -> bool:
+        """Whether the run has reached its target; half way is its middle.
+
+        Errors: Stopped.
+        """
+        specification, update = self.specification, self.spent["updates"]
+        if not evaluation.is_tested(specification, update):
+            return False
+        mean = evaluation.test(specification, self.policy, self.streams, update)
+        self.history.tested(mean)
+        way = evaluation.way(specification, self.history.evaluation["untrained"], mean)
+        if way >= MIDDLE:
+            self._keep("middle")
+        return way >= 1
 
     def _keep(self, milestone: str) -> None:
+        """Keep the policy and its baseline, if that milestone is not kept yet."""
+        if self.history.keeps(milestone):
+            return
         policy = {name: value.numpy() for name, value in saved(self.policy).items()}
         self.history.keep(milestone, policy | self.weights.saved())
 

@@ -15,6 +15,7 @@ from pgstudy.learning.rollouts.batch import Batch
 
 Column = npt.NDArray[Any]
 Status = Literal["finished", "diverged", "stuck"]
+Evaluation = Literal["untrained", "final"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Training:
     updates: columns with a row per update (update, env_steps, episodes, learning_rate,
     gradient_norm, entropy, mean_return, std_return, mean_length, truncated_share);
     counts are totals after the update, returns are those of its batch, and so is the
-    entropy: the policy's in nats, a mean over the states it visited.
+    entropy: the policy's in nats, a mean over the states it visited. A run with a
+    target has test_return, NaN where the policy was not tested.
     episodes: columns with a row per trajectory (update, trajectory, return, length,
     terminated). policy: everything that makes the final policy, by name. milestones:
     the same of earlier policies, as `start/<name>` and `middle/<name>` (of the budget),
@@ -40,7 +42,7 @@ class Training:
     episodes: Mapping[str, Column]
     policy: Mapping[str, torch.Tensor]
     milestones: Mapping[str, Column]
-    evaluation: Mapping[Literal["untrained", "final"], Column]
+    evaluation: Mapping[Evaluation, Column]
     stopped_at: int | None = None
     reason: str | None = None
     global_generators: tuple[str, ...] = ()
@@ -67,7 +69,7 @@ def _nothing_spent() -> dict[str, int]:
     return {"env_steps": 0, "updates": 0, "episodes": 0}
 
 
-def _not_evaluated() -> dict[Literal["untrained", "final"], Column]:
+def _not_evaluated() -> dict[Evaluation, Column]:
     return {"untrained": np.empty(0), "final": np.empty(0)}
 
 
@@ -82,14 +84,13 @@ class History:
     learning_rates: list[float] = field(default_factory=list)
     gradient_norms: list[float] = field(default_factory=list)
     entropies: list[float] = field(default_factory=list)
+    test_returns: dict[str, float] = field(default_factory=dict)
     returns: list[Column] = field(default_factory=list)
     lengths: list[Column] = field(default_factory=list)
     terminated: list[Column] = field(default_factory=list)
     spent: dict[str, int] = field(default_factory=_nothing_spent)
     milestones: dict[str, Column] = field(default_factory=dict)
-    evaluation: dict[Literal["untrained", "final"], Column] = field(
-        default_factory=_not_evaluated
-    )
+    evaluation: dict[Evaluation, Column] = field(default_factory=_not_evaluated)
     warnings: tuple[str, ...] = ()
 
     def sampled(self, batch: Batch, learning_rate: float) -> None:
@@ -108,6 +109,14 @@ class History:
         """Complete it: the norm of the gradient, and the policy's mean entropy."""
         self.gradient_norms[-1] = norm
         self.entropies[-1] = entropy
+
+    def tested(self, mean_return: float) -> None:
+        """Note what a test after the last update found, see `evaluation`."""
+        self.test_returns[str(self.spent["updates"])] = mean_return
+
+    def keeps(self, milestone: str) -> bool:
+        """Whether a milestone is there already."""
+        return any(name.startswith(f"{milestone}/") for name in self.milestones)
 
     def keep(self, milestone: str, arrays: Mapping[str, Column]) -> None:
         """Add to a milestone: `start`, `middle` or `end`."""
@@ -155,6 +164,7 @@ class History:
         returns = self._matrix(self.returns, np.float64)
         lengths = self._matrix(self.lengths, np.int64)
         count = np.arange(1, len(returns) + 1)
+        tests = [self.test_returns.get(str(update), np.nan) for update in count]
         return {
             "update": count,
             "env_steps": lengths.sum(1).cumsum(),
@@ -166,6 +176,7 @@ class History:
             "std_return": returns.std(1),
             "mean_length": lengths.mean(1),
             "truncated_share": 1 - self._matrix(self.terminated, np.bool_).mean(1),
+            **({"test_return": np.array(tests)} if self.test_returns else {}),
         }
 
     def episodes(self) -> dict[str, Column]:

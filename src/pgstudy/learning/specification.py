@@ -23,7 +23,11 @@ Baseline = Literal[
 ]
 # Left out of `to_dict` at these values: random streams are spawned from it, and an
 # option added later must not change the numbers of runs that do not use it.
-LATER_OPTIONS = {"initial_probabilities": None, "stop_when_truncated": False}
+LATER_OPTIONS = {
+    "initial_probabilities": None,
+    "stop_when_truncated": False,
+    "target": None,
+}
 
 BudgetUnit = Literal["env_steps", "updates", "episodes"]
 Activation = Literal["tanh", "relu"]
@@ -123,12 +127,23 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class TargetSpecification:
+    """A run ends where its policy's expected return has reached `threshold`.
+
+    A test of so many fresh `episodes` says so; see `evaluation.test`.
+    """
+
+    threshold: float
+    episodes: int
+
+
+@dataclass(frozen=True)
 class RunSpecification:
     """One cell of a study, made concrete: N trajectories per update and how to learn.
 
     `evaluation_episodes` fresh episodes are run with the untrained and with the final
     policy (0: none). With `stop_when_truncated` a truncated episode ends the run as
-    stuck.
+    stuck. With a `target` the run ends there, or when its budget is spent.
     """
 
     environment: EnvironmentSpecification
@@ -139,6 +154,7 @@ class RunSpecification:
     budget: Budget
     evaluation_episodes: int
     stop_when_truncated: bool = False
+    target: TargetSpecification | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The specification as plain JSON types; `from_dict` is its inverse."""
@@ -150,6 +166,7 @@ class RunSpecification:
         estimator = dict(data["estimator"])
         if estimator["value"] is not None:
             estimator["value"] = ValueSpecification(**_tuples(estimator["value"]))
+        target = data.get("target")
         return cls(
             environment=EnvironmentSpecification(**data["environment"]),
             n=data["n"],
@@ -159,6 +176,7 @@ class RunSpecification:
             budget=Budget(**data["budget"]),
             evaluation_episodes=data["evaluation_episodes"],
             stop_when_truncated=data.get("stop_when_truncated", False),
+            target=target and TargetSpecification(**target),
         )
 
 

@@ -14,8 +14,8 @@ from pgstudy.learning.reinforce import Snapshot, Trainer
 from pgstudy.learning.results import Training
 from pgstudy.learning.rollouts.sampling import training_samplers
 from pgstudy.learning.rollouts.side_by_side import Player
+from pgstudy.learning.rollouts.streams import Streams
 from pgstudy.learning.specification import RunSpecification
-from pgstudy.learning.streams import Streams
 
 AfterUpdate = Callable[[Trainer], None]
 

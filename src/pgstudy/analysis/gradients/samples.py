@@ -18,8 +18,8 @@ from pgstudy.learning.policies.making import load, make_policy
 from pgstudy.learning.results import Column
 from pgstudy.learning.rollouts.batch import Batch
 from pgstudy.learning.rollouts.sampling import sampling
+from pgstudy.learning.rollouts.streams import EpisodeStreams
 from pgstudy.learning.specification import EstimatorSpecification, RunSpecification
-from pgstudy.learning.streams import EpisodeStreams
 
 AT_ONCE = 64  # parallel environments; split into batches of N trajectories
 FEWEST = 8  # batches, whatever they cost

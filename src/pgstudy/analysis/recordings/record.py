@@ -33,8 +33,8 @@ from pgstudy.learning.policies.distributions import Policy
 from pgstudy.learning.policies.making import load, make_policy
 from pgstudy.learning.rollouts.sampler import Sampler
 from pgstudy.learning.rollouts.sampling import sampling
+from pgstudy.learning.rollouts.streams import EpisodeStreams
 from pgstudy.learning.specification import EnvironmentSpecification, RunSpecification
-from pgstudy.learning.streams import EpisodeStreams
 
 STREAM = 20_240_607  # sets the recordings' random numbers apart from those of training
 STEPS_PER_SECOND = 4.0  # where an environment names no pace

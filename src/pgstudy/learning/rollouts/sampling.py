@@ -22,8 +22,8 @@ from pgstudy.learning.policies.distributions import Policy
 from pgstudy.learning.policies.making import make_policy
 from pgstudy.learning.rollouts.sampler import Sampler
 from pgstudy.learning.rollouts.side_by_side import Player, SideBySide
+from pgstudy.learning.rollouts.streams import EpisodeStreams, Streams
 from pgstudy.learning.specification import EnvironmentSpecification, RunSpecification
-from pgstudy.learning.streams import EpisodeStreams, Streams
 
 PolicyOf = Callable[[Layout], Policy]
 Seeds = Sequence[int]

@@ -10,6 +10,8 @@ import numpy as np
 
 from pgstudy.learning.specification import RunSpecification
 
+TESTS = 2**32 - 1  # no child that is spawned by its number has this one
+
 
 class EpisodeStreams(NamedTuple):
     """What episodes draw from; the last is for the process's own generators."""
@@ -37,3 +39,10 @@ class Streams:
         self.training = EpisodeStreams(environments, actions, *root.spawn(1))
         self.untrained = EpisodeStreams(*untrained.spawn(3))
         self.final = EpisodeStreams(*final.spawn(3))
+        self._root = root
+
+    def test(self, update: int, stage: int) -> EpisodeStreams:
+        """For a test of the policy after an update, which may have several stages."""
+        key = (*self._root.spawn_key, TESTS, update, stage)
+        own = np.random.SeedSequence(self._root.entropy, spawn_key=key)
+        return EpisodeStreams(*own.spawn(3))
