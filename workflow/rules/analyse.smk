@@ -1,6 +1,6 @@
 """Manifests -> tables, gradients -> figures."""
 
-from pgstudy.analysis.common.columns import AGGREGATES, TABLES
+from pgstudy.analysis.common.columns import AGGREGATES, TABLES, TRADEOFFS
 from pgstudy.experiment.study import study_file
 from pgstudy.experiment.study.jobs import SHORTEST, seconds_of_a_measurement
 
@@ -24,6 +24,22 @@ rule plan:
         ),
     shell:
         "pgstudy --log {log:q} plan {params.config:q} {params.chosen:q}"
+
+
+# A round of the search for the learning rates of a trade-off study.
+checkpoint search:
+    input:
+        asked,
+    output:
+        "results/{study}-tuning/search/{number}.json",
+    log:
+        "results/logs/{study}/search/{number}.log",
+    params:
+        config=lambda wildcards: canonical_json(TUNING.config),
+        planned=lambda wildcards: study_file.digest(TUNING),
+        code=steps.digest("choose"),
+    shell:
+        "pgstudy --log {log:q} search {params.config:q} {wildcards.number}"
 
 
 checkpoint choose:
@@ -109,6 +125,25 @@ rule gradients:
         "pgstudy --log {log:q} gradients {input.study:q} {params.environment:q}"
 
 
+rule law:
+    input:
+        study="results/{study}/study.json",
+        tables=rules.tables.output,
+        tuning=f"results/{TUNING.name}/tables/runs.csv" if TUNING else [],
+        gradients=GRADIENTS,
+    output:
+        expand("results/{{study}}/law/{table}.csv", table=TRADEOFFS),
+    log:
+        "results/logs/{study}/law.log",
+    params:
+        code=steps.digest("law"),
+    shell:
+        "pgstudy --log {log:q} law {input.study:q}"
+
+
+LAW = expand(rules.law.output, study=STUDY.name) if STUDY.tradeoff else []
+
+
 rule figures:
     input:
         study="results/{study}/study.json",
@@ -129,6 +164,7 @@ rule environment_figures:
         study="results/{study}/study.json",
         tables=rules.tables.output,
         gradients="results/{study}/gradients/{environment}.csv" if GRADIENTS else [],
+        law=LAW,
     output:
         report(drawn(EACH, "svg"), "../report/figures.rst", "Figures"),
         drawn(EACH, "pdf", "png", "csv"),

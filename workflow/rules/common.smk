@@ -1,6 +1,7 @@
 """The study that the config describes, and what is already there of it."""
 
 import functools
+import itertools
 from datetime import datetime
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.experiment.system.files import canonical_json
 from pgstudy.experiment.config.published_files import find
 from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.store.search import read_round
 from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.jobs import described
 from pgstudy.experiment.study.tuning import restricted
@@ -89,11 +91,19 @@ def manifests(wildcards):
 
     A dry run does without those that the call itself would write as it begins.
     """
-    unwritten = found().unwritten
+    found()
     study = STUDIES[wildcards.get("study", STUDY.name)]
     if study.tune_seeds:
         file = checkpoints.choose.get(study=study.name).output[0]
         study = restricted(study, planning.read_chosen(Path(file)))
+    elif study.searches:
+        study = restricted(study, read_round(Path(last_round())).tried)
+    return manifests_of(study)
+
+
+def manifests_of(study):
+    """The manifests of all blocks of a study."""
+    unwritten = found().unwritten
     names = [block.manifest for block in study.blocks()]
     return [
         as_it_is(name, f"results/manifests/{name}.json")
@@ -121,11 +131,34 @@ def tuning_manifests(wildcards):
     return manifests({"study": TUNING.name}) if TUNING else []
 
 
-def chosen(wildcards):
-    """What a tuned study's plan needs: its learning rates."""
+def last_round():
+    """The round of the search for learning rates that has found them.
+
+    Each is a checkpoint: its learning rates are trained, and then there is another.
+    """
+    for number in itertools.count():
+        file = checkpoints.search.get(study=STUDY.name, number=number).output[0]
+        if read_round(Path(file)).done:
+            return file
+
+
+def asked(wildcards):
+    """What a round of the search looks at: the runs that the one before asked for."""
     found()
-    tuned = STUDIES[wildcards.study].tune_seeds
-    return f"results/{wildcards.study}/chosen.json" if tuned else []
+    if wildcards.number == "0":
+        return []
+    before = int(wildcards.number) - 1
+    file = checkpoints.search.get(study=wildcards.study, number=before).output[0]
+    return [file, *manifests_of(restricted(TUNING, read_round(Path(file)).tried))]
+
+
+def chosen(wildcards):
+    """What a tuned study's plan needs: its learning rates. That of a search, too."""
+    found()
+    study = STUDIES[wildcards.study]
+    if study.tune_seeds:
+        return f"results/{wildcards.study}/chosen.json"
+    return last_round() if study.searches else []
 
 
 PUBLISHED = [str(find(published.name)) for published in STUDY.published]
@@ -168,4 +201,5 @@ onerror:
 
 wildcard_constraints:
     study=r"[^/]+",
+    number=r"\d+",
     environment=r"[^/]+",

@@ -34,6 +34,7 @@ rule paper:
         study="results/{study}/study.json",
         tables=rules.tables.output,
         acceptance=ACCEPTANCE,
+        law=LAW,
     output:
         expand("results/{{study}}/paper/{name}", name=paper_names(STUDY)),
     log:

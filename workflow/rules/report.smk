@@ -6,6 +6,7 @@ rule claims:
         study="results/{study}/study.json",
         tables=rules.tables.output,
         gradients=GRADIENTS,
+        law=LAW,
     output:
         report("results/{study}/claims.csv", "../report/claims.rst", "Claims"),
     log:
@@ -35,6 +36,7 @@ rule report:
         study="results/{study}/study.json",
         tables=rules.tables.output,
         gradients=GRADIENTS,
+        law=LAW,
         claims=rules.claims.output,
         figures=FIGURES,
         recordings=rules.recordings.output,

@@ -7,7 +7,9 @@ from typing import Any
 
 from pgstudy.analysis.outputs import read_tables
 from pgstudy.analysis.tables import tuning
+from pgstudy.experiment.store.search import last_round
 from pgstudy.experiment.store.study_folder import StudyFolder
+from pgstudy.experiment.study import tradeoff
 from pgstudy.experiment.study.tuning import RULE
 
 
@@ -16,9 +18,11 @@ def chosen(folder: StudyFolder) -> dict[str, Any]:
 
     Errors: Missing.
     """
-    choices = tuning.chosen(folder.study, read_tables(folder))
+    study = folder.study
+    found = last_round(folder) if study.tradeoff else None
+    choices = found.best if found else tuning.chosen(study, read_tables(folder))
     return {
-        "rule": RULE,
-        "seeds": list(folder.study.seeds),
+        "rule": tradeoff.RULE if study.tradeoff else RULE,
+        "seeds": list(study.seeds),
         "chosen": [asdict(choice) for choice in choices],
     }

@@ -22,6 +22,7 @@ from pgstudy.analysis.common.names import (
     gradients_file,
 )
 from pgstudy.analysis.common.needed import Missing, need, not_what_was_written
+from pgstudy.analysis.common.tradeoffs import Tradeoffs
 from pgstudy.analysis.tables.aggregates import Aggregates
 from pgstudy.analysis.tables.build import Tables
 from pgstudy.experiment.store.study_folder import StudyFolder
@@ -90,6 +91,15 @@ def read_gradients(
         need(folder.path, str(file.relative_to(folder.path)), "gradients")
     table: pd.DataFrame = pd.concat(read_csv(file, columns.GRADIENTS) for file in files)
     return table
+
+
+def read_law(folder: StudyFolder) -> Tradeoffs | None:
+    """The points and laws of a trade-off study; None of another. Errors: Missing."""
+    if folder.study.tradeoff is None:
+        return None
+    for name in Tradeoffs.SCHEMAS:
+        need(folder.path, f"law/{name}.csv", "law")
+    return Tradeoffs.read(folder.path / "law")
 
 
 def read_acceptance(folder: StudyFolder) -> pd.DataFrame | None:

@@ -64,6 +64,11 @@ STEPS = {
         _analysis("common", "gradients"),
         reads=("measure",),
     ),
+    "law": Step(
+        "analysis.law.step:law",
+        _analysis("outputs.py", "law"),
+        reads=("tables", "gradients"),
+    ),
     "comparison": Step(
         "analysis.claims.comparison:comparison",
         _analysis("common", "statistics", "gradients", "claims"),
@@ -71,17 +76,17 @@ STEPS = {
     "claims": Step(
         "analysis.claims.step:claims",
         _analysis("outputs.py", "claims"),
-        reads=("tables", "gradients"),
+        reads=("tables", "gradients", "law"),
     ),
     "figures": Step(
         "analysis.figures.step:figures",
         _analysis("outputs.py", "figures"),
-        reads=("tables", "gradients"),
+        reads=("tables", "gradients", "law"),
     ),
     "paper": Step(
         "analysis.report.latex:paper",
         _analysis("outputs.py", "figures", "report"),
-        reads=("tables", "comparison"),
+        reads=("tables", "comparison", "law"),
     ),
     "recordings": Step(
         "analysis.recordings.step:recordings",
@@ -91,7 +96,10 @@ STEPS = {
     "report": Step(
         "analysis.report.step:report",
         _analysis("outputs.py", "report"),
-        reads=("tables", "gradients", "comparison", "claims", "figures", "recordings"),
+        reads=(
+            *("tables", "gradients", "law", "comparison"),
+            *("claims", "figures", "recordings"),
+        ),
     ),
 }
 

@@ -14,8 +14,17 @@ USERS = (
 # What the workflow's rules call; each works by hand too.
 WORKFLOW = (
     *("plan", "train", "train-blocks", "check-lock", "check-tracking", "track"),
-    *("tracked", "tables", "choose"),
-    *("measure", "gradients", "compare", "claims", "recordings", "figures", "paper"),
+    *("tracked", "tables", "search", "choose"),
+    *(
+        "measure",
+        "gradients",
+        "law",
+        "compare",
+        "claims",
+        "recordings",
+        "figures",
+        "paper",
+    ),
     *("report", "accept", "partial-report", "verify"),
 )
 ORDER = USERS + WORKFLOW

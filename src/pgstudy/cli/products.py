@@ -43,6 +43,12 @@ def gradients(study_file: StudyFile, environment: Environment = None) -> None:
 
 
 @app.command()
+def law(study_file: StudyFile) -> None:
+    """Fit the law of a trade-off study, and write its tables below law/."""
+    make("law", study_file)
+
+
+@app.command()
 def summary(study_file: StudyFile) -> None:
     """Print a table with a row per cell, in Markdown."""
     from pgstudy.analysis.outputs import read_tables

@@ -23,11 +23,15 @@ from pgstudy.experiment.config.schema import schema
 from pgstudy.experiment.planning import read_chosen
 from pgstudy.experiment.provenance import user_code
 from pgstudy.experiment.store import archive
+from pgstudy.experiment.store import search as rounds
 from pgstudy.experiment.store.digests import recording
 from pgstudy.experiment.store.runs import Run, Store
+from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.cell import Block, rivals
 from pgstudy.experiment.study.jobs import described, packed
+from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.study.study_file import STUDY_FILE, Plan, write_plan
+from pgstudy.experiment.study.tuning import Choice
 from pgstudy.experiment.system.files import write_json
 
 
@@ -66,9 +70,14 @@ def plan(
 ) -> None:
     """Write results/<study>/study.json, which later commands read."""
     study = load_study(_table(config))
-    choices = None if chosen is None else read_chosen(chosen)
+    choices = None if chosen is None else _choices(study, chosen)
     with recording(results / study.name, "plan"):
         write_plan(results / study.name / STUDY_FILE, Plan(study, choices))
+
+
+def _choices(study: Study, file: Path) -> tuple[Choice, ...]:
+    """The chosen learning rates; of the study that searches, all that were tried."""
+    return rounds.read_round(file).tried if study.searches else read_chosen(file)
 
 
 def _table(text: str) -> dict[str, Any]:
@@ -93,6 +102,22 @@ def choose(
     data = with_outputs(chosen, study_file)
     with recording(output.parent, "choose"):
         write_json(output, data)
+
+
+@app.command()
+def search(
+    config: Annotated[str, typer.Argument(help="the tuning study's config as JSON")],
+    number: Annotated[int, typer.Argument(help="of the round, from 0", min=0)],
+    results: Path = RESULTS,
+) -> None:
+    """Say which learning rates of a trade-off study are to be tried next."""
+    study = load_study(_table(config))
+    folder = StudyFolder(Store(results), study, results / study.name)
+    try:
+        with recording(folder.path, f"search-{number}"):
+            rounds.write_next(folder, number)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"round {number} of the search: {error}") from None
 
 
 @app.command()

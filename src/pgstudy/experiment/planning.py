@@ -16,7 +16,7 @@ import filelock
 from pgstudy.experiment import cluster
 from pgstudy.experiment.index import Index
 from pgstudy.experiment.progress import lost
-from pgstudy.experiment.store import digests
+from pgstudy.experiment.store import digests, search
 from pgstudy.experiment.store.differences import why_stale
 from pgstudy.experiment.store.runs import Run, Store
 from pgstudy.experiment.store.study_folder import StudyFolder
@@ -101,10 +101,13 @@ def both(folder: StudyFolder) -> list[StudyFolder]:
 def wanted_blocks(folder: StudyFolder) -> list[Block]:
     """The blocks of a study; of a tuned one, those of the chosen learning rates alone.
 
-    None while they are not chosen.
+    None while they are not chosen. Of a search, those that it has asked for so far.
     """
     if not folder.study.tune_seeds:
-        return list(folder.study.blocks())
+        asked = search.last_round(folder) if folder.study.searches else None
+        if asked:
+            return list(restricted(folder.study, asked.tried).blocks())
+        return [] if folder.study.searches else list(folder.study.blocks())
     file = folder.path / CHOSEN
     if not file.is_file() or digests.changed(folder.path, CHOSEN):
         return []

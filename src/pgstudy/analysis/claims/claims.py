@@ -45,7 +45,7 @@ def build(
         measured = gradients[gradients["environment"] == environment]
         if len(measured):
             claims += gradient_claims(study, environment, measured)
-        for estimator in study.estimators:
+        for estimator in study.estimators if study.tradeoff is None else ():
             claims += returns.claims(environment, estimator)
             if tuning is not None:
                 claims += _of_learning_rates(study, environment, estimator, tuning)

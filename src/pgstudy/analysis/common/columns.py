@@ -198,6 +198,37 @@ GRADIENTS = (
     Column("variance_x_cost", float, "variance times env_steps"),
     *_with_bounds("slope", "of log variance on log N; a row for each estimator"),
 )
+POINTS = (
+    *PLACE,
+    LEARNING_RATE,
+    Column("runs", int, "that have ended"),
+    Column("arrived", int, "of these, at the threshold"),
+    Column("cap", int, "updates at which a run is given up"),
+    *_with_bounds(
+        "updates", "S, mean updates to the threshold, fitted at this N alone"
+    ),
+    *_with_bounds("trajectories", "E = N S"),
+    Column("law_updates", float, "S by the law"),
+    Column("law_trajectories", float, "E by the law"),
+    Column("threshold", float, "return at which runs end"),
+    *_with_bounds("end_return", "return of fresh episodes of the runs that arrived"),
+    Column("edge", str, "smallest or largest: the learning rate is an end of its grid"),
+)
+LAWS = (
+    ENVIRONMENT,
+    ESTIMATOR,
+    Column("points", int, "values of N"),
+    Column("runs", int, "in all of them"),
+    Column("arrived", int, "of these, at the threshold"),
+    *_with_bounds("s_min", "S_min, updates at the largest N"),
+    *_with_bounds("e_min", "E_min, trajectories at the smallest N"),
+    *_with_bounds("critical_n", "E_min / S_min"),
+    Column("fit_p", float, "of the law against free means, by the likelihood ratio"),
+    Column("noise_start", float, "gradient noise scale of the untrained policy"),
+    Column("noise_end", float, "the same at the threshold"),
+    *_with_bounds("predicted_n", "geometric mean of both: the predicted critical N"),
+    Column("predicted_ratio", float, "predicted over fitted critical N"),
+)
 CLAIMS = (
     ENVIRONMENT,
     Column("claim", str, "one sentence"),
@@ -244,10 +275,12 @@ AGGREGATES = {
     "pairs": PAIRS,
     "adequacy": ADEQUACY,
 }
+TRADEOFFS = {"points": POINTS, "laws": LAWS}
 SCHEMAS: dict[str, Schema] = {
     **TABLES,
     **AGGREGATES,
     "gradients": GRADIENTS,
+    **TRADEOFFS,
     "claims": CLAIMS,
     "acceptance": ACCEPTANCE,
 }

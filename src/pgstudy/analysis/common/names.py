@@ -34,7 +34,17 @@ class FigureKey:
 
 
 def figure_keys(study: Study) -> list[FigureKey]:
-    """Figures per environment, then those of all."""
+    """Figures per environment, then those of all.
+
+    Runs of a trade-off study end where they arrive, so their curves and last returns
+    are no comparison.
+    """
+    if study.tradeoff:
+        kinds = {"tradeoff": True, "tuning": bool(study.tune_seeds)}
+        kinds["gradients"] = study.gradients is not None
+        shown = [kind for kind, there in kinds.items() if there]
+        each = [FigureKey(kind, e) for e in study.environments for kind in shown]
+        return [*each, FigureKey("critical_n")]
     kinds = {
         "learning_curves": True,
         "learning_rates": study.sweeps_learning_rates,
@@ -63,8 +73,9 @@ def paper_figure_names(study: Study) -> list[str]:
         return published
     # LaTeX takes neither spaces nor the % of `folder_name`
     slugs = [re.sub(r"[^A-Za-z0-9.-]+", "-", name) for name in study.environments]
+    kind = "tradeoff" if study.tradeoff else "final_return"
     return [
-        f"final_return-{slug}{f'-{i}' if slugs.count(slug) > 1 else ''}"
+        f"{kind}-{slug}{f'-{i}' if slugs.count(slug) > 1 else ''}"
         for i, slug in enumerate(slugs)
     ]
 

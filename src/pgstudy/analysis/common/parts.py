@@ -68,6 +68,7 @@ def _measured_environments(study: Study) -> list[tuple[str, ...]]:
 PARTS: dict[str, Callable[[Study], list[tuple[str, ...]]]] = {
     "measure": lambda study: [tuple(m) for m in measurements(study)],
     "gradients": _measured_environments,
+    "law": lambda study: [()] if study.tradeoff else [],
     "figures": lambda study: [(e,) for e in (*study.environments, TOGETHER)],
 }
 

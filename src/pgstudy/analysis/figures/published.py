@@ -1,7 +1,7 @@
 """Figures for a paper: vector PDFs at column width.
 
 A published figure is drawn in the style of its source; a study's own figures show the
-final return against N, one environment each.
+final return against N, or the trade-off that N makes, one environment each.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pgstudy.analysis.common.names import FEW_RUNS, paper_figure_names
-from pgstudy.analysis.figures import layout, style
+from pgstudy.analysis.common.tradeoffs import Tradeoffs
+from pgstudy.analysis.figures import layout, style, tradeoff
 from pgstudy.analysis.figures.panels import FINAL
 from pgstudy.analysis.figures.returns import final_returns_panel
 from pgstudy.analysis.gradients import exact
@@ -28,7 +29,9 @@ from pgstudy.experiment.study.study import Study
 COLUMN = 3.35, 2.2  # inches, width and height without a legend above
 
 
-def draw(study: Study, tables: Tables, folder: Path) -> None:
+def draw(
+    study: Study, tables: Tables, tradeoffs: Tradeoffs | None, folder: Path
+) -> None:
     """Draw every figure of `paper_figure_names(study)` into the folder."""
     style.use()
     for published in study.published:
@@ -38,7 +41,10 @@ def draw(study: Study, tables: Tables, folder: Path) -> None:
     if all(published.figure is None for published in study.published):
         names = paper_figure_names(study)
         for name, environment in zip(names, study.environments, strict=True):
-            figure = _own(study, tables, environment)
+            if tradeoffs is not None:
+                figure = _tradeoff(study, tradeoffs, environment)
+            else:
+                figure = _own(study, tables, environment)
             style.save(figure, folder / name)
 
 
@@ -51,6 +57,14 @@ def _own(study: Study, tables: Tables, environment: str) -> Figure:
     final_returns_panel(axes, study, tables, environment)
     axes.set(ylabel=FINAL)
     layout.legend(figure, style.estimator_handles(study, ls=""), place=layout.ABOVE)
+    sns.despine(figure)
+    return figure
+
+
+def _tradeoff(study: Study, found: Tradeoffs, environment: str) -> Figure:
+    figure, axes = _column()
+    tradeoff.panel(axes, study, found, environment)
+    layout.legend(figure, tradeoff.handles(study, found), place=layout.ABOVE)
     sns.despine(figure)
     return figure
 

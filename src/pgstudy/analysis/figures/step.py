@@ -9,11 +9,20 @@ from pathlib import Path
 import pandas as pd
 
 from pgstudy.analysis.common.names import FigureKey, figure_keys
-from pgstudy.analysis.figures import comparisons, gradients, returns, style, tuning
+from pgstudy.analysis.common.tradeoffs import Tradeoffs
+from pgstudy.analysis.figures import (
+    comparisons,
+    gradients,
+    returns,
+    style,
+    tradeoff,
+    tuning,
+)
 from pgstudy.analysis.figures.panels import Drawn
 from pgstudy.analysis.outputs import (
     read_aggregates,
     read_gradients,
+    read_law,
     read_tables,
     read_tuning,
 )
@@ -32,15 +41,18 @@ class Source:
     aggregates: Aggregates
     gradients: pd.DataFrame
     tuning: Tables | None = None
+    tradeoffs: Tradeoffs | None = None
 
 
 # By the kind of the figure; the text is the environment, if it shows only one.
 KINDS: dict[str, Callable[[Source, str], Drawn]] = {
     "learning_curves": lambda s, e: returns.learning_curves(s.study, s.tables, e),
     "learning_rates": lambda s, e: returns.learning_rates(s.study, s.tables, e),
+    "tradeoff": lambda s, e: tradeoff.draw(s.study, s.tradeoffs, e),
     "tuning": lambda s, e: tuning.draw(s.study, s.tuning, e),
     "equal_updates": lambda s, e: comparisons.equal_updates(s.study, s.tables, e),
     "gradients": lambda s, e: gradients.draw(s.study, s.gradients, e),
+    "critical_n": lambda s, _: tradeoff.critical(s.study, s.tradeoffs),
     "final_return": lambda s, _: returns.final_returns(s.study, s.tables),
     "wall_clock": lambda s, _: comparisons.wall_clock(s.study, s.tables),
     "profiles": lambda s, _: comparisons.profiles(s.study, s.aggregates),
@@ -66,6 +78,7 @@ def figures(folder: StudyFolder, environment: str) -> None:
         read_aggregates(folder),
         read_gradients(folder, [environment] if environment else []),
         read_tuning(folder),
+        read_law(folder),
     )
     keys = [k for k in figure_keys(folder.study) if k.environment == environment]
     draw(source, keys, folder.path / "figures")

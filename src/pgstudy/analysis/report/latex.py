@@ -15,7 +15,7 @@ from pgstudy.analysis.claims.acceptance import PASS
 from pgstudy.analysis.common.names import NUMBERS, TABLE
 from pgstudy.analysis.common.numbers import decimals, number
 from pgstudy.analysis.figures import published
-from pgstudy.analysis.outputs import read_acceptance, read_tables
+from pgstudy.analysis.outputs import read_acceptance, read_law, read_tables
 from pgstudy.analysis.tables.build import Tables, rows_of
 from pgstudy.experiment.store.record import STATES
 from pgstudy.experiment.store.study_folder import StudyFolder
@@ -38,7 +38,7 @@ SPECIAL = {
 def paper(folder: StudyFolder) -> None:
     """Tables and acceptance.csv -> paper/: figures, numbers.tex and table.tex."""
     tables, acceptance = read_tables(folder), read_acceptance(folder)
-    published.draw(folder.study, tables, folder.path / "paper")
+    published.draw(folder.study, tables, read_law(folder), folder.path / "paper")
     write(folder.study, tables, acceptance, folder.path / "paper")
 
 

@@ -94,7 +94,7 @@ def tuning_faults(config: Config, cells: Sequence[Cell]) -> list[str]:
     if len(rivals(cells)) == len(cells):
         cure = "list several under optimizer.learning_rate"
         faults.append(f"tune: there is one learning rate everywhere; {cure}")
-    return faults + _uneven_budgets(cells)
+    return faults if "tradeoff" in config else faults + _uneven_budgets(cells)
 
 
 def _uneven_budgets(cells: Sequence[Cell]) -> list[str]:

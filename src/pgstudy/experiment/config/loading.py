@@ -24,6 +24,7 @@ from pgstudy.experiment.config.environments import (
 from pgstudy.experiment.config.published_files import load_published
 from pgstudy.experiment.config.schema import default, examine, filled
 from pgstudy.experiment.config.settings import fitted, resolve
+from pgstudy.experiment.config.tradeoff import tradeoff_cells, tradeoff_of
 from pgstudy.experiment.provenance import user_code
 from pgstudy.experiment.provenance.identity import NOT_KNOWN, identity_of
 from pgstudy.experiment.study.cell import Cell, LeftOut, reason_to_leave_out
@@ -59,6 +60,10 @@ def load_study(
     cells = [c for c in made if isinstance(c, Cell)]
     left_out = [c for c in made if isinstance(c, LeftOut)]
     faults += found
+    tradeoff = tradeoff_of(sound)
+    if tradeoff and not faults:
+        cells, found = tradeoff_cells(sound, cells, tradeoff)
+        faults += found
     faults += same_runs(cells) + same_labels(cells)
     if not faults and not cells and left_out:
         faults.append(f"no cell is left: {left_out[0].label}: {left_out[0].reason}")
@@ -72,7 +77,7 @@ def load_study(
         faults += tuning_faults(config, cells) + of_code
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
-    return assembled(config, cells, left_out, published)
+    return replace(assembled(config, cells, left_out, published), tradeoff=tradeoff)
 
 
 def assembled(

@@ -3,12 +3,13 @@
 The settings are looked up in this order, the later one wins, key by key: the schema's
 defaults, `defaults`, the environment, the estimator, and the environment's
 `estimators.<name>`. A table of learning rates, or a rule, is then read at N; a list of
-them makes a cell of each. A budget (`env_steps`, `updates` or `episodes`) replaces one
-from an earlier place.
+them makes a cell of each. A budget (`env_steps`, `updates`, `episodes` or `cap`)
+replaces one from an earlier place.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, get_args
@@ -27,7 +28,8 @@ from pgstudy.learning.specification import (
     ValueSpecification,
 )
 
-BUDGETS = get_args(BudgetUnit)
+CAP = "cap"
+BUDGETS = (*get_args(BudgetUnit), CAP)
 NESTED = ("policy", "value", "optimizer")
 SETTINGS = (*BUDGETS, *NESTED, "evaluation_episodes", "stop_when_truncated")
 Settings = Mapping[str, Any]
@@ -49,7 +51,6 @@ def resolve(
     if faults:
         raise ConfigError(faults)
     name, schedule = settings["optimizer"]["name"], settings["optimizer"]["schedule"]
-    unit = next(unit for unit in BUDGETS if unit in settings)
     return [
         RunSpecification(
             environment=environment,
@@ -57,7 +58,7 @@ def resolve(
             estimator=_estimator(estimator, settings),
             policy=PolicySpecification(**_typed(settings["policy"])),
             optimizer=OptimizerSpecification(name, rate, schedule),
-            budget=Budget(unit, settings[unit]),
+            budget=_budget(settings, n),
             evaluation_episodes=settings["evaluation_episodes"],
             stop_when_truncated=settings["stop_when_truncated"],
         )
@@ -75,9 +76,17 @@ def _missing(settings: Settings, estimator: Settings) -> list[str]:
     if len(budgets) != 1:
         given = f"{' and '.join(budgets)} are" if budgets else "none is"
         faults.append(
-            f"set exactly one budget (env_steps, updates or episodes); {given} set"
+            f"set exactly one budget (env_steps, updates, episodes or cap); {given} set"
         )
     return faults
+
+
+def _budget(settings: Settings, n: int) -> Budget:
+    unit = next(unit for unit in BUDGETS if unit in settings)
+    if unit != CAP:
+        return Budget(unit, settings[unit])
+    cap = settings[CAP]
+    return Budget("updates", cap["updates"] + math.ceil(cap["trajectories"] / n))
 
 
 def fitted(specification: RunSpecification, layout: Layout | None) -> RunSpecification:

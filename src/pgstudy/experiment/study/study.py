@@ -13,6 +13,18 @@ from pgstudy.experiment.study.published import Published
 
 
 @dataclass(frozen=True)
+class Tradeoff:
+    """What a trade-off study says of itself.
+
+    `episodes`: of the test for the threshold. `grid`: steps of the ratio sqrt 2 that a
+    learning rate may lie from the configured one, to each side.
+    """
+
+    episodes: int
+    grid: int
+
+
+@dataclass(frozen=True)
 class Study:
     """What one config file describes."""
 
@@ -28,6 +40,7 @@ class Study:
     tune_seeds: tuple[int, ...]
     config: Mapping[str, Any]
     job_minutes: float = 15
+    tradeoff: Tradeoff | None = None
 
     def now(self) -> Study:
         """The study with the code and versions that are here now, see `Identity.now`.
@@ -76,6 +89,11 @@ class Study:
     def learning_rates(self) -> tuple[float, ...]:
         """Every learning rate that some cell has, in rising order."""
         return tuple(sorted({cell.learning_rate for cell in self.cells}))
+
+    @property
+    def searches(self) -> bool:
+        """Whether it is the study that tunes a trade-off study, by a search."""
+        return self.tradeoff is not None and len(rivals(self.cells)) < len(self.cells)
 
     @property
     def sweeps_learning_rates(self) -> bool:

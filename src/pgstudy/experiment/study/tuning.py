@@ -7,7 +7,7 @@ chooses is written down and leaves one for each environment, estimator and N.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from pgstudy.experiment.study.cell import Cell
 from pgstudy.experiment.study.study import Study
@@ -23,6 +23,8 @@ def tuning_study(study: Study) -> Study:
     """The study that chooses, with a folder of its own below results/."""
     left_out = {"tune", "gradients", "published", "verify"}
     config = {k: v for k, v in study.config.items() if k not in left_out}
+    if study.tradeoff:  # as without `tune` there would be no grid
+        config["tradeoff"] = asdict(study.tradeoff)
     name = study.name + ENDING
     return replace(
         study,

@@ -1,0 +1,1 @@
+"""Runs that end at a threshold -> the law of what N buys."""

@@ -1,0 +1,147 @@
+"""What each N took to the threshold, and the law through all N of an estimator."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pgstudy.analysis.common.columns import LAWS, POINTS, names
+from pgstudy.analysis.common.tradeoffs import Tradeoffs
+from pgstudy.analysis.law.prediction import Prediction, predicted
+from pgstudy.analysis.statistics import intervals
+from pgstudy.analysis.statistics.basics import Array
+from pgstudy.analysis.statistics.censored import Point
+from pgstudy.analysis.statistics.intervals import Interval
+from pgstudy.analysis.statistics.law import Fit, fit
+from pgstudy.analysis.tables.build import Tables, rows_of
+from pgstudy.analysis.tables.tuning import at_edge
+from pgstudy.experiment.study.cell import Cell
+from pgstudy.experiment.study.study import Study
+
+ENDED = ("finished", "diverged", "stuck")
+FEWEST = 2  # values of N, through which a law of two numbers can go
+
+
+@dataclass(frozen=True)
+class _Source:
+    """tuning: the tables of the study that chose the learning rates, if one did."""
+
+    study: Study
+    tables: Tables
+    tuning: Tables | None
+    gradients: pd.DataFrame
+
+
+def build(
+    study: Study, tables: Tables, tuning: Tables | None, gradients: pd.DataFrame
+) -> Tradeoffs:
+    """Both tables of a trade-off study."""
+    source = _Source(study, tables, tuning, gradients)
+    points, laws = [], []
+    for environment in study.environments:
+        for estimator in study.estimators:
+            cells = study.cells_of(environment, estimator)
+            found = [(c, p) for c in cells if (p := _point(source, c)) is not None]
+            if len(found) < FEWEST:
+                continue
+            fitted = fit([point for _, point in found])
+            points += list(_point_rows(source, found, fitted))
+            noise = predicted(gradients, environment, estimator)
+            laws.append(_law_row(found, fitted, noise))
+    return Tradeoffs(
+        pd.DataFrame(points, columns=names(POINTS)),
+        pd.DataFrame(laws, columns=names(LAWS)),
+    )
+
+
+def _point(source: _Source, cell: Cell) -> Point | None:
+    """The runs of a cell; None if fewer than two have ended."""
+    cap = float(cell.specification.budget.amount)
+    updates = _updates(rows_of(source.tables.runs, cell), cap)
+    if len(updates) < 2:
+        return None
+    tried = np.empty((0, 0))
+    if source.tuning is not None:
+        tried = _tried(source.tuning.runs, cell, cap)
+    return Point(cell.n, updates, cap, tried)
+
+
+def _updates(runs: pd.DataFrame, cap: float) -> Array:
+    """What each run took; the cap where it did not arrive. Those without numbers are
+    left out: [runs].
+    """
+    ended = runs[runs["status"].isin(ENDED)]
+    arrived = ended["status"] == "finished"
+    return np.where(arrived, ended["updates"].to_numpy(float), cap)
+
+
+def _tried(runs: pd.DataFrame, cell: Cell, cap: float) -> Array:
+    """The same of all learning rates that all tuning seeds tried: [rates, seeds]."""
+    here = (runs["environment"] == cell.environment) & (runs["n"] == cell.n)
+    here &= runs["estimator"] == cell.estimator
+    rows = [_updates(group, cap) for _, group in runs[here].groupby("learning_rate")]
+    most = max((len(row) for row in rows), default=0)
+    return np.array([row for row in rows if len(row) == most]).reshape(-1, most)
+
+
+def _point_rows(
+    source: _Source, found: list[tuple[Cell, Point]], fitted: Fit
+) -> Iterator[dict[str, Any]]:
+    edges = at_edge(source.study, source.tuning)
+    for (cell, point), updates in zip(found, fitted.updates, strict=True):
+        runs = rows_of(source.tables.runs, cell)
+        arrived = point.updates < point.cap
+        ends = runs.loc[runs["status"] == "finished", "evaluation_return"]
+        ends = ends[runs["updates"] < point.cap].dropna()
+        law = float(fitted.law.updates(np.array([float(cell.n)]))[0])
+        yield {
+            "environment": cell.environment,
+            "estimator": cell.estimator,
+            "n": cell.n,
+            "learning_rate": cell.learning_rate,
+            "runs": len(point.updates),
+            "arrived": int(arrived.sum()),
+            "cap": int(point.cap),
+            **_bounded("updates", updates),
+            **_bounded("trajectories", _times(updates, cell.n)),
+            "law_updates": law,
+            "law_trajectories": cell.n * law,
+            "threshold": cell.threshold,
+            **_bounded("end_return", intervals.mean([ends.to_numpy(float)])),
+            "edge": edges.get(cell.group, ""),
+        }
+
+
+def _law_row(
+    found: list[tuple[Cell, Point]], fitted: Fit, noise: Prediction
+) -> dict[str, Any]:
+    cell, critical = found[0][0], fitted.critical_n
+    ratio = noise.critical_n.estimate / critical.estimate
+    return {
+        "environment": cell.environment,
+        "estimator": cell.estimator,
+        "points": len(found),
+        "runs": sum(len(point.updates) for _, point in found),
+        "arrived": sum(int((p.updates < p.cap).sum()) for _, p in found),
+        **_bounded("s_min", fitted.s_min),
+        **_bounded("e_min", fitted.e_min),
+        **_bounded("critical_n", critical),
+        "fit_p": fitted.p,
+        "noise_start": noise.start,
+        "noise_end": noise.end,
+        **_bounded("predicted_n", noise.critical_n),
+        "predicted_ratio": ratio if math.isfinite(ratio) else math.nan,
+    }
+
+
+def _times(found: Interval, factor: float) -> Interval:
+    return Interval(*(factor * value for value in found))
+
+
+def _bounded(name: str, found: Interval) -> dict[str, float]:
+    return {name: found.estimate, f"{name}_low": found.low, f"{name}_high": found.high}

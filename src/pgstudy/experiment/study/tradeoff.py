@@ -1,0 +1,83 @@
+"""Trade-off studies: runs that end at a threshold, and the grid of learning rates.
+
+The learning rate of each environment, estimator and N is searched for: some far apart,
+then closer and closer around the best, each time with both its neighbours. So the grid
+is widened until the best one lies inside, or the grid's end is reached.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from pgstudy.experiment.study.cell import Cell
+from pgstudy.learning.specification import TargetSpecification
+
+RATIO = math.sqrt(2)  # of neighbours on the grid
+STRIDES = (4, 2, 1)  # steps of the grid between those that are tried
+DIGITS = 4  # of a learning rate
+RULE = (
+    "the learning rate with the fewest updates to the threshold, mean over the tuning "
+    "seeds; a run that does not get there counts as its cap; searched on a grid of "
+    "ratio sqrt 2 until both neighbours of the best one are tried"
+)
+
+
+class Loss(NamedTuple):
+    """Of a learning rate, the smaller the better: updates to the threshold; of equals
+    the higher return at the end decides.
+    """
+
+    updates: float
+    minus_return: float
+
+
+def with_target(cell: Cell, episodes: int) -> Cell:
+    """The cell with runs that end at its threshold, which it must have.
+
+    episodes: of the test for it.
+    """
+    assert cell.threshold is not None
+    target = TargetSpecification(float(cell.threshold), episodes)
+    return replace(cell, specification=replace(cell.specification, target=target))
+
+
+def grid(cells: Iterable[Cell], steps: int) -> list[Cell]:
+    """Each cell at all learning rates of its grid, `steps` to each side of its own."""
+    if steps == 0:
+        return list(cells)
+    return [
+        _at(cell, cell.learning_rate * RATIO**step)
+        for cell in cells
+        for step in range(-steps, steps + 1)
+    ]
+
+
+def _at(cell: Cell, learning_rate: float) -> Cell:
+    rounded = float(f"{learning_rate:.{DIGITS}g}")
+    optimizer = replace(cell.specification.optimizer, learning_rate=rounded)
+    return replace(cell, specification=replace(cell.specification, optimizer=optimizer))
+
+
+def next_to_try(rates: Sequence[float], losses: Mapping[float, Loss]) -> list[float]:
+    """Learning rates to try, given those that were tried; none if the search is over.
+
+    rates: the whole grid, in rising order.
+    """
+    middle = len(rates) // 2
+    if not losses:
+        ends = (middle - STRIDES[0], middle, middle + STRIDES[0])
+        return [rates[i] for i in ends if 0 <= i < len(rates)]
+    at = rates.index(best(losses))
+    for stride in STRIDES:
+        around = [i for i in (at - stride, at + stride) if 0 <= i < len(rates)]
+        if wanted := [rates[i] for i in around if rates[i] not in losses]:
+            return wanted
+    return []
+
+
+def best(losses: Mapping[float, Loss]) -> float:
+    """The learning rate of the smallest loss; of equals the smaller one."""
+    return min(losses, key=lambda rate: (*losses[rate], rate))
