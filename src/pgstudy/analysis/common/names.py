@@ -43,8 +43,8 @@ def figure_keys(study: Study) -> list[FigureKey]:
         kinds = {"tradeoff": True, "tuning": bool(study.tune_seeds)}
         kinds["gradients"] = study.gradients is not None
         shown = [kind for kind, there in kinds.items() if there]
-        each = [FigureKey(kind, e) for e in study.environments for kind in shown]
-        return [*each, FigureKey("critical_n")]
+        laws = [FigureKey(kind, e) for e in study.environments for kind in shown]
+        return [*laws, FigureKey("critical_n")]
     kinds = {
         "learning_curves": True,
         "learning_rates": study.sweeps_learning_rates,

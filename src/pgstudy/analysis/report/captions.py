@@ -20,12 +20,12 @@ TEXTS = {
     "learning_rates": "{e}: return over the last tenth of training against the "
     f"learning rate: mean, and {INTERVAL}",
     "tradeoff": "{e}: trajectories against updates to the threshold, a point for each "
-    "N with its 95 % interval, which lies along E = N S; hollow where some runs did not "
-    "arrive. The lines are the fitted laws S = S_min + E_min/N, and a star is the "
-    "critical N that the gradient's noise predicts",
+    "N; its 95 % interval lies along E = N S. Hollow: some runs did not arrive. Lines: "
+    "the fitted laws S = S_min + E_min/N. Star: the critical N that the gradient's "
+    "noise predicts",
     "critical_n": "Critical N = E_min / S_min of each environment and estimator, with "
-    "95 % intervals: fitted to the runs (dots), and predicted from the gradient's noise "
-    "(stars)",
+    "95 % intervals: fitted to the runs (dots), and predicted from the noise of the "
+    "gradient (stars)",
     "tuning": "{e}: above, mean return over the whole training against the "
     "learning rate, mean over the tuning seeds, the chosen one ringed; below, the "
     "chosen learning rate against N, beside a linear and a square-root rule through "

@@ -10,6 +10,7 @@ from pgstudy.analysis.outputs import (
     read_claims,
     read_gradients,
     read_json,
+    read_law,
     read_recordings,
     read_tables,
     read_tuning,
@@ -41,5 +42,6 @@ def report(folder: StudyFolder) -> None:
         notes=notes(folder.runs),
         recordings=read_recordings(folder),
         tracked=read_json(folder.path, TRACKED, {}, "track"),
+        tradeoffs=read_law(folder),
     )
     write(study, contents, folder.path)

@@ -1,0 +1,127 @@
+"""The first screen of a report: what N buys, in sentences that the numbers make.
+
+No sentence says more than an interval or a verdict does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pgstudy.analysis.claims.verdicts import FAILS, HOLDS
+from pgstudy.analysis.common.names import FigureKey
+from pgstudy.analysis.common.numbers import number, p_value
+from pgstudy.analysis.common.tradeoffs import Tradeoffs
+from pgstudy.analysis.statistics.law import Law
+from pgstudy.experiment.study.study import Study
+
+MOST = 3  # sentences of a study without a law
+POOR_FIT = 0.01  # p below which the law is said not to describe the runs
+
+LAW_RULE = (
+    "Fitted by likelihood to the runs' updates, taken as gamma distributed; a run that "
+    "did not arrive counts as more than its cap. Intervals are bootstraps over runs "
+    "and tuning runs, so they carry the choice of the learning rate. p of the fit: of "
+    "the law against means that are free at each N, by the likelihood ratio. "
+    "Predicted: the geometric mean of the gradient noise scales at the start and at "
+    "the threshold, at the policies of one run."
+)
+Row = Mapping[Any, Any]
+
+
+def answer(study: Study, found: Tradeoffs | None, claims: pd.DataFrame) -> list[str]:
+    """Two or three sentences for each environment, or about the claims."""
+    if found is not None:
+        return [" ".join(_of_laws(name, found)) for name in study.environments]
+    return list(_of_claims(claims))
+
+
+def picture(study: Study) -> str:
+    """The name of the figure beside it."""
+    if study.tradeoff:
+        return FigureKey("tradeoff", study.environments[0]).name
+    return FigureKey("final_return").name
+
+
+def _of_laws(environment: str, found: Tradeoffs) -> Iterator[str]:
+    laws, points = found.laws, found.points
+    rows = laws[laws["environment"] == environment].to_dict("records")
+    if not rows:
+        yield f"On {environment} too few runs have ended to say what N buys."
+        return
+    here = points[points["environment"] == environment]
+    best = min(rows, key=lambda row: float(row["e_min"]))
+    threshold = number(here["threshold"].iloc[0])
+    critical = _with_interval(best, "critical_n", 2)
+    yield (
+        f"On {environment}, to a return of {threshold} with {best['estimator']}: up to "
+        f"an N of about {critical}, a larger N buys fewer updates for few extra "
+        "trajectories; beyond it, it costs in proportion and buys few updates more."
+    )
+    yield _ends(best, here)
+    for row in rows:
+        if row is not best:
+            yield _beside(row, best)
+    yield from _warnings(rows, here)
+
+
+def _ends(row: Row, points: pd.DataFrame) -> str:
+    """What the smallest and the largest N take, by the law."""
+    counts = np.array(
+        sorted(points.loc[points["estimator"] == row["estimator"], "n"]), float
+    )
+    few, many = counts[[0, -1]]
+    law = Law(row["s_min"], row["e_min"])
+    updates = law.updates(counts[[0, -1]])
+    return (
+        f"N = {few:g} takes {number(few * updates[0])} trajectories in "
+        f"{number(updates[0])} updates, N = {many:g} takes "
+        f"{number(many * updates[1])} in {number(updates[1])}."
+    )
+
+
+def _beside(row: Row, best: Row) -> str:
+    """How another estimator's law lies to the best one's."""
+    ratio = row["e_min"] / best["e_min"]
+    return (
+        f"{row['estimator']} needs at least {number(ratio)} times the trajectories "
+        f"(E_min {_with_interval(row, 'e_min')}, not {_with_interval(best, 'e_min')}), "
+        f"and at least {_with_interval(row, 's_min')} updates, beside "
+        f"{_with_interval(best, 's_min')}."
+    )
+
+
+def _warnings(rows: Sequence[Row], points: pd.DataFrame) -> Iterator[str]:
+    poor = [row for row in rows if row["fit_p"] < POOR_FIT]
+    if poor:
+        names = " and ".join(
+            f"{r['estimator']} (p {p_value(r['fit_p'])})" for r in poor
+        )
+        yield f"The law does not describe {names} well, so take these numbers as rough."
+    lost = int((points["runs"] - points["arrived"]).sum())
+    if lost:
+        yield f"{lost} of {int(points['runs'].sum())} runs did not arrive in time."
+
+
+def _with_interval(row: Row, name: str, digits: int | None = None) -> str:
+    shown = [number(row[name + end], digits and 0) for end in ("", "_low", "_high")]
+    return "{} [{}, {}]".format(*shown)
+
+
+def _of_claims(claims: pd.DataFrame) -> Iterator[str]:
+    decided = claims[claims["verdict"].isin([HOLDS, FAILS])]
+    about_n = decided[decided["claim"].str.contains("N = ", regex=False)]
+    others = decided.drop(about_n.index)
+    for row in pd.concat([about_n, others]).head(MOST).to_dict("records"):
+        shown = [number(row[name]) for name in ("estimate", "low", "high")]
+        verdict = "" if row["verdict"] == HOLDS else " This does not hold."
+        yield (
+            f"{row['environment']}: {row['claim']} ({row['quantity']} {shown[0]}, 95 % "
+            f"interval {shown[1]} to {shown[2]}).{verdict}"
+        )
+    if len(claims) > len(decided):
+        open_ = len(claims) - len(decided)
+        yield f"{open_} of {len(claims)} claims are not decided by these seeds."
