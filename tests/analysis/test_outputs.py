@@ -173,7 +173,7 @@ def test_figures_are_the_same_bytes_twice(drawn, tables, made, tmp_path):
 def test_figures_need_no_screen():
     """Whatever backend the shell asks for."""
     code = (
-        "import pgstudy.analysis.figures.panels, matplotlib;"
+        "import pgstudy.analysis.figures.layout, matplotlib;"
         "print(matplotlib.get_backend())"
     )
     environment = {k: v for k, v in os.environ.items() if k != "DISPLAY"}

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from pgstudy.analysis.common.names import LARGEST_MATRIX
 from pgstudy.analysis.figures import layout, style
-from pgstudy.analysis.figures.panels import FINAL, Drawn, errors, finish, mean_and_band
+from pgstudy.analysis.figures.layout import FINAL, Drawn, errors, finish, mean_and_band
 from pgstudy.analysis.statistics.basics import Array
 from pgstudy.analysis.tables.aggregates import Aggregates
 from pgstudy.analysis.tables.build import Tables, at_best_learning_rates, rows_of
@@ -91,7 +91,7 @@ def profiles(study: Study, aggregates: Aggregates) -> Drawn:
         axes.axvline(1, color="0.6", lw=0.7, ls="--")
     layout.share_y(axes_list, "share of runs above the score")
     title = "Performance profiles (score 0: untrained, 1: threshold)"
-    finish(figure, study, title, legend=not style.looks(study).by_learning_rate)
+    finish(figure, study, title, colours=not style.looks(study).by_learning_rate)
     return figure, table
 
 

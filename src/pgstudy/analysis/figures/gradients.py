@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from pgstudy.analysis.common.names import FRACTIONS
 from pgstudy.analysis.figures import layout, style
-from pgstudy.analysis.figures.panels import Drawn
+from pgstudy.analysis.figures.layout import Drawn
 from pgstudy.experiment.study.study import Study
 
 ROWS = {

@@ -1,4 +1,4 @@
-"""Where things stand in a figure: panels in rows, titles and legends that fit."""
+"""What figures share: panels in rows, titles and legends that fit, curves and bars."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from collections.abc import Sequence
 from typing import Literal
 
 import matplotlib.pyplot as plt
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pgstudy.analysis.common.names import FEW_RUNS
 from pgstudy.analysis.figures import style
+from pgstudy.experiment.study.study import Study
 
 PANEL = 3.2, 2.5  # inches, width and height of one panel
 WIDTH = 9.7  # inches that a row of panels may take, if it has more than one
@@ -23,6 +29,8 @@ MOST_COLUMNS = 8  # of a legend
 Place = Literal["outside lower center", "outside upper center"]
 BELOW: Place = "outside lower center"
 ABOVE: Place = "outside upper center"
+FINAL = "return, last tenth of training"
+Drawn = tuple[Figure, pd.DataFrame]  # and the data that it shows
 
 
 def panels(
@@ -113,3 +121,37 @@ def grow(figure: Figure, width: float, height: float) -> None:
     """Make a figure larger; in inches."""
     before = figure.get_size_inches()
     figure.set_size_inches(before[0] + width, before[1] + height)
+
+
+def mean_and_band(
+    axes: Axes, curve: pd.DataFrame, x: str, colour: style.Colour
+) -> None:
+    """A curve of the tables against its column x; a band where the seeds are enough."""
+    axes.plot(curve[x], curve["mean"], color=colour, lw=1.2)
+    band = curve[curve["runs"] >= FEW_RUNS]
+    axes.fill_between(band[x], band["low"], band["high"], color=colour, alpha=0.2, lw=0)
+
+
+def errors(summary: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Lengths of the error bars, [2, cells]; none where there are few seeds."""
+    mean = summary["final_return"].to_numpy(float)
+    low = mean - summary["final_low"].to_numpy(float)
+    high = summary["final_high"].to_numpy(float) - mean
+    lengths = np.maximum([low, high], 0)
+    lengths[:, summary["finished"] < FEW_RUNS] = np.nan
+    return lengths
+
+
+def finish(
+    figure: Figure, study: Study, text: str, colours: bool = True, markers: bool = False
+) -> None:
+    """Title above, one legend of the colours (and markers) below, no frame."""
+    looks = style.looks(study)
+    title(figure, text)
+    if colours and markers:
+        shapes = style.estimator_handles(study, color="0.3", ls="")
+        heading = f"colour: {looks.title}; marker: estimator"
+        legend(figure, [*looks.handles(), *shapes], heading)
+    elif colours:
+        legend(figure, looks.handles(), looks.title)
+    sns.despine(figure)

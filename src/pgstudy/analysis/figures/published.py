@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from pgstudy.analysis.common.names import FEW_RUNS, paper_figure_names
 from pgstudy.analysis.common.tradeoffs import Tradeoffs
 from pgstudy.analysis.figures import layout, style, tradeoff
-from pgstudy.analysis.figures.panels import FINAL
+from pgstudy.analysis.figures.layout import FINAL
 from pgstudy.analysis.figures.returns import final_returns_panel
 from pgstudy.analysis.gradients import exact
 from pgstudy.analysis.tables.build import Tables, rows_of

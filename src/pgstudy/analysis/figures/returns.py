@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from pgstudy.analysis.common.names import FEW_RUNS
 from pgstudy.analysis.figures import layout, style
-from pgstudy.analysis.figures.panels import FINAL, Drawn, errors, finish, mean_and_band
+from pgstudy.analysis.figures.layout import FINAL, Drawn, errors, finish, mean_and_band
 from pgstudy.analysis.tables.build import (
     Tables,
     at_best_learning_rates,
@@ -93,7 +93,7 @@ def learning_rates(study: Study, tables: Tables, environment: str) -> Drawn:
         axes.minorticks_off()
     layout.share_y(axes_list, FINAL)
     title = f"{environment} (mean of {_count(tables, environment)})"
-    finish(figure, study, title, legend=not style.looks(study).by_learning_rate)
+    finish(figure, study, title, colours=not style.looks(study).by_learning_rate)
     summary = tables.summary
     return figure, summary[summary["environment"] == environment]
 

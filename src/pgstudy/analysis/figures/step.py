@@ -18,7 +18,7 @@ from pgstudy.analysis.figures import (
     tradeoff,
     tuning,
 )
-from pgstudy.analysis.figures.panels import Drawn
+from pgstudy.analysis.figures.layout import Drawn
 from pgstudy.analysis.outputs import (
     read_aggregates,
     read_gradients,

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from pgstudy.analysis.figures import layout, style
-from pgstudy.analysis.figures.panels import Drawn
+from pgstudy.analysis.figures.layout import Drawn
 from pgstudy.analysis.tables.build import Tables
 from pgstudy.analysis.tables.tuning import best_areas
 from pgstudy.experiment.study.study import Study

@@ -12,10 +12,10 @@ import jinja2
 import pandas as pd
 import yaml
 
+from pgstudy.analysis.claims.answer import first_screen
 from pgstudy.analysis.claims.verdicts import FAMILY
 from pgstudy.analysis.common.numbers import decimals, duration, number, p_value, steps
 from pgstudy.analysis.common.tradeoffs import Tradeoffs
-from pgstudy.analysis.report.answer import LAW_RULE, answer, picture
 from pgstudy.analysis.report.captions import captions
 from pgstudy.analysis.report.checklists import answers
 from pgstudy.analysis.report.markdown import markdown_report
@@ -103,8 +103,7 @@ def _values(study: Study, contents: Contents) -> dict[str, Any]:
         **_rows(contents),
         "counts": {s: int((tables.runs["status"] == s).sum()) for s in STATES},
         "verdicts": contents.claims["verdict"].value_counts().to_dict(),
-        "answer": answer(study, contents.tradeoffs, contents.claims),
-        "answered_by": picture(study),
+        **first_screen(study, contents.tradeoffs, contents.claims),
         "unscored": unscored(study, tables),
         "edges": contents.edges,
         "coverage": coverage.tables(study.gradients is not None),
@@ -121,7 +120,6 @@ def _values(study: Study, contents: Contents) -> dict[str, Any]:
         "score_rule": SCORE,
         "family": FAMILY,
         "threshold_rule": thresholds.RULE,
-        "law_rule": LAW_RULE,
     }
 
 
@@ -140,7 +138,7 @@ def _rows(contents: Contents) -> dict[str, list[dict[str, Any]]]:
         "slopes": measured[measured["slope"].notna()],
         "acceptance": contents.acceptance,
         "learned": _learned(contents.tables.summary),
-        **(vars(contents.tradeoffs) if contents.tradeoffs else {}),
+        **(vars(contents.tradeoffs or Tradeoffs(*[pd.DataFrame()] * 2))),
     }
     return {k: [] if v is None else _records(v) for k, v in shown.items()}
 

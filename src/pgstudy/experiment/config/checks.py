@@ -97,6 +97,22 @@ def tuning_faults(config: Config, cells: Sequence[Cell]) -> list[str]:
     return faults if "tradeoff" in config else faults + _uneven_budgets(cells)
 
 
+def tradeoff_faults(cells: Sequence[Cell]) -> list[str]:
+    """What is wrong with `tradeoff` in a study with these cells."""
+    faults = [
+        f"tradeoff: {group[0].group}: give one learning rate, the middle of its grid"
+        for group in rivals(cells)
+        if len(group) > 1
+    ]
+    for environment in dict.fromkeys(cell.environment for cell in cells):
+        here = [cell for cell in cells if cell.environment == environment]
+        if here[0].threshold is None:
+            faults.append(f"tradeoff: {environment}: set threshold; its runs end there")
+        if {cell.specification.budget.unit for cell in here} != {"updates"}:
+            faults.append(f"tradeoff: {environment}: give its runs a cap, or updates")
+    return faults
+
+
 def _uneven_budgets(cells: Sequence[Cell]) -> list[str]:
     """Learning rates are chosen by whole curves, which all runs have to cover."""
     faults = []

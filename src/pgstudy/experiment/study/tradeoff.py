@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from pgstudy.experiment.study.cell import Cell
+from pgstudy.experiment.study.study import Tradeoff
 from pgstudy.learning.specification import TargetSpecification
 
 RATIO = math.sqrt(2)  # of neighbours on the grid
@@ -34,25 +35,28 @@ class Loss(NamedTuple):
     minus_return: float
 
 
-def with_target(cell: Cell, episodes: int) -> Cell:
-    """The cell with runs that end at its threshold, which it must have.
-
-    episodes: of the test for it.
+def with_targets(
+    cells: Iterable[Cell], tradeoff: Tradeoff, episodes: Mapping[str, int]
+) -> list[Cell]:
+    """The cells with runs that end at their threshold, at all learning rates of their
+    grids. episodes: of the test, in environments that have a number of their own.
     """
+    ended = [
+        _with_target(cell, episodes.get(cell.environment, tradeoff.episodes))
+        for cell in cells
+    ]
+    if tradeoff.grid == 0:
+        return ended
+    steps = range(-tradeoff.grid, tradeoff.grid + 1)
+    return [
+        _at(cell, cell.learning_rate * RATIO**step) for cell in ended for step in steps
+    ]
+
+
+def _with_target(cell: Cell, episodes: int) -> Cell:
     assert cell.threshold is not None
     target = TargetSpecification(float(cell.threshold), episodes)
     return replace(cell, specification=replace(cell.specification, target=target))
-
-
-def grid(cells: Iterable[Cell], steps: int) -> list[Cell]:
-    """Each cell at all learning rates of its grid, `steps` to each side of its own."""
-    if steps == 0:
-        return list(cells)
-    return [
-        _at(cell, cell.learning_rate * RATIO**step)
-        for cell in cells
-        for step in range(-steps, steps + 1)
-    ]
 
 
 def _at(cell: Cell, learning_rate: float) -> Cell:

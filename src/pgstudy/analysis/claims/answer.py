@@ -32,18 +32,18 @@ LAW_RULE = (
 Row = Mapping[Any, Any]
 
 
-def answer(study: Study, found: Tradeoffs | None, claims: pd.DataFrame) -> list[str]:
-    """Two or three sentences for each environment, or about the claims."""
-    if found is not None:
-        return [" ".join(_of_laws(name, found)) for name in study.environments]
-    return list(_of_claims(claims))
-
-
-def picture(study: Study) -> str:
-    """The name of the figure beside it."""
-    if study.tradeoff:
-        return FigureKey("tradeoff", study.environments[0]).name
-    return FigureKey("final_return").name
+def first_screen(
+    study: Study, found: Tradeoffs | None, claims: pd.DataFrame
+) -> dict[str, Any]:
+    """answer: sentences for each environment, or about the claims. answered_by: the
+    name of the figure beside them. law_rule: what to know of the law.
+    """
+    if found is None:
+        figure, sentences = FigureKey("final_return"), list(_of_claims(claims))
+    else:
+        figure = FigureKey("tradeoff", study.environments[0])
+        sentences = [" ".join(_of_laws(name, found)) for name in study.environments]
+    return {"answer": sentences, "answered_by": figure.name, "law_rule": LAW_RULE}
 
 
 def _of_laws(environment: str, found: Tradeoffs) -> Iterator[str]:
