@@ -25,6 +25,7 @@ from pgstudy.analysis.tables.aggregates import (
     DENOMINATOR,
     SCORE,
     Aggregates,
+    neighbours,
     unscored,
 )
 from pgstudy.analysis.tables.build import Tables, best
@@ -132,7 +133,7 @@ def _rows(contents: Contents) -> dict[str, list[dict[str, Any]]]:
         "runs": runs,
         "unfinished": runs[runs["status"] != "finished"],
         "scores": contents.aggregates.scores,
-        "pairs": _neighbours(contents.aggregates.pairs),
+        "pairs": neighbours(contents.aggregates.pairs),
         "adequacy": contents.aggregates.adequacy,
         "gradients": measured[measured["n"].notna()],
         "slopes": measured[measured["slope"].notna()],
@@ -141,12 +142,6 @@ def _rows(contents: Contents) -> dict[str, list[dict[str, Any]]]:
         **(vars(contents.tradeoffs or Tradeoffs(*[pd.DataFrame()] * 2))),
     }
     return {k: [] if v is None else _records(v) for k, v in shown.items()}
-
-
-def _neighbours(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Pairs that differ in N alone, or in the estimator alone."""
-    same_n = pairs["one_n"] == pairs["two_n"]
-    return pairs[same_n | (pairs["one_estimator"] == pairs["two_estimator"])]
 
 
 def _links(tracked: Mapping[str, Any]) -> dict[str, str]:

@@ -168,6 +168,12 @@ def _pair(tables: Tables, one: Cell, two: Cell) -> dict[str, Any]:
     }
 
 
+def neighbours(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Pairs that differ in N alone, or in the estimator alone."""
+    same_n = pairs["one_n"] == pairs["two_n"]
+    return pairs[same_n | (pairs["one_estimator"] == pairs["two_estimator"])]
+
+
 def _adequacy(tables: Tables, cell: Cell) -> Iterator[dict[str, Any]]:
     values = rows_of(tables.runs, cell)["final_return"].dropna().to_numpy(np.float64)
     n = len(values)

@@ -93,7 +93,9 @@ class Study:
     @property
     def searches(self) -> bool:
         """Whether it is the study that tunes a trade-off study, by a search."""
-        return self.tradeoff is not None and len(rivals(self.cells)) < len(self.cells)
+        if self.tradeoff is None or self.tune_seeds:
+            return False
+        return len(rivals(self.cells)) < len(self.cells)
 
     @property
     def sweeps_learning_rates(self) -> bool:
