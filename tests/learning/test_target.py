@@ -120,11 +120,11 @@ def test_the_specification_survives_json_and_is_not_there_without_a_target():
     assert RunSpecification.from_dict(without.to_dict()) == without
 
 
-def test_tests_are_so_close_that_the_time_is_known_to_two_percent():
+def test_tests_are_so_close_that_the_time_is_known_to_four_percent():
     tested = [u for u in range(1, 100_000) if evaluation.is_tested(run_of(), u)]
-    assert tested[:100] == list(range(1, 101))
+    assert tested[:50] == list(range(1, 51))
     gaps = np.diff(tested) / np.array(tested[:-1])
-    assert gaps[100:].max() <= 0.0201
+    assert gaps[50:].max() <= 0.0401
 
 
 @pytest.mark.parametrize("episodes", [8, 16, 17, 64, 100, 1024])

@@ -18,7 +18,7 @@ from pgstudy.learning.rollouts.sampling import sampling
 from pgstudy.learning.rollouts.streams import EpisodeStreams, Streams
 from pgstudy.learning.specification import RunSpecification
 
-EACH = 50  # updates; from the double on, tests are a fiftieth of them apart, at most
+EACH = 25  # updates; from the double on, tests are at most 1/25 of them apart
 FIRST = 16  # episodes of a test's first stage
 HOPE = 2.0  # standard errors
 
@@ -44,7 +44,7 @@ def _fresh(
 
 def is_tested(specification: RunSpecification, update: int) -> bool:
     """Whether there is a test after an update: with a target, after each of the first
-    100, and then so often that the time to it is known to 2 %.
+    50, and then so often that the time to it is known to 4 %.
     """
     if specification.target is None:
         return False
