@@ -27,9 +27,7 @@ def drawn(generator, runs=30, shape=6.0, cap=4.0, tried=NOTHING):
 
 def test_exact_updates_give_the_law_back():
     """A noisy quadratic has S = S_min (1 + B / N) exactly (McCandlish et al. 2018)."""
-    points = [
-        Point(n, np.full(5, 12.5 * (1 + 40 / n)), 1e9, NOTHING) for n in COUNTS
-    ]
+    points = [Point(n, np.full(5, 12.5 * (1 + 40 / n)), 1e9, NOTHING) for n in COUNTS]
     found = fit(points)
     assert found.law == pytest.approx((12.5, 500.0), rel=1e-6)
     assert found.critical_n.estimate == pytest.approx(40, rel=1e-6)
@@ -78,8 +76,7 @@ def test_p_is_small_where_another_curve_is_true_and_not_where_the_law_is():
     generator = np.random.default_rng(11)
     assert fit(drawn(generator)).p > 0.01
     points = [
-        Point(n, generator.gamma(6, 100 / n**0.3 / 6, 30), 1e9, NOTHING)
-        for n in COUNTS
+        Point(n, generator.gamma(6, 100 / n**0.3 / 6, 30), 1e9, NOTHING) for n in COUNTS
     ]
     assert fit(points).p < 1e-6
 

@@ -61,7 +61,9 @@ def test_its_policies_are_kept_at_the_start_half_way_and_at_the_end(arrived):
     """Half way is by return: the middle's is between the two others."""
     names = {name.split("/")[0] for name in arrived.milestones}
     assert {"start", "middle"} <= names
-    start, middle = (arrived.milestones[f"{m}/layer0.weight"] for m in ("start", "middle"))
+    start, middle = (
+        arrived.milestones[f"{m}/layer0.weight"] for m in ("start", "middle")
+    )
     end = arrived.policy["layer0.weight"].numpy()
     assert not np.array_equal(start, middle)
     assert not np.array_equal(middle, end)

@@ -18,6 +18,7 @@ from pgstudy.analysis.common.tradeoffs import Tradeoffs
 from pgstudy.analysis.statistics.law import Law
 from pgstudy.experiment.study.study import Study
 
+UNRESOLVED = 5  # times the low end of an interval, which then says little
 MOST = 3  # sentences of a study without a law
 POOR_FIT = 0.01  # p below which the law is said not to describe the runs
 
@@ -54,13 +55,17 @@ def _of_laws(environment: str, found: Tradeoffs) -> Iterator[str]:
         return
     here = points[points["environment"] == environment]
     best = min(rows, key=lambda row: float(row["e_min"]))
-    threshold = number(here["threshold"].iloc[0])
-    critical = _with_interval(best, "critical_n", 2)
-    yield (
-        f"On {environment}, to a return of {threshold} with {best['estimator']}: up to "
-        f"an N of about {critical}, a larger N buys fewer updates for few extra "
-        "trajectories; beyond it, it costs in proportion and buys few updates more."
-    )
+    threshold = f"{here['threshold'].iloc[0]:g}"
+    yield f"On {environment}, to a return of {threshold} with {best['estimator']}:"
+    if best["critical_n_high"] > UNRESOLVED * best["critical_n_low"]:
+        yield "these seeds do not resolve where a larger N stops to pay."
+    else:
+        critical = _with_interval(best, "critical_n", 0)
+        yield (
+            f"up to an N of about {critical}, a larger N buys fewer updates for few "
+            "extra trajectories; beyond it, trajectories grow in proportion to N and "
+            "buy few updates more."
+        )
     yield _ends(best, here)
     for row in rows:
         if row is not best:
@@ -107,7 +112,7 @@ def _warnings(rows: Sequence[Row], points: pd.DataFrame) -> Iterator[str]:
 
 
 def _with_interval(row: Row, name: str, digits: int | None = None) -> str:
-    shown = [number(row[name + end], digits and 0) for end in ("", "_low", "_high")]
+    shown = [number(row[name + end], digits) for end in ("", "_low", "_high")]
     return "{} [{}, {}]".format(*shown)
 
 

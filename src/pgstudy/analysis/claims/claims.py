@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pgstudy.analysis.claims.gradients import gradient_claims
+from pgstudy.analysis.claims.law import law_claims
 from pgstudy.analysis.claims.verdicts import (
     AT_EDGE,
     FEWEST_SEEDS,
@@ -20,6 +21,7 @@ from pgstudy.analysis.claims.verdicts import (
     within,
 )
 from pgstudy.analysis.common.names import FigureKey
+from pgstudy.analysis.common.tradeoffs import Tradeoffs
 from pgstudy.analysis.statistics.comparisons import welch
 from pgstudy.analysis.statistics.intervals import Interval
 from pgstudy.analysis.tables.aggregates import Aggregates
@@ -37,6 +39,7 @@ def build(
     aggregates: Aggregates,
     gradients: pd.DataFrame,
     tuning: Tables | None = None,
+    tradeoffs: Tradeoffs | None = None,
 ) -> pd.DataFrame:
     """All claims of a study, environment by environment."""
     claims: list[Claim] = []
@@ -45,7 +48,10 @@ def build(
         measured = gradients[gradients["environment"] == environment]
         if len(measured):
             claims += gradient_claims(study, environment, measured)
-        for estimator in study.estimators if study.tradeoff is None else ():
+        if tradeoffs is not None:  # its runs end where they arrive, not at a budget
+            claims += law_claims(tradeoffs, environment)
+            continue
+        for estimator in study.estimators:
             claims += returns.claims(environment, estimator)
             if tuning is not None:
                 claims += _of_learning_rates(study, environment, estimator, tuning)

@@ -1,4 +1,4 @@
-"""Tables and gradients -> claims.csv."""
+"""Tables, gradients and laws -> claims.csv."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pgstudy.analysis.common.names import CLAIMS
 from pgstudy.analysis.outputs import (
     read_aggregates,
     read_gradients,
+    read_law,
     read_tables,
     read_tuning,
 )
@@ -16,12 +17,13 @@ from pgstudy.experiment.system.files import write_atomically
 
 
 def claims(folder: StudyFolder) -> None:
-    """Tables and gradients -> claims.csv."""
+    """Tables, gradients and laws -> claims.csv."""
     table = build(
         folder.study,
         read_tables(folder),
         read_aggregates(folder),
         read_gradients(folder),
         read_tuning(folder),
+        read_law(folder),
     )
     write_atomically(folder.path / CLAIMS, csv_writer(table))

@@ -24,6 +24,7 @@ from pgstudy.experiment.study.study import Study
 SIZE = 5.2, 3.8  # inches
 LINE = 0.32  # inches, of a row of critical N
 AXES = "updates", "trajectories"
+WIDEST = 30  # times the estimates, on each side
 SPAN = 1.6  # a curve goes on beyond its points by this factor
 LABEL: Any = {"xytext": (5, 4), "textcoords": "offset points", "fontsize": 7}
 STAR: Any = {"marker": "*", "ms": 11, "mec": "black", "mew": 0.7, "ls": ""}
@@ -115,6 +116,10 @@ def critical(study: Study, found: Tradeoffs | None) -> Drawn:
     labels = [f"{row['environment']}, {row['estimator']}" for _, row in laws.iterrows()]
     axes.set_yticks([-i for i in range(len(laws))], labels)
     axes.set(xscale="log", xlabel="critical N = E_min / S_min, trajectories per update")
+    known = laws[["critical_n", "predicted_n"]].to_numpy(float)
+    known = known[np.isfinite(known)]
+    if len(known):  # an interval may reach down to nothing
+        axes.set_xlim(known.min() / WIDEST, known.max() * WIDEST)
     layout.title(figure, "Beyond this N, trajectories buy little but fewer updates")
     fitted = Line2D([], [], marker="o", ls="-", color="0.3", label="fitted")
     predicted = Line2D([], [], **STAR | {"ms": 9, "mfc": "white"}, label="predicted")

@@ -26,8 +26,8 @@ TEXTS = {
     "critical_n": "Critical N = E_min / S_min of each environment and estimator, with "
     "95 % intervals: fitted to the runs (dots), and predicted from the noise of the "
     "gradient (stars)",
-    "tuning": "{e}: above, mean return over the whole training against the "
-    "learning rate, mean over the tuning seeds, the chosen one ringed; below, the "
+    "tuning": "{e}: above, {value} against the learning rate, mean over the tuning "
+    "seeds, the chosen one ringed; below, the "
     "chosen learning rate against N, beside a linear and a square-root rule through "
     "the smallest N",
     "equal_updates": "{e}: the same at equal updates, where N trajectories cost N "
@@ -71,7 +71,10 @@ def _caption(study: Study, key: FigureKey) -> Caption:
     kind, environment, unit = key.kind, key.environment, ""
     if environment:
         unit = study.unit(environment).replace("env_", "environment ")
-    text = TEXTS[kind].format(e=environment, unit=unit)
+    value = "mean return over the whole training"
+    if study.tradeoff:
+        value = "updates to the threshold (its cap for a run that does not get there)"
+    text = TEXTS[kind].format(e=environment, unit=unit, value=value)
     if study.sweeps_learning_rates and kind != "learning_rates":
         text += "; of several learning rates at one N, the best one"
     if kind == "improvement":

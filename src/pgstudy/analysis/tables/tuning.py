@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -25,6 +28,36 @@ def chosen(study: Study, tables: Tables) -> tuple[Choice, ...]:
     """The learning rate of each environment, estimator and N of a tuning study."""
     best = at_best_learning_rates(study, tables, best_areas)
     return tuple(Choice.of(cell) for cell in best.cells)
+
+
+def sensitivity(study: Study, tuning: Tables) -> pd.DataFrame:
+    """What the learning rates were chosen by, and which were: a row for each.
+
+    Columns environment, estimator, n, learning_rate, value and chosen. The value is the
+    mean learning curve; of a trade-off study the mean updates to the threshold, where a
+    run that did not arrive counts as its cap. study: with the chosen ones alone.
+    """
+    groups = ["environment", "estimator", "n", "learning_rate"]
+    if study.tradeoff is None:
+        found = tuning.summary[[*groups, "area"]].rename(columns={"area": "value"})
+    else:
+        cells = {cell.group: cell for cell in study.cells}
+        runs = tuning.runs.assign(value=[_taken(cells, row) for row in _rows(tuning)])
+        found = runs.groupby(groups, sort=False)["value"].mean().reset_index()
+    chosen = {Choice.of(cell) for cell in study.cells}
+    rows = found[groups].itertuples(index=False, name=None)
+    return found.assign(chosen=[Choice(*row) in chosen for row in rows])
+
+
+def _rows(tuning: Tables) -> list[dict[Hashable, Any]]:
+    return tuning.runs.to_dict("records")
+
+
+def _taken(cells: Mapping[Group, Cell], run: Mapping[Hashable, Any]) -> float:
+    """Updates of a run, or its cap; NaN where it has no numbers."""
+    cell = cells[Group(run["environment"], run["estimator"], run["n"])]
+    cap = float(cell.specification.budget.amount)
+    return float(run["updates"]) if run["status"] == "finished" else cap
 
 
 def learning_rate_slope(runs: pd.DataFrame) -> Interval:
