@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from pgstudy.analysis.common.columns import CLAIMS, SCHEMAS, names
-from pgstudy.analysis.report.documents import BLOCK, Faulty, home, pictures, written
-from pgstudy.analysis.report.study_records import StudyRecord, digest, kept
+from pgstudy.analysis.documents.documents import BLOCK, Faulty, home, pictures, written
+from pgstudy.analysis.documents.records import StudyRecord, digest, kept
 from tests.commands import pgstudy
 from tests.conftest import ROOT, SMALL
 

@@ -1,6 +1,7 @@
 """Trade-off studies: their config, and the search for each N's learning rate."""
 
 import copy
+import itertools
 import math
 
 import pytest
@@ -81,7 +82,7 @@ def test_a_grid_is_as_long_as_the_config_says(config):
     rates = [cell.learning_rate for cell in rivals(study.cells)[0]]
     assert len(rates) == 11
     assert rates[5] == 0.01
-    ratios = [b / a for a, b in zip(rates, rates[1:], strict=False)]
+    ratios = [b / a for a, b in itertools.pairwise(rates)]
     assert ratios == pytest.approx([math.sqrt(2)] * 10, rel=1e-3)
 
 

@@ -148,6 +148,7 @@ rule figures:
     input:
         study="results/{study}/study.json",
         tables=rules.tables.output,
+        law=LAW,
     output:
         report(drawn(TOGETHER, "svg"), "../report/figures.rst", "Figures"),
         drawn(TOGETHER, "pdf", "png", "csv"),

@@ -134,8 +134,8 @@ def document(
 
     The small files of each `--study` are copied to docs/data/ first.
     """
-    from pgstudy.analysis.report.documents import Faulty, write
-    from pgstudy.analysis.report.study_records import record
+    from pgstudy.analysis.documents.documents import Faulty, write
+    from pgstudy.analysis.documents.records import record
 
     if absent := [str(file) for file in documents if not file.is_file()]:
         raise UserError(f"no such document: {', '.join(absent)}")

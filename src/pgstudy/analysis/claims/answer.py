@@ -43,8 +43,13 @@ def first_screen(
         figure, sentences = FigureKey("final_return"), list(_of_claims(claims))
     else:
         figure = FigureKey("tradeoff", study.environments[0])
-        sentences = [" ".join(_of_laws(name, found)) for name in study.environments]
+        sentences = [law_sentences(name, found) for name in study.environments]
     return {"answer": sentences, "answered_by": figure.name, "law_rule": LAW_RULE}
+
+
+def law_sentences(environment: str, found: Tradeoffs) -> str:
+    """What N buys in an environment, by the fitted laws."""
+    return " ".join(_of_laws(environment, found))
 
 
 def _of_laws(environment: str, found: Tradeoffs) -> Iterator[str]:

@@ -67,15 +67,15 @@ class Contents:
 def write(study: Study, contents: Contents, folder: Path) -> None:
     """Render both reports. Everything that comes from a config is escaped."""
     html = _environment().get_template("report.html.j2")
+    values = _values(study, contents)
     page = html.render(
         study=study,
-        **_values(study, contents),
+        **values,
         pictures=_pictures(study, folder),
         published=_published(study, folder / "paper"),
     )
-    text = markdown_report(
-        study, contents.tables, contents.claims, contents.edges, contents.notes
-    )
+    more = contents.edges, contents.notes, values["answer"]
+    text = markdown_report(study, contents.tables, contents.claims, *more)
     for name, content in ("report.html", page), ("report.md", text):
         write_atomically(folder / name, lambda p, t=content: p.write_text(t, "utf-8"))  # type: ignore[misc]
 

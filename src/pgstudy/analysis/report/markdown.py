@@ -167,6 +167,7 @@ def markdown_report(
     claims: pd.DataFrame,
     edges: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
+    answer: Sequence[str] = (),
 ) -> str:
     """The report for a README: claims, figures beside it, the table of all cells."""
     template = TEMPLATES.get_template("report.md.j2")
@@ -181,5 +182,6 @@ def markdown_report(
         rules=(thresholds.RULE, DENOMINATOR),
         unscored=_listed(unscored(study, tables)),
         notes=notes,
+        answer=answer,
         coverage=coverage_tables(study),
     )

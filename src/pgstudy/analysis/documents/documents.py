@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from pgstudy.analysis.common.needed import Missing
-from pgstudy.analysis.report.document_blocks import render
-from pgstudy.analysis.report.study_records import StudyRecord, kept
+from pgstudy.analysis.documents.blocks import render
+from pgstudy.analysis.documents.records import StudyRecord, kept
 from pgstudy.experiment.system.files import write_atomically
 
 BLOCK = re.compile(

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from pgstudy.analysis.common.columns import SCHEMAS
+from pgstudy.analysis.common.columns import SCHEMAS, TRADEOFFS
 from pgstudy.analysis.common.csv_files import read_csv
 from pgstudy.analysis.common.names import (
     ACCEPTANCE,
@@ -84,6 +84,8 @@ def record(made_of: StudyFolder) -> StudyRecord:
             files[name] = _content(folder, name, command)
     drawn = [(name, "figures") for name in figure_names(study)]
     drawn += [(name, "paper") for name in paper_figure_names(study)]
+    for name in TRADEOFFS if study.tradeoff else ():
+        files[f"{name}.csv"] = _content(folder, f"law/{name}.csv", "law")
     pictures = {
         name: _content(folder, f"{place}/{name}.png", place)
         for name, place in drawn

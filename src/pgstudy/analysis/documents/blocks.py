@@ -14,8 +14,9 @@ from pgstudy.analysis.common.columns import SCHEMAS
 from pgstudy.analysis.common.names import ACCEPTANCE, CLAIMS
 from pgstudy.analysis.common.needed import Missing
 from pgstudy.analysis.common.numbers import bounded, number, p_value, steps
+from pgstudy.analysis.documents import laws
+from pgstudy.analysis.documents.records import SUMMARY, StudyRecord
 from pgstudy.analysis.report import markdown
-from pgstudy.analysis.report.study_records import SUMMARY, StudyRecord
 
 FINDINGS = {
     HOLDS: "**These sentences hold:**",
@@ -164,6 +165,9 @@ RENDERERS: dict[str, Callable[[StudyRecord, str], str]] = {
     "acceptance": acceptance,
     "met": met,
     "caption": caption,
+    "answer": laws.answer,
+    "laws": laws.laws,
+    "points": laws.points,
 }
 
 

@@ -1,0 +1,1 @@
+"""Documents whose numbers are written from what is kept of studies."""
