@@ -23,7 +23,12 @@ Baseline = Literal[
 ]
 # Left out of `to_dict` at these values: random streams are spawned from it, and an
 # option added later must not change the numbers of runs that do not use it.
-LATER_OPTIONS = {"initial_probabilities": None, "stop_when_truncated": False}
+LATER_OPTIONS = {
+    "initial_probabilities": None,
+    "stop_when_truncated": False,
+    "trajectories_per_start": None,
+    "length_division": False,
+}
 
 BudgetUnit = Literal["env_steps", "updates", "episodes"]
 Activation = Literal["tanh", "relu"]
@@ -83,7 +88,10 @@ class EstimatorSpecification:
     """How the rewards of a batch weigh its score functions; see `estimators`.
 
     `constant` belongs to the baseline of that name, `value` to `learned`.
-    `entropy` is the coefficient of the entropy bonus.
+    `entropy` is the coefficient of the entropy bonus. `trajectories_per_start` is G:
+    the N trajectories are B = N / G groups, and those of a group begin in one start
+    state (None: each in its own). `length_division` divides a trajectory's weights by
+    its number of steps.
     """
 
     credit: Credit = "total"
@@ -94,6 +102,8 @@ class EstimatorSpecification:
     value: ValueSpecification | None = None
     normalise: bool = False
     entropy: float = 0.0
+    trajectories_per_start: int | None = None
+    length_division: bool = False
 
     @property
     def remembers(self) -> bool:
@@ -139,6 +149,12 @@ class RunSpecification:
     budget: Budget
     evaluation_episodes: int
     stop_when_truncated: bool = False
+
+    def __post_init__(self) -> None:
+        """Errors: ValueError, if the N trajectories are no whole groups."""
+        size = self.estimator.trajectories_per_start
+        if size is not None and (size < 1 or self.n % size):
+            raise ValueError(f"{self.n} trajectories are no whole groups of {size}")
 
     def to_dict(self) -> dict[str, Any]:
         """The specification as plain JSON types; `from_dict` is its inverse."""

@@ -184,7 +184,10 @@ GRADIENTS = (
     Column("batches", float, "estimates, each from N trajectories"),
     Column("env_steps", float, "environment steps of one estimate, mean"),
     *_with_bounds("variance", "trace of the covariance of the estimate"),
-    *_with_bounds("variance_ratio", "variance over the first estimator's, paired"),
+    *_with_bounds(
+        "variance_ratio",
+        "variance over the first estimator's, paired where groups have one size",
+    ),
     Column("bias", float, "|mean estimate - grad J|"),
     Column("bias_by_chance", float, "what noise alone would put there"),
     *_with_bounds("along", "the mean's part along grad J, over |grad J|; unbiased: 1"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from pgstudy.learning.policies.distributions import Policy
 from pgstudy.learning.policies.making import load, make_policy
 from pgstudy.learning.results import Column
 from pgstudy.learning.rollouts.batch import Batch
-from pgstudy.learning.rollouts.sampling import sampling
+from pgstudy.learning.rollouts.sampling import Make, same_starts, sampling
 from pgstudy.learning.specification import EstimatorSpecification, RunSpecification
 from pgstudy.learning.streams import EpisodeStreams
 
@@ -59,7 +59,6 @@ class Probe:
         self,
         specification: RunSpecification,
         arrays: Mapping[str, Column],
-        estimators: Mapping[str, EstimatorSpecification],
         effort: Effort,
         name: str,
     ) -> None:
@@ -70,7 +69,7 @@ class Probe:
         with sampling(specification, streams, 1, self._untrained) as sampler:
             self.layout, self.policy = sampler.layout, sampler.policy
         load(self.policy, arrays)
-        self._arrays, self._estimators = arrays, estimators
+        self._arrays = arrays
 
     def _untrained(self, layout: Layout) -> Policy:
         generator = np.random.default_rng(0)  # all weights are loaded over
@@ -92,15 +91,21 @@ class Probe:
         batches, weights = self._batches(REFERENCE_N), StepWeights(REFERENCE)
         return np.array([self._gradient(REFERENCE, weights, b) for b in batches])
 
-    def samples(self, n: int, names: Sequence[str]) -> Samples:
-        """Estimates from fresh batches of N trajectories, the same for each name."""
-        found: dict[str, list[Array]] = {name: [] for name in names}
-        every = {name: self._step_weights(self._estimators[name]) for name in names}
+    def samples(
+        self, n: int, estimators: Mapping[str, EstimatorSpecification]
+    ) -> Samples:
+        """Estimates from fresh batches of N trajectories, the same for each name.
+
+        The estimators have groups of one size, if they have some.
+        """
+        found: dict[str, list[Array]] = {name: [] for name in estimators}
+        every = {name: self._step_weights(how) for name, how in estimators.items()}
         steps = []
-        for batch in self._batches(n):
+        make = same_starts(next(iter(estimators.values())))
+        for batch in self._batches(n, make):
             steps.append(len(batch.inputs))
             for name, weights in every.items():
-                how = self._estimators[name]
+                how = estimators[name]
                 if how.remembers:
                     weights.load(self._arrays)
                 found[name].append(self._gradient(how, weights, batch))
@@ -114,13 +119,14 @@ class Probe:
         found = gradient(self.policy, how, batch, weights(batch))
         return found.astype(np.float64)
 
-    def _batches(self, n: int) -> Iterator[Batch]:
+    def _batches(self, n: int, make: Make | None = None) -> Iterator[Batch]:
         """Batches of N trajectories, until the effort is spent."""
         count = max(n, AT_ONCE // n * n)
         environments, actions = self._streams.spawn(2)
         streams = EpisodeStreams(environments, actions, *actions.spawn(1))
         policy, made, steps = self.policy, 0, 0
-        with sampling(self._specification, streams, count, lambda _: policy) as sampler:
+        specification = self._specification
+        with sampling(specification, streams, count, lambda _: policy, make) as sampler:
             while made < FEWEST or steps < self._effort.env_steps:
                 for batch in split(sampler.sample(), n):
                     if made == self._effort.batches:

@@ -19,6 +19,7 @@ from pgstudy.experiment.config.checks import (
 from pgstudy.experiment.config.environments import (
     load_modules,
     plain_ids,
+    same_start_faults,
     usable_environment,
 )
 from pgstudy.experiment.config.published_files import load_published
@@ -26,7 +27,8 @@ from pgstudy.experiment.config.schema import default, examine, filled
 from pgstudy.experiment.config.settings import fitted, resolve
 from pgstudy.experiment.provenance import user_code
 from pgstudy.experiment.provenance.identity import NOT_KNOWN, identity_of
-from pgstudy.experiment.study.cell import Cell, LeftOut, reason_to_leave_out
+from pgstudy.experiment.study.cell import Cell, LeftOut
+from pgstudy.experiment.study.estimators import expanded, reason_to_leave_out
 from pgstudy.experiment.study.published import Published
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.system.errors import ConfigError
@@ -69,7 +71,7 @@ def load_study(
             cells = [_identified(cell) for cell in cells]
         names = config.get("published", [])
         published, faults = load_published(names, cells)
-        faults += tuning_faults(config, cells) + of_code
+        faults += tuning_faults(config, cells) + same_start_faults(cells) + of_code
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
     return assembled(config, cells, left_out, published)
@@ -140,7 +142,7 @@ def _environment_cells(
 ) -> Iterator[Cell | LeftOut]:
     name = entry.get("name", entry["id"])
     faults: list[str] = []
-    for estimator in filter(None, config.get("estimators", [])):
+    for estimator in map(expanded, filter(None, config.get("estimators", []))):
         pair = entry.get("estimators", {}).get(estimator["name"], {})
         places = [config.get("defaults", {}), entry, estimator, pair]
         counts = estimator.get("sample_counts", config.get("sample_counts", []))
