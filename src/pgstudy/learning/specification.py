@@ -110,6 +110,12 @@ class EstimatorSpecification:
         """Whether the baseline carries something from one batch to the next."""
         return self.baseline in ("running-mean", "learned")
 
+    @property
+    def compares(self) -> bool:
+        """Whether a trajectory's weights depend on the others of its batch."""
+        others = ("batch-mean", "leave-one-out", "per-step-mean")
+        return self.normalise or self.baseline in others
+
 
 @dataclass(frozen=True)
 class OptimizerSpecification:

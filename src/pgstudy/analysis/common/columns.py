@@ -180,7 +180,11 @@ GRADIENTS = (
     Column("reference", str, "what grad J is: exact, or of so many trajectories"),
     Column("gradient_norm", float, "|grad J|; 0 where noise hides it"),
     ESTIMATOR,
-    Column("n", float, "N, trajectories per estimate; empty in the rows of slopes"),
+    Column(
+        "n",
+        float,
+        "N, trajectories per estimate; empty in the rows of slopes and of sources",
+    ),
     Column("batches", float, "estimates, each from N trajectories"),
     Column("env_steps", float, "environment steps of one estimate, mean"),
     *_with_bounds("variance", "trace of the covariance of the estimate"),
@@ -200,6 +204,13 @@ GRADIENTS = (
     Column("zero_share", float, "of the estimates, those that are 0"),
     Column("variance_x_cost", float, "variance times env_steps"),
     *_with_bounds("slope", "of log variance on log N; a row for each estimator"),
+    *_with_bounds(
+        "between_starts",
+        "part of one trajectory's variance: of the mean given the start state",
+    ),
+    *_with_bounds("within_start", "the other part: variance given the start state"),
+    *_with_bounds("of_steps", "of within_start: the sum over steps of their own"),
+    *_with_bounds("of_pairs", "of within_start: the rest, covariances between steps"),
 )
 CLAIMS = (
     ENVIRONMENT,

@@ -20,7 +20,8 @@ from pgstudy.analysis.common.names import FRACTIONS
 from pgstudy.analysis.common.parts import Measurement, measured_at, measured_cell
 from pgstudy.analysis.gradients import exact
 from pgstudy.analysis.gradients.bias import across, along
-from pgstudy.analysis.gradients.samples import REFERENCE_N, Effort, Probe
+from pgstudy.analysis.gradients.samples import REFERENCE_N, Probe, effort_of
+from pgstudy.analysis.gradients.sources import split
 from pgstudy.analysis.statistics.variances import (
     Noise,
     Reference,
@@ -40,7 +41,8 @@ Estimators = Mapping[str, EstimatorSpecification]
 
 @one_thread()  # with more, the last digits of sums would depend on their number
 def measure(store: Store, study: Study, measurement: Measurement) -> pd.DataFrame:
-    """A row per estimator and N, then `slope` rows (N empty) for each estimator.
+    """A row per estimator and N, then a row (N empty) for each estimator,
+    with the slope and, if the study asks for it, the sources of variance.
 
     None where the run did not finish, or has no such policy.
     """
@@ -92,7 +94,7 @@ def _at_run(study: Study, run: Run, measurement: Measurement) -> list[dict[str, 
     wanted, first = measured_at(study, environment)[owner], next(iter(every))
     beside = [] if every[first].remembers or first in wanted else [first]
     estimators = {name: every[name] for name in [*beside, *wanted]}
-    effort = Effort(**(study.gradients or {}))
+    effort = effort_of(study)
     stream = f"{environment} {at}" + ("" if owner == first else f" {owner}")
     probe = Probe(run.cell.specification, arrays, effort, stream)
     reference = _reference(probe, run)
@@ -154,10 +156,11 @@ def _rows(
                     **_bias(estimates, reference),
                     **_against(noise, noises[first].get(n), first in alike),
                 }
+    sources = split(probe, estimators)
     for name, found in noises.items():
         ns = np.array(list(found), float)
         slope = log_log_slope(ns, [noise.variance for noise in found.values()])
-        yield {"estimator": name, **columns("slope", slope)}
+        yield {"estimator": name, **columns("slope", slope), **sources.get(name, {})}
 
 
 def _by_group_size(estimators: Estimators) -> list[Estimators]:

@@ -144,16 +144,19 @@ def _require_harmless(specification: EnvironmentSpecification) -> None:
         raise UnusableEnvironment(reason) from None
 
 
-def same_start_faults(cells: Iterable[Cell]) -> list[str]:
+def same_start_faults(config: Config, cells: Iterable[Cell]) -> list[str]:
     """Where groups of trajectories can't begin in one start state."""
-    grouped = [c for c in cells if c.specification.estimator.trajectories_per_start]
+    every = "sources" in config.get("gradients", {})
+    grouped = [
+        c for c in cells if every or c.specification.estimator.trajectories_per_start
+    ]
     faults = []
     for cell in {c.environment: c for c in grouped}.values():
         try:
             with seeded(np.random.SeedSequence(0)):
                 SameStarts(cell.specification.environment, [0, 0], 2).close()
         except UnusableEnvironment as error:
-            keys = "trajectories_per_start (or starts) can't be used"
+            keys = "trajectories_per_start, starts and gradients.sources can't be used"
             cure = "leave out the key, or the environment"
             faults.append(f"{cell.environment}: {keys}: {error}; {cure}")
     return faults

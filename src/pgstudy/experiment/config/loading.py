@@ -69,9 +69,9 @@ def load_study(
         of_code = user_code.faults(c.specification.environment for c in cells)
         if not of_code:
             cells = [_identified(cell) for cell in cells]
-        names = config.get("published", [])
-        published, faults = load_published(names, cells)
-        faults += tuning_faults(config, cells) + same_start_faults(cells) + of_code
+        published, faults = load_published(config.get("published", []), cells)
+        faults += tuning_faults(config, cells)
+        faults += same_start_faults(config, cells) + of_code
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
     return assembled(config, cells, left_out, published)
