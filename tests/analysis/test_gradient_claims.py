@@ -198,6 +198,10 @@ STEP = ValueSpecification(0.1, "constant", (), "step")
         ({"gamma": 0.9, "credit": "to-go"}, "gamma = 0.9"),
         ({"gamma": 0.9, "credit": "to-go", "discounting": "biased"}, "discounting"),
         ({"entropy": 0.1}, "entropy"),
+        ({"baseline": "batch-mean"}, "(N-1)/N"),
+        ({"baseline": "batch-mean", "trajectories_per_start": 4}, "(G-1)/G"),
+        ({"baseline": "leave-one-out", "trajectories_per_start": 4}, ""),
+        ({"length_division": True}, "length_division"),
     ],
 )
 def test_the_documented_biases_are_named(how, words):

@@ -21,6 +21,7 @@ from pgstudy.experiment.training.block import train_block
 from pgstudy.learning.estimators.baselines import StepWeights
 from pgstudy.learning.policies.making import saved
 from pgstudy.learning.reinforce import Trainer
+from pgstudy.learning.rollouts.sampling import same_starts
 from pgstudy.learning.specification import (
     EnvironmentSpecification,
     EstimatorSpecification,
@@ -33,30 +34,30 @@ CORRIDOR = EnvironmentSpecification("ShortCorridor-v0", {}, 200)
 LAKE = EnvironmentSpecification("FrozenLake-v1", {}, 100)
 
 
-def probe(environment, probabilities=None, batches=1000, **estimators):
+def probe(environment, probabilities=None, batches=1000):
     """At the untrained policy of the environment."""
     how = PolicySpecification(initial_probabilities=probabilities)
     run = specification(environment=environment, policy=how)
     arrays = {k: v.numpy() for k, v in saved(Trainer(run, 0).policy).items()}
     effort = Effort(batches, 10**9)
-    return Probe(run, arrays, estimators or {"total": TOTAL}, effort, "a test")
+    return Probe(run, arrays, effort, "a test")
 
 
-def noises(made, n, *names):
+def noises(made, n, **estimators):
     """The rows of several estimators on the same batches."""
     gradient = exact.policy_gradient(
         made.policy, made.layout, made._specification.environment
     )
     reference = Reference(gradient, "exact")
-    samples = made.samples(n, names)
+    samples = made.samples(n, estimators)
     return [
         Noise(samples.estimates[name], reference).row(n, samples.env_steps)
-        for name in names
+        for name in estimators
     ]
 
 
 def noise(made, n):
-    return noises(made, n, "total")[0]
+    return noises(made, n, total=TOTAL)[0]
 
 
 @pytest.mark.parametrize(
@@ -74,10 +75,9 @@ def test_the_noise_scale_of_the_corridor_is_the_known_one(right, plain, with_bas
         cut += states @ known.rewards @ policy
         states = states @ steps
     constant = EstimatorSpecification(baseline="constant", constant=float(cut))
-    made = probe(
-        CORRIDOR, (1 - right, right), batches=750, total=TOTAL, constant=constant
-    )
-    found = [row["noise_scale"] for row in noises(made, 8, "total", "constant")]
+    made = probe(CORRIDOR, (1 - right, right), batches=750)
+    rows = noises(made, 8, total=TOTAL, constant=constant)
+    found = [row["noise_scale"] for row in rows]
     assert found == pytest.approx([plain, with_baseline], rel=0.15)
 
 
@@ -201,9 +201,9 @@ def test_the_batch_mean_of_four_is_found_out_on_cartpole():
     batch_mean, others = (
         EstimatorSpecification(baseline=b) for b in ("batch-mean", "leave-one-out")
     )
-    made = probe(where, batches=400, mean=batch_mean, others=others)
+    made = probe(where, batches=400)
     reference = Reference.sampled(made.reference(), "sampled")
-    samples = made.samples(4, ["mean", "others"]).estimates
+    samples = made.samples(4, {"mean": batch_mean, "others": others}).estimates
     biased, right = (along(samples[name], reference) for name in ("mean", "others"))
     assert biased.low < 0.75 < biased.high < 1
     assert right.low < 1 < right.high
@@ -240,6 +240,15 @@ def test_the_exact_gradient_is_the_slope_of_the_exact_return(environment):
         assert found[index] == pytest.approx(slope, rel=1e-3, abs=1e-4)
 
 
+def test_a_batch_for_groups_begins_in_groups():
+    """Batches of N = 4 that are cut from many lanes: two starts, each of a pair."""
+    made = probe(EnvironmentSpecification("CartPole-v1", {}, 50), batches=40)
+    make = same_starts(EstimatorSpecification(trajectories_per_start=2))
+    first = np.array([batch.inputs[:4] for batch in made._batches(4, make)])
+    assert (first[:, ::2] == first[:, 1::2]).all()
+    assert len(np.unique(first.reshape(-1, 4), axis=0)) == 80
+
+
 def test_every_batch_meets_the_baseline_that_the_run_had():
     """Not one that has seen the batches before, nor J."""
     how = EstimatorSpecification(baseline="running-mean")
@@ -247,8 +256,8 @@ def test_every_batch_meets_the_baseline_that_the_run_had():
     arrays = {k: v.numpy() for k, v in saved(Trainer(run, 0).policy).items()}
     arrays |= {"baseline.sums": np.array([[-700.0]]), "baseline.count": np.array([7.0])}
     held = EstimatorSpecification(baseline="constant", constant=-100.0)
-    made = Probe(run, arrays, {"own": how, "held": held}, Effort(50, 10**9), "a test")
-    found = made.samples(2, ["own", "held"]).estimates
+    made = Probe(run, arrays, Effort(50, 10**9), "a test")
+    found = made.samples(2, {"own": how, "held": held}).estimates
     assert (found["own"] == found["held"]).all()
 
 
@@ -323,6 +332,7 @@ def made(tmp_path_factory):
                 "sample_counts": [4],
                 "value": {"learning_rate": 1e-3},
             },
+            {"name": "rloo", "preset": "rloo", "starts": 2},
         ],
     }
     store, study = Store(tmp_path_factory.mktemp("measured")), load_study(config)
@@ -341,7 +351,7 @@ def test_every_estimator_is_measured_at_every_n_where_it_exists(made):
     store, study = made
     table = measured(store, study)
     rows = table[table["n"].notna()]
-    assert len(rows) == 3 * (2 + 1 + 2)
+    assert len(rows) == 3 * (2 + 1 + 2 + 1)
     assert not ((rows["estimator"] == "leave-one-out") & (rows["n"] == 1)).any()
     assert (rows["batches"] >= 8).all()
     assert table["slope"].notna().sum() == 6  # one N has none
@@ -372,7 +382,7 @@ def test_an_estimator_that_remembers_is_measured_at_its_own_run(made):
     """The others at the first one's; variances are compared on the same batches."""
     store, study = made
     assert measured_at(study, "CartPole-v1") == {
-        "total-return": ["total-return", "leave-one-out"],
+        "total-return": ["total-return", "leave-one-out", "rloo"],
         "learned": ["learned"],
     }
     table = measured(store, study)
@@ -380,7 +390,7 @@ def test_an_estimator_that_remembers_is_measured_at_its_own_run(made):
         own = "learned" if name == "learned" else "total-return"
         assert rows["policy"].str.startswith(f"CartPole-v1 {own} N=4").all()
     compared = table[table["variance_ratio"].notna()]
-    assert set(compared["estimator"]) == {"leave-one-out", "learned"}
+    assert set(compared["estimator"]) == {"leave-one-out", "learned", "rloo"}
     start = policies(store.run(study.cells_of("CartPole-v1", "learned")[0], 0))
     assert all("baseline.layer0.weight" in arrays for arrays in start.values())
 

@@ -95,5 +95,49 @@ def moments(estimator, trajectories, theta, n=1):
     return mean, square - np.outer(mean, mean)
 
 
+def two_starts(theta):
+    """A start of one step and one of up to two: [(its probability, trajectories)].
+
+    The policy can't tell the states apart; trajectories are probable given the start.
+    """
+    right = 1 / (1 + math.exp(theta[0] - theta[1]))
+    left = 1 - right
+    short = [
+        Trajectory((0,), (0,), (0.0,), left),
+        Trajectory((0,), (1,), (4.0,), right),
+    ]
+    long = [
+        Trajectory((1,), (0,), (1.0,), left),
+        Trajectory((1, 2), (1, 0), (0.5, 1.0), right * left),
+        Trajectory((1, 2), (1, 1), (0.5, -3.0), right * right),
+    ]
+    return [(0.3, short), (0.7, long)]
+
+
+def from_any(starts):
+    """The trajectories of all starts, with their probabilities before any is drawn."""
+    return [
+        t._replace(probability=chance * t.probability)
+        for chance, trajectories in starts
+        for t in trajectories
+    ]
+
+
+def mean_of_groups(estimator, starts, theta, count):
+    """The mean over all batches of `count` groups, each from one start: [actions]."""
+    size = estimator.trajectories_per_start
+    groups = [
+        (chance * math.prod(t.probability for t in group), group)
+        for chance, trajectories in starts
+        for group in itertools.product(trajectories, repeat=size)
+    ]
+    mean = np.zeros(len(theta))
+    for batch in itertools.product(groups, repeat=count):
+        probability = math.prod(chance for chance, _ in batch)
+        every = [t for _, group in batch for t in group]
+        mean += probability * estimate(estimator, as_batch(every), theta, len(every))
+    return mean
+
+
 def specification(**parts):
     return EstimatorSpecification(**parts)

@@ -30,6 +30,7 @@ CASES = {
     "native vector": {
         "environment": EnvironmentSpecification("CartPole-v1", {}, 500, True)
     },
+    "same starts": {"estimator": EstimatorSpecification(trajectories_per_start=2)},
     "env_steps": {"budget": Budget("env_steps", 700)},
 }
 MANY = ("FrozenLake-v1", "Acrobot-v1", "Pendulum-v1", "Taxi-v4", "CliffWalking-v1")

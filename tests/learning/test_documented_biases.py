@@ -153,9 +153,9 @@ def test_the_code_that_trains_has_that_share(right, alpha, update, trajectories)
     arrays = {k: v.numpy() for k, v in saved(Trainer(run, 0).policy).items()}
     mean = exact.return_at(exact.model(where.id), 1, right)
     arrays["baseline.layer0.weight"] = np.array([[mean]], np.float32)
-    made = Probe(run, arrays, {"learned": how}, Effort(trajectories, 10**9), "a test")
+    made = Probe(run, arrays, Effort(trajectories, 10**9), "a test")
     gradient = exact.policy_gradient(made.policy, made.layout, where)
-    estimates = made.samples(1, ["learned"]).estimates["learned"]
+    estimates = made.samples(1, {"learned": how}).estimates["learned"]
     found = along(estimates, Reference(gradient, "exact"))
     expected = shares_of_the_gradient(right, alpha) if update == "step" else 1.0
     half = found.high - found.estimate

@@ -12,6 +12,7 @@ from pgstudy.learning.policies import distributions as policies
 from pgstudy.learning.rollouts import sampler as rollout
 from tests.learning import test_estimators as on_estimators
 from tests.learning import test_gradient as on_gradient
+from tests.learning import test_groups as on_groups
 from tests.learning import test_rollout as on_rollout
 from tests.learning.test_estimators import FLAT
 
@@ -95,6 +96,12 @@ def present_batch_in_the_running_mean(patch):
     patch.setattr(baselines.RunningMean, "__call__", with_it)
 
 
+def the_batch_in_place_of_the_group(patch):
+    patch.setattr(
+        baselines, "by_group", lambda of, size, credit, mask: of(credit, mask)
+    )
+
+
 def entropy_downhill(patch):
     right = policies.Categorical.score
     patch.setattr(
@@ -147,6 +154,9 @@ MUTANTS = {
     ),
     present_batch_in_the_running_mean: lambda: on_estimators.test_bandit(
         {"baseline": "running-mean"}, 1, 1 / 3, 8 / 9
+    ),
+    the_batch_in_place_of_the_group: lambda: (
+        on_groups.test_the_mean_of_a_group_leaves_that_share(2)
     ),
     entropy_downhill: lambda: on_gradient.test_the_entropy_bonus_raises_the_entropy(
         on_gradient.CARTPOLE

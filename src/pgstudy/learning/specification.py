@@ -27,6 +27,8 @@ LATER_OPTIONS = {
     "initial_probabilities": None,
     "stop_when_truncated": False,
     "target": None,
+    "trajectories_per_start": None,
+    "length_division": False,
 }
 
 BudgetUnit = Literal["env_steps", "updates", "episodes"]
@@ -87,7 +89,10 @@ class EstimatorSpecification:
     """How the rewards of a batch weigh its score functions; see `estimators`.
 
     `constant` belongs to the baseline of that name, `value` to `learned`.
-    `entropy` is the coefficient of the entropy bonus.
+    `entropy` is the coefficient of the entropy bonus. `trajectories_per_start` is G:
+    the N trajectories are B = N / G groups, and those of a group begin in one start
+    state (None: each in its own). `length_division` divides a trajectory's weights by
+    its number of steps.
     """
 
     credit: Credit = "total"
@@ -98,11 +103,19 @@ class EstimatorSpecification:
     value: ValueSpecification | None = None
     normalise: bool = False
     entropy: float = 0.0
+    trajectories_per_start: int | None = None
+    length_division: bool = False
 
     @property
     def remembers(self) -> bool:
         """Whether the baseline carries something from one batch to the next."""
         return self.baseline in ("running-mean", "learned")
+
+    @property
+    def compares(self) -> bool:
+        """Whether a trajectory's weights depend on the others of its batch."""
+        others = ("batch-mean", "leave-one-out", "per-step-mean")
+        return self.normalise or self.baseline in others
 
 
 @dataclass(frozen=True)
@@ -155,6 +168,12 @@ class RunSpecification:
     evaluation_episodes: int
     stop_when_truncated: bool = False
     target: TargetSpecification | None = None
+
+    def __post_init__(self) -> None:
+        """Errors: ValueError, if the N trajectories are no whole groups."""
+        size = self.estimator.trajectories_per_start
+        if size is not None and (size < 1 or self.n % size):
+            raise ValueError(f"{self.n} trajectories are no whole groups of {size}")
 
     def to_dict(self) -> dict[str, Any]:
         """The specification as plain JSON types; `from_dict` is its inverse."""

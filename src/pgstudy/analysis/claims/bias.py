@@ -97,9 +97,11 @@ def where(row: Row) -> str:
 
 def known_bias(how: EstimatorSpecification) -> str:
     """Why an estimator is biased by its construction; empty if it is not."""
+    n = "N" if how.trajectories_per_start is None else "G"
     reasons = {
-        "the factor (N-1)/N of batch-mean": how.baseline == "batch-mean",
+        f"the factor ({n}-1)/{n} of batch-mean": how.baseline == "batch-mean",
         "normalise, in size and direction": how.normalise,
+        "length_division, in size and direction": how.length_division,
         "learned per step, about (1 - value.learning_rate)^t of step t": (
             how.value is not None and how.value.update == "step"
         ),

@@ -76,8 +76,19 @@ def _variances(study: Study, environment: str, rows: list[Row]) -> Iterator[Clai
             found,
             below(found, 1.0),
             _figure(environment),
-            note="paired: both from the same batches",
+            note="paired: both from the same batches"
+            if paired(study, environment, row["estimator"])
+            else "each from batches of its own",
         )
+
+
+def paired(study: Study, environment: str, estimator: str) -> bool:
+    """Whether an estimator is measured on the batches of the study's first one."""
+    one, other = (
+        study.cells_of(environment, name)[0].specification.estimator
+        for name in (study.estimators[0], estimator)
+    )
+    return one.trajectories_per_start == other.trajectories_per_start
 
 
 def _ends(environment: str, rows: dict[str, Row]) -> Iterator[Claim]:

@@ -180,11 +180,18 @@ GRADIENTS = (
     Column("reference", str, "what grad J is: exact, or of so many trajectories"),
     Column("gradient_norm", float, "|grad J|; 0 where noise hides it"),
     ESTIMATOR,
-    Column("n", float, "N, trajectories per estimate; empty in the rows of slopes"),
+    Column(
+        "n",
+        float,
+        "N, trajectories per estimate; empty in the rows of slopes and of sources",
+    ),
     Column("batches", float, "estimates, each from N trajectories"),
     Column("env_steps", float, "environment steps of one estimate, mean"),
     *_with_bounds("variance", "trace of the covariance of the estimate"),
-    *_with_bounds("variance_ratio", "variance over the first estimator's, paired"),
+    *_with_bounds(
+        "variance_ratio",
+        "variance over the first estimator's, paired where groups have one size",
+    ),
     Column("bias", float, "|mean estimate - grad J|"),
     Column("bias_by_chance", float, "what noise alone would put there"),
     *_with_bounds("along", "the mean's part along grad J, over |grad J|; unbiased: 1"),
@@ -197,6 +204,13 @@ GRADIENTS = (
     Column("zero_share", float, "of the estimates, those that are 0"),
     Column("variance_x_cost", float, "variance times env_steps"),
     *_with_bounds("slope", "of log variance on log N; a row for each estimator"),
+    *_with_bounds(
+        "between_starts",
+        "part of one trajectory's variance: of the mean given the start state",
+    ),
+    *_with_bounds("within_start", "the other part: variance given the start state"),
+    *_with_bounds("of_steps", "of within_start: the sum over steps of their own"),
+    *_with_bounds("of_pairs", "of within_start: the rest, covariances between steps"),
 )
 POINTS = (
     *PLACE,

@@ -51,6 +51,7 @@ def figure_keys(study: Study) -> list[FigureKey]:
         "tuning": bool(study.tune_seeds),
         "equal_updates": len(study.sample_counts) > 1,
         "gradients": study.gradients is not None,
+        "variance_sources": bool((study.gradients or {}).get("sources")),
     }
     each = [kind for kind, there in kinds.items() if there]
     scored = any(cell.threshold is not None for cell in study.cells)

@@ -1,4 +1,4 @@
-"""Figures of the gradient measurements: variance, noise scale, direction, against N."""
+"""Figures of the gradient measurements: against N, and the variance by source."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from pgstudy.analysis.common.names import FRACTIONS
 from pgstudy.analysis.figures import layout, style
@@ -20,6 +21,11 @@ ROWS = {
     "variance": "variance of the estimate",
     "noise_scale": "gradient noise scale",
     "cosine": "cosine to the gradient",
+}
+SOURCES = {
+    "between_starts": "between starts",
+    "of_steps": "steps by themselves",
+    "of_pairs": "between steps",
 }
 SIZE = 7.0, 5.2  # inches
 MANY = 6  # estimators; the figure is larger with more of them
@@ -55,6 +61,47 @@ def draw(study: Study, measured: pd.DataFrame, environment: str) -> Drawn:
     layout.legend(figure, [*style.estimator_handles(study), law])
     sns.despine(figure)
     return figure, table
+
+
+def sources(measured: pd.DataFrame, environment: str) -> Drawn:
+    """A column per fraction of training, a bar per estimator, which adds up to 1."""
+    here = measured["environment"] == environment
+    table = measured[here & measured["within_start"].notna()]
+    names = list(dict.fromkeys(table["estimator"]))
+    width, height = SIZE[0], 1.2 + 0.3 * len(names)
+    figure, axes = plt.subplots(
+        1, len(FRACTIONS), figsize=(width, height), sharey=True, layout="constrained"
+    )
+    for panel, at in zip(axes, FRACTIONS, strict=True):
+        _bars(panel, table[table["at"] == at], names)
+        panel.set_title(f"{at} of training")
+        panel.set_xlabel("share of the variance")
+    axes[0].set_yticks(range(len(names)), names)
+    axes[0].invert_yaxis()
+    layout.title(figure, f"{environment}: variance of one trajectory's gradient")
+    colours = dict(zip(SOURCES.values(), style.colours(len(SOURCES)), strict=True))
+    layout.legend(figure, [Patch(color=c, label=name) for name, c in colours.items()])
+    sns.despine(figure)
+    return figure, table
+
+
+def _bars(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
+    """Parts above 0 are stacked to the right, those below 0 to the left."""
+    places = np.array([names.index(name) for name in table["estimator"]])
+    whole = table["between_starts"] + table["within_start"]
+    ends = np.zeros((2, len(table)))
+    every, now = style.colours(len(SOURCES)), np.arange(len(table))
+    for name, colour in zip(SOURCES, every, strict=True):
+        share = (table[name] / whole).to_numpy(float)
+        side = (share < 0).astype(int)
+        axes.barh(places, share, 0.6, ends[side, now], color=colour)
+        ends[side, now] += share
+    shares = (table[f"between_starts{end}"] / whole for end in ("", "_low", "_high"))
+    found, low, high = (share.to_numpy(float) for share in shares)
+    apart = np.maximum([found - low, high - found], 0)
+    axes.errorbar(found, places, xerr=apart, fmt="none", ecolor="0.1", capsize=2, lw=1)
+    axes.set_ylim(-0.5, max(len(names), 1) - 0.5)
+    axes.axvline(0, color="0.4", lw=0.8)
 
 
 def _panel(axes: Axes, study: Study, table: pd.DataFrame, name: str) -> None:

@@ -53,6 +53,7 @@ KINDS: dict[str, Callable[[Source, str], Drawn]] = {
     "equal_updates": lambda s, e: comparisons.equal_updates(s.study, s.tables, e),
     "gradients": lambda s, e: gradients.draw(s.study, s.gradients, e),
     "critical_n": lambda s, _: tradeoff.critical(s.study, s.tradeoffs),
+    "variance_sources": lambda s, e: gradients.sources(s.gradients, e),
     "final_return": lambda s, _: returns.final_returns(s.study, s.tables),
     "wall_clock": lambda s, _: comparisons.wall_clock(s.study, s.tables),
     "profiles": lambda s, _: comparisons.profiles(s.study, s.aggregates),

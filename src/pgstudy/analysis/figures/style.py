@@ -105,6 +105,12 @@ def looks(study: Study) -> Looks:
     return Looks(by_learning_rate, dict(zip(keys, palette, strict=True)))
 
 
+def colours(count: int) -> list[Colour]:
+    """So many that can be told apart, where they stand for neither N nor estimators."""
+    found: list[Colour] = sns.color_palette("Set2", count)
+    return found
+
+
 def marker(index: int) -> str:
     """The marker of an estimator, by its place in the study; no two are alike."""
     return MARKERS[index] if index < len(MARKERS) else f"${index + 1}$"

@@ -20,15 +20,17 @@ from pgstudy.analysis.common.names import FRACTIONS
 from pgstudy.analysis.common.parts import Measurement, measured_at, measured_cell
 from pgstudy.analysis.gradients import exact
 from pgstudy.analysis.gradients.bias import across, along
-from pgstudy.analysis.gradients.samples import REFERENCE_N, Effort, Probe
+from pgstudy.analysis.gradients.samples import REFERENCE_N, Probe, effort_of
+from pgstudy.analysis.gradients.sources import split
 from pgstudy.analysis.statistics.variances import (
     Noise,
     Reference,
     columns,
     log_log_slope,
+    ratio,
 )
 from pgstudy.experiment.store.runs import MILESTONES, POLICY, Run, Store
-from pgstudy.experiment.study.cell import reason_to_leave_out
+from pgstudy.experiment.study.estimators import reason_to_leave_out
 from pgstudy.experiment.study.study import Study
 from pgstudy.learning.estimators.gradients import one_thread
 from pgstudy.learning.results import Column
@@ -39,7 +41,8 @@ Estimators = Mapping[str, EstimatorSpecification]
 
 @one_thread()  # with more, the last digits of sums would depend on their number
 def measure(store: Store, study: Study, measurement: Measurement) -> pd.DataFrame:
-    """A row per estimator and N, then `slope` rows (N empty) for each estimator.
+    """A row per estimator and N, then a row (N empty) for each estimator,
+    with the slope and, if the study asks for it, the sources of variance.
 
     None where the run did not finish, or has no such policy.
     """
@@ -91,9 +94,9 @@ def _at_run(study: Study, run: Run, measurement: Measurement) -> list[dict[str, 
     wanted, first = measured_at(study, environment)[owner], next(iter(every))
     beside = [] if every[first].remembers or first in wanted else [first]
     estimators = {name: every[name] for name in [*beside, *wanted]}
-    effort = Effort(**(study.gradients or {}))
+    effort = effort_of(study)
     stream = f"{environment} {at}" + ("" if owner == first else f" {owner}")
-    probe = Probe(run.cell.specification, arrays, estimators, effort, stream)
+    probe = Probe(run.cell.specification, arrays, effort, stream)
     reference = _reference(probe, run)
     place = {
         "environment": environment,
@@ -102,7 +105,10 @@ def _at_run(study: Study, run: Run, measurement: Measurement) -> list[dict[str, 
         "reference": reference.kind,
         "gradient_norm": reference.norm,
     }
-    rows = _rows(probe, reference, study.sample_counts, estimators)
+    by_n = {
+        n: _existing(study, environment, estimators, n) for n in study.sample_counts
+    }
+    rows = _rows(probe, reference, by_n, estimators)
     return [place | row for row in rows if row["estimator"] in wanted]
 
 
@@ -116,29 +122,53 @@ def _reference(probe: Probe, run: Run) -> Reference:
     return Reference.sampled(sampled, f"{len(sampled) * REFERENCE_N:,} trajectories")
 
 
+def _existing(
+    study: Study, environment: str, estimators: Estimators, n: int
+) -> Estimators:
+    """Those that exist at N; one with groups where it has a cell, which knows G."""
+    cells = [c for c in study.cells_of(environment) if c.n == n]
+    here = {c.estimator: c.specification.estimator for c in cells}
+    return {
+        name: here.get(name, how)
+        for name, how in estimators.items()
+        if name in here
+        or not (how.trajectories_per_start or reason_to_leave_out(vars(how), n))
+    }
+
+
 def _rows(
-    probe: Probe, reference: Reference, counts: tuple[int, ...], estimators: Estimators
+    probe: Probe,
+    reference: Reference,
+    by_n: Mapping[int, Estimators],
+    estimators: Estimators,
 ) -> Iterator[dict[str, Any]]:
     noises: dict[str, dict[int, Noise]] = {name: {} for name in estimators}
     first = next(iter(estimators))
-    for n in counts:
-        names = [
-            k for k, h in estimators.items() if not reason_to_leave_out(vars(h), n)
-        ]
-        samples = probe.samples(n, names)
-        for name, estimates in samples.estimates.items():
-            noise = noises[name][n] = Noise(estimates, reference)
-            yield {
-                "estimator": name,
-                "n": n,
-                **noise.row(n, samples.env_steps),
-                **_bias(estimates, reference),
-                **_against(noise, noises[first].get(n)),
-            }
+    for n, existing in by_n.items():
+        for alike in _by_group_size(existing):
+            samples = probe.samples(n, alike)
+            for name, estimates in samples.estimates.items():
+                noise = noises[name][n] = Noise(estimates, reference)
+                yield {
+                    "estimator": name,
+                    "n": n,
+                    **noise.row(n, samples.env_steps),
+                    **_bias(estimates, reference),
+                    **_against(noise, noises[first].get(n), first in alike),
+                }
+    sources = split(probe, estimators)
     for name, found in noises.items():
         ns = np.array(list(found), float)
         slope = log_log_slope(ns, [noise.variance for noise in found.values()])
-        yield {"estimator": name, **columns("slope", slope)}
+        yield {"estimator": name, **columns("slope", slope), **sources.get(name, {})}
+
+
+def _by_group_size(estimators: Estimators) -> list[Estimators]:
+    """Those that can share batches: trajectories in groups of one size, or in none."""
+    found: dict[int | None, dict[str, EstimatorSpecification]] = {}
+    for name, how in estimators.items():
+        found.setdefault(how.trajectories_per_start, {})[name] = how
+    return list(found.values())
 
 
 def _bias(estimates: Any, reference: Reference) -> dict[str, float]:
@@ -151,8 +181,9 @@ def _bias(estimates: Any, reference: Reference) -> dict[str, float]:
     }
 
 
-def _against(noise: Noise, first: Noise | None) -> dict[str, float]:
-    """The variance over that of the first estimator, on the same batches."""
+def _against(noise: Noise, first: Noise | None, paired: bool) -> dict[str, float]:
+    """The variance over that of the first estimator; `paired`: on the same batches."""
     if first is None or first is noise:
         return {}
-    return columns("variance_ratio", noise.over(first))
+    over = noise.over(first) if paired else ratio(noise.variance, first.variance)
+    return columns("variance_ratio", over)

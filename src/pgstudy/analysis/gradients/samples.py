@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pgstudy.analysis.statistics.basics import Array
+from pgstudy.experiment.study.study import Study
 from pgstudy.learning.environments.spaces import Layout
 from pgstudy.learning.estimators.baselines import StepWeights
 from pgstudy.learning.estimators.gradients import gradient
@@ -17,7 +18,7 @@ from pgstudy.learning.policies.distributions import Policy
 from pgstudy.learning.policies.making import load, make_policy
 from pgstudy.learning.results import Column
 from pgstudy.learning.rollouts.batch import Batch
-from pgstudy.learning.rollouts.sampling import sampling
+from pgstudy.learning.rollouts.sampling import Make, same_starts, sampling
 from pgstudy.learning.rollouts.streams import EpisodeStreams
 from pgstudy.learning.specification import EstimatorSpecification, RunSpecification
 
@@ -30,11 +31,18 @@ REFERENCE = EstimatorSpecification("to-go", baseline="leave-one-out")  # unbiase
 @dataclass(frozen=True)
 class Effort:
     """How much is sampled for each N at each policy: batches, or fewer if they would
-    take more environment steps than this.
+    take more environment steps than this. `starts`: those that variance is split with.
     """
 
     batches: int
     env_steps: int
+    starts: int = 0
+
+
+def effort_of(study: Study) -> Effort:
+    """What the study's `gradients` asks for."""
+    asked = study.gradients or {}
+    return Effort(asked["batches"], asked["env_steps"], asked.get("sources", 0))
 
 
 @dataclass(frozen=True)
@@ -59,18 +67,18 @@ class Probe:
         self,
         specification: RunSpecification,
         arrays: Mapping[str, Column],
-        estimators: Mapping[str, EstimatorSpecification],
         effort: Effort,
         name: str,
     ) -> None:
         self._specification, self._effort = specification, effort
+        self.splits = effort.starts > 0
         digest = hashlib.sha256(name.encode()).digest()
         self._streams = np.random.SeedSequence(np.frombuffer(digest, "<u4").tolist())
         streams = EpisodeStreams(*np.random.SeedSequence(0).spawn(3))
         with sampling(specification, streams, 1, self._untrained) as sampler:
             self.layout, self.policy = sampler.layout, sampler.policy
         load(self.policy, arrays)
-        self._arrays, self._estimators = arrays, estimators
+        self._arrays = arrays
 
     def _untrained(self, layout: Layout) -> Policy:
         generator = np.random.default_rng(0)  # all weights are loaded over
@@ -92,15 +100,21 @@ class Probe:
         batches, weights = self._batches(REFERENCE_N), StepWeights(REFERENCE)
         return np.array([self._gradient(REFERENCE, weights, b) for b in batches])
 
-    def samples(self, n: int, names: Sequence[str]) -> Samples:
-        """Estimates from fresh batches of N trajectories, the same for each name."""
-        found: dict[str, list[Array]] = {name: [] for name in names}
-        every = {name: self._step_weights(self._estimators[name]) for name in names}
+    def samples(
+        self, n: int, estimators: Mapping[str, EstimatorSpecification]
+    ) -> Samples:
+        """Estimates from fresh batches of N trajectories, the same for each name.
+
+        The estimators have groups of one size, if they have some.
+        """
+        found: dict[str, list[Array]] = {name: [] for name in estimators}
+        every = {name: self._step_weights(how) for name, how in estimators.items()}
         steps = []
-        for batch in self._batches(n):
+        make = same_starts(next(iter(estimators.values())))
+        for batch in self._batches(n, make):
             steps.append(len(batch.inputs))
             for name, weights in every.items():
-                how = self._estimators[name]
+                how = estimators[name]
                 if how.remembers:
                     weights.load(self._arrays)
                 found[name].append(self._gradient(how, weights, batch))
@@ -108,22 +122,53 @@ class Probe:
             {k: np.array(v) for k, v in found.items()}, sum(steps) / len(steps)
         )
 
+    def from_starts(
+        self, size: int, estimators: Mapping[str, EstimatorSpecification]
+    ) -> Iterator[dict[str, list[Array]]]:
+        """For each of some start states, by estimator, the terms of each step of
+        `size` trajectories: [T_i, P] each, which add up to an estimate at N = 1.
+        """
+        every = {name: self._step_weights(how) for name, how in estimators.items()}
+        make = same_starts(EstimatorSpecification(trajectories_per_start=size))
+        for batch in self._batches(size, make, self._effort.starts):
+            yield {
+                name: [self._terms(how, every[name], one) for one in split(batch, 1)]
+                for name, how in estimators.items()
+            }
+
+    def _terms(
+        self, how: EstimatorSpecification, weights: StepWeights, one: Batch
+    ) -> Array:
+        if how.remembers:
+            weights.load(self._arrays)
+        each = weights(one)
+        terms = []
+        for t in range(len(each)):
+            row = slice(t, t + 1)
+            step = replace(one, inputs=one.inputs[row], actions=one.actions[row])
+            terms.append(gradient(self.policy, how, step, each[row]))
+        return np.array(terms, np.float64)
+
     def _gradient(
         self, how: EstimatorSpecification, weights: StepWeights, batch: Batch
     ) -> Array:
         found = gradient(self.policy, how, batch, weights(batch))
         return found.astype(np.float64)
 
-    def _batches(self, n: int) -> Iterator[Batch]:
-        """Batches of N trajectories, until the effort is spent."""
+    def _batches(
+        self, n: int, make: Make | None = None, most: int | None = None
+    ) -> Iterator[Batch]:
+        """Batches of N trajectories, until there are `most`, or the effort is spent."""
+        most = self._effort.batches if most is None else most
         count = max(n, AT_ONCE // n * n)
         environments, actions = self._streams.spawn(2)
         streams = EpisodeStreams(environments, actions, *actions.spawn(1))
         policy, made, steps = self.policy, 0, 0
-        with sampling(self._specification, streams, count, lambda _: policy) as sampler:
+        specification = self._specification
+        with sampling(specification, streams, count, lambda _: policy, make) as sampler:
             while made < FEWEST or steps < self._effort.env_steps:
                 for batch in split(sampler.sample(), n):
-                    if made == self._effort.batches:
+                    if made == most:
                         return
                     made, steps = made + 1, steps + len(batch.inputs)
                     yield batch

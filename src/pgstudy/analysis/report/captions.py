@@ -36,6 +36,11 @@ TEXTS = {
     "policies of the start, the middle and the end of training: trace of the "
     "covariance (dashed: 1/N), gradient noise scale, mean cosine to the gradient; "
     "95 % intervals over batches",
+    "variance_sources": "{e}: where the variance of one trajectory's gradient comes "
+    "from, as shares of it: the start state, the variances of single steps given the "
+    "start, and the covariances between steps, which may be below 0; the line is the "
+    "95 % interval of the start's part. Estimators whose weights depend on other "
+    "trajectories are not split",
     "final_return": "Return over the last tenth of training against N: every seed "
     f"(dots), mean, and {INTERVAL}",
     "wall_clock": "Return over the last tenth of training against the mean seconds "
@@ -49,7 +54,7 @@ SECTIONS = {
     "law": ("tradeoff", "critical_n"),
     "curves": ("learning_curves", "learning_rates", "tuning", "equal_updates"),
     "aggregates": ("final_return", "profiles", "improvement", "wall_clock"),
-    "gradients": ("gradients",),
+    "gradients": ("gradients", "variance_sources"),
 }
 
 

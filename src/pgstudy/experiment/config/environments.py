@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import gymnasium
+import numpy as np
 
+from pgstudy.experiment.study.cell import Cell
 from pgstudy.experiment.system.isolation import Died, in_child
 from pgstudy.learning.environments import registry
+from pgstudy.learning.environments.global_generators import seeded
+from pgstudy.learning.environments.parallel.same_starts import SameStarts
 from pgstudy.learning.environments.spaces import Layout, UnusableEnvironment
 from pgstudy.learning.environments.trial import check
 from pgstudy.learning.specification import EnvironmentSpecification
@@ -138,6 +142,24 @@ def _require_harmless(specification: EnvironmentSpecification) -> None:
     except Died as death:
         reason = f"made and stepped once, {death}"
         raise UnusableEnvironment(reason) from None
+
+
+def same_start_faults(config: Config, cells: Iterable[Cell]) -> list[str]:
+    """Where groups of trajectories can't begin in one start state."""
+    every = "sources" in config.get("gradients", {})
+    grouped = [
+        c for c in cells if every or c.specification.estimator.trajectories_per_start
+    ]
+    faults = []
+    for cell in {c.environment: c for c in grouped}.values():
+        try:
+            with seeded(np.random.SeedSequence(0)):
+                SameStarts(cell.specification.environment, [0, 0], 2).close()
+        except UnusableEnvironment as error:
+            keys = "trajectories_per_start, starts and gradients.sources can't be used"
+            cure = "leave out the key, or the environment"
+            faults.append(f"{cell.environment}: {keys}: {error}; {cure}")
+    return faults
 
 
 def exact_faults(environment_id: str) -> list[str]:

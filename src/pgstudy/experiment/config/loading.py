@@ -20,6 +20,7 @@ from pgstudy.experiment.config.checks import (
 from pgstudy.experiment.config.environments import (
     load_modules,
     plain_ids,
+    same_start_faults,
     usable_environment,
 )
 from pgstudy.experiment.config.published_files import load_published
@@ -27,7 +28,8 @@ from pgstudy.experiment.config.schema import default, examine, filled
 from pgstudy.experiment.config.settings import fitted, resolve
 from pgstudy.experiment.provenance import user_code
 from pgstudy.experiment.provenance.identity import NOT_KNOWN, identity_of
-from pgstudy.experiment.study.cell import Cell, LeftOut, reason_to_leave_out
+from pgstudy.experiment.study.cell import Cell, LeftOut
+from pgstudy.experiment.study.estimators import expanded, reason_to_leave_out
 from pgstudy.experiment.study.published import Published
 from pgstudy.experiment.study.study import Study, Tradeoff
 from pgstudy.experiment.study.tradeoff import with_targets
@@ -74,9 +76,9 @@ def load_study(
         of_code = user_code.faults(c.specification.environment for c in cells)
         if not of_code:
             cells = [_identified(cell) for cell in cells]
-        names = config.get("published", [])
-        published, faults = load_published(names, cells)
-        faults += tuning_faults(config, cells) + of_code
+        published, faults = load_published(config.get("published", []), cells)
+        faults += tuning_faults(config, cells)
+        faults += same_start_faults(config, cells) + of_code
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
     return replace(assembled(config, cells, left_out, published), tradeoff=tradeoff)
@@ -159,7 +161,7 @@ def _environment_cells(
 ) -> Iterator[Cell | LeftOut]:
     name = entry.get("name", entry["id"])
     faults: list[str] = []
-    for estimator in filter(None, config.get("estimators", [])):
+    for estimator in map(expanded, filter(None, config.get("estimators", []))):
         pair = entry.get("estimators", {}).get(estimator["name"], {})
         places = [config.get("defaults", {}), entry, estimator, pair]
         counts = estimator.get("sample_counts", config.get("sample_counts", []))

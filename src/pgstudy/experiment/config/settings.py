@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from pgstudy.experiment.config.schema import estimator_defaults, settings_defaults
+from pgstudy.experiment.study.estimators import group_size
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.learning.environments.spaces import Finite, Layout
 from pgstudy.learning.specification import (
@@ -55,7 +56,7 @@ def resolve(
         RunSpecification(
             environment=environment,
             n=n,
-            estimator=_estimator(estimator, settings),
+            estimator=_estimator(estimator, settings, n),
             policy=PolicySpecification(**_typed(settings["policy"])),
             optimizer=OptimizerSpecification(name, rate, schedule),
             budget=_budget(settings, n),
@@ -160,7 +161,9 @@ def _at(rate: Settings, n: int) -> list[float]:
     return _learning_rates(rate[str(n)], n)
 
 
-def _estimator(estimator: Settings, settings: Settings) -> EstimatorSpecification:
+def _estimator(
+    estimator: Settings, settings: Settings, n: int
+) -> EstimatorSpecification:
     how = estimator_defaults() | dict(estimator)
     learned = how["baseline"] == "learned"
     constant = how.get("constant")
@@ -173,6 +176,8 @@ def _estimator(estimator: Settings, settings: Settings) -> EstimatorSpecificatio
         value=ValueSpecification(**_typed(settings["value"])) if learned else None,
         normalise=how["normalise"],
         entropy=float(how["entropy"]),
+        trajectories_per_start=group_size(how, n),
+        length_division=how["length_division"],
     )
 
 

@@ -178,21 +178,3 @@ class LeftOut:
     def label(self) -> str:
         """How people call the cell."""
         return str(Group(self.environment, self.estimator, self.n))
-
-
-def reason_to_leave_out(estimator: Mapping[str, Any], n: int) -> str:
-    """Why an estimator can't exist at N; empty if it can."""
-    baseline = estimator.get("baseline", "none")
-    if n > 1:
-        return ""
-    if baseline == "leave-one-out":
-        return "leave-one-out is undefined at N = 1 (running-mean exists)"
-    if baseline == "per-step-mean":
-        return "per-step-mean has no other trajectory at N = 1 (running-mean exists)"
-    if baseline == "batch-mean":
-        return "batch-mean at N = 1 is the return itself, and the gradient always 0"
-    if estimator.get("normalise", False):
-        return (
-            "normalise needs the spread over trajectories, and at N = 1 there is none"
-        )
-    return ""

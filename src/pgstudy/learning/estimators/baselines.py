@@ -14,6 +14,7 @@ from pgstudy.learning.estimators.weights import (
     Array,
     Mask,
     batch_mean,
+    by_group,
     deviation,
     discounts,
     leave_one_out,
@@ -24,7 +25,8 @@ from pgstudy.learning.estimators.weights import (
 from pgstudy.learning.rollouts.batch import Batch
 from pgstudy.learning.specification import EstimatorSpecification
 
-WITHOUT_MEMORY: dict[str, Callable[[Array, Mask], Array | float]] = {
+Function = Callable[[Array, Mask], Array | float]
+WITHOUT_MEMORY: dict[str, Function] = {
     "none": lambda credit, mask: 0.0,
     "batch-mean": lambda credit, mask: batch_mean(credit),
     "leave-one-out": lambda credit, mask: leave_one_out(credit),
@@ -50,9 +52,11 @@ class StepWeights:
         credit = credit_of(batch.rewards, how.gamma)
         weights = credit - self._baseline(credit, batch)
         if how.normalise:
-            weights = weights / deviation(credit, mask)
+            weights = weights / self._of_groups(deviation, credit, mask)
         if to_go and how.discounting == "unbiased" and how.gamma != 1:
             weights = weights * discounts(len(mask), how.gamma)
+        if how.length_division:
+            weights = weights / batch.lengths
         every: Array = (weights * mask)[mask]  # [1, N] or [T, N], at each step
         return every
 
@@ -62,7 +66,11 @@ class StepWeights:
             return self._memory(credit, batch)
         if how.baseline == "constant":
             return how.constant or 0.0
-        return WITHOUT_MEMORY[how.baseline](credit, batch.mask)
+        return self._of_groups(WITHOUT_MEMORY[how.baseline], credit, batch.mask)
+
+    def _of_groups(self, of: Function, credit: Array, mask: Mask) -> Array | float:
+        size = self._specification.trajectories_per_start
+        return of(credit, mask) if size is None else by_group(of, size, credit, mask)
 
     def state(self) -> Any:
         """See `Trainer.state`."""

@@ -6,15 +6,20 @@ Every estimator here has the form
 
 and differs in the weights w_it only, which are
 
-    w_it = d_t (C_it - b_it) / s.
+    w_it = d_t (C_it - b_it) / (s l_i).
 
-With the credit C_it = sum_t' r_it' and b = 0, d = s = 1 it is the formula that the
+Baselines b and deviations s that look at other trajectories look at those of the
+trajectory's group (`by_group`), or at all N where there are no groups.
+
+With the credit C_it = sum_t' r_it' and b = 0, d = s = l = 1 it is the formula that the
 project exists for, `total-return`. Shapes are [T, N], zero after a trajectory's end,
 or [1, N] for a credit that is the same at each step; `mask`: [T, N] is True where a
 step was taken.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +62,21 @@ def discounts(steps: int, gamma: float) -> Array:
     """
     factors: Array = gamma ** np.arange(steps)[:, None].astype(float)
     return factors
+
+
+def by_group(
+    of: Callable[[Array, Mask], Array | float], size: int, credit: Array, mask: Mask
+) -> Array:
+    """A baseline or a deviation of each group of `size` trajectories: [1 or T, N].
+
+    Trajectories of a group lie side by side.
+    """
+    parts = []
+    for first in range(0, credit.shape[1], size):
+        group = slice(first, first + size)
+        own = credit[:, group]
+        parts.append(np.broadcast_arrays(of(own, mask[:, group]), own)[0])
+    return np.concatenate(parts, axis=1)
 
 
 def batch_mean(credit: Array) -> Array:

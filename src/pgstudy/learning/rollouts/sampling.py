@@ -15,6 +15,7 @@ from pgstudy.learning.environments.global_generators import seeded
 from pgstudy.learning.environments.parallel.environment_list import EnvironmentList
 from pgstudy.learning.environments.parallel.envpool import EnvpoolLanes
 from pgstudy.learning.environments.parallel.lanes import Lanes
+from pgstudy.learning.environments.parallel.same_starts import SameStarts
 from pgstudy.learning.environments.parallel.vector import VectorLanes, shows_its_state
 from pgstudy.learning.environments.registry import load_code
 from pgstudy.learning.environments.spaces import Layout
@@ -23,7 +24,11 @@ from pgstudy.learning.policies.making import make_policy
 from pgstudy.learning.rollouts.sampler import Sampler
 from pgstudy.learning.rollouts.side_by_side import Player, SideBySide
 from pgstudy.learning.rollouts.streams import EpisodeStreams, Streams
-from pgstudy.learning.specification import EnvironmentSpecification, RunSpecification
+from pgstudy.learning.specification import (
+    EnvironmentSpecification,
+    EstimatorSpecification,
+    RunSpecification,
+)
 
 PolicyOf = Callable[[Layout], Policy]
 Seeds = Sequence[int]
@@ -52,20 +57,22 @@ def make_samplers(
     streams: Sequence[EpisodeStreams],
     count: int,
     policies: Sequence[PolicyOf],
+    make: Make | None = None,
 ) -> Sequence[Sampler | Player]:
     """A sampler of `count` trajectories at once for each of some runs.
 
     Each environment has its own seed. A policy is made once the environments' layout
     is known. Process-wide generators are left as they are. With `vectorize`, all runs
-    share their lanes. Errors: UnusableEnvironment.
+    share their lanes. `make` makes a list of environments instead of what the
+    specification asks for. Errors: UnusableEnvironment.
     """
     environment, cap = specification.environment, _cap(specification)
     load_code(environment)
     every = zip(streams, policies, strict=True)
-    if not environment.vectorize:
+    if make is not None or not environment.vectorize:
+        listed = make or EnvironmentList
         return [
-            _listed(specification, one, count, policy, EnvironmentList)
-            for one, policy in every
+            _listed(specification, one, count, policy, listed) for one, policy in every
         ]
     seeds = [_seeds(one, count) for one in streams]
     lanes = LANES[environment.vectorize](environment, seeds)
@@ -89,7 +96,14 @@ def training_samplers(
         [stream.training for stream in streams],
         specification.n,
         [functools.partial(untrained, stream=stream) for stream in streams],
+        same_starts(specification.estimator),
     )
+
+
+def same_starts(estimator: EstimatorSpecification) -> Make | None:
+    """How environments are made for an estimator whose groups begin alike."""
+    size = estimator.trajectories_per_start
+    return None if size is None else functools.partial(SameStarts, size=size)
 
 
 def _listed(
@@ -125,14 +139,9 @@ def sampling(
 ) -> Iterator[Sampler | Player]:
     """A sampler for a while: process-wide generators are seeded, then as before.
 
-    `make` makes the environments, instead of what the specification asks for.
+    `make`: see `make_samplers`.
     """
     with seeded(streams.global_generators):
-        if make is not None:
-            sampler: Sampler | Player = _listed(
-                specification, streams, count, policy, make
-            )
-        else:
-            (sampler,) = make_samplers(specification, [streams], count, [policy])
+        (sampler,) = make_samplers(specification, [streams], count, [policy], make)
         with contextlib.closing(sampler):
             yield sampler
