@@ -26,13 +26,16 @@ from pgstudy.experiment.store import archive
 from pgstudy.experiment.store.digests import recording
 from pgstudy.experiment.store.runs import Run, Store
 from pgstudy.experiment.study.cell import Block, rivals
-from pgstudy.experiment.study.jobs import described, packed
+from pgstudy.experiment.study.jobs import AT_ONCE, described, packed
 from pgstudy.experiment.study.study_file import STUDY_FILE, Plan, write_plan
 from pgstudy.experiment.system.files import write_json
 
 
 @app.command()
-def check(config: Annotated[Path, typer.Argument(help="a config file")]) -> None:
+def check(
+    config: Annotated[Path, typer.Argument(help="a config file")],
+    jobs: Annotated[int, typer.Option(min=1, help="of a cluster, at once")] = AT_ONCE,
+) -> None:
     """Check a config file and say what it asks for; nothing is run."""
     study = read_config(config)
     cells, tuning = study.cells, study.tune_seeds
@@ -41,8 +44,8 @@ def check(config: Annotated[Path, typer.Argument(help="a config file")]) -> None
         reported = len(rivals(cells)) * len(study.seeds)
         runs = f"{len(cells) * len(tuning)} runs to choose by, {reported} to report"
     print(f"{study.name}: {len(cells)} cells, {runs}")
-    jobs = packed(study.blocks(), study.job_minutes)
-    print(f"on a cluster: {described(jobs)} (docs/clusters.md)")
+    packs = packed(study.blocks(), study.job_minutes, jobs)
+    print(f"on a cluster: {described(packs)} (docs/clusters.md)")
     for cell in study.left_out:
         print(f"left out: {cell.label}: {cell.reason}")
     own = user_code.everything(cell.specification.environment for cell in cells)

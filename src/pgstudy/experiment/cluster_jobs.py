@@ -44,15 +44,18 @@ class ClusterJob:
         return sum(map(expected_seconds, self.blocks))
 
 
-def cluster_jobs(folder: StudyFolder, found: Found) -> dict[str, ClusterJob]:
+def cluster_jobs(
+    folder: StudyFolder, found: Found, at_once: int = 0
+) -> dict[str, ClusterJob]:
     """The job that trains a block, by the block's manifest.
 
     Of blocks that are not complete; of a tuned study once its rates are chosen.
+    `at_once`: how many jobs may run at the same time, if that is known.
     """
     jobs: dict[str, ClusterJob] = {}
     for one in both(folder):
         blocks = [b for b in wanted_blocks(one) if found.missing.get(b.manifest)]
-        for some in packed(blocks, one.study.job_minutes):
+        for some in packed(blocks, one.study.job_minutes, at_once):
             runs = [run for block in some for run in found.missing[block.manifest]]
             records = filter(None, (run.record() for run in runs))
             job = ClusterJob(tuple(some), tuple(r.started for r in records))
