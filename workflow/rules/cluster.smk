@@ -1,7 +1,5 @@
 """Which blocks share a job on a cluster, and what is seen to before that."""
 
-import math
-
 from pgstudy.experiment.cluster_jobs import cluster_jobs, write_jobs
 from pgstudy.experiment.store import archive
 
@@ -48,7 +46,7 @@ def cluster_job(wildcards):
 def minutes(wildcards):
     """How long a cluster's job may take; known where it is submitted."""
     job = JOBS_BY_NAME.get(wildcards.job)
-    return 5 + math.ceil(3 * job.seconds / 60) if job else 5
+    return job.minutes if job else 5
 
 
 def cluster_trouble():

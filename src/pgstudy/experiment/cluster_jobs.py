@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,11 @@ class ClusterJob:
     def seconds(self) -> float:
         """How long it trains, as expected by `study.jobs`."""
         return sum(map(expected_seconds, self.blocks))
+
+    @property
+    def minutes(self) -> int:
+        """How long it may take, at its first attempt."""
+        return 5 + math.ceil(3 * self.seconds / 60)
 
 
 def cluster_jobs(
