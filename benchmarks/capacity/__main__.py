@@ -1,6 +1,5 @@
 """Measure, simulate, and write the page; see the package."""
 
-import json
 import shutil
 import sys
 import tempfile
@@ -35,36 +34,25 @@ PARTS = {
 
 def measure(names):
     """All parts, or those that are named; each is written as soon as it is known."""
+    state = git.state()
+    commit = f"{state['commit'][:10]}{'+' if state['dirty'] else ''}"
     for name in names or PARTS:
         folder = Path(tempfile.mkdtemp())
         try:
             value = PARTS[name](folder)
         finally:
             shutil.rmtree(folder)
-        made = {"commit": git.commit_text(git.state()), "cpu": describe()["cpu"]}
+        made = {"commit": commit, "cpu": describe()["cpu"]}
         known = page.read(page.MEASURED) if page.MEASURED.exists() else {"made": {}}
         known["made"][name] = made
-        keep(page.MEASURED, known | {name: value})
-
-
-def keep(file, data):
-    """Numbers to four digits."""
-
-    def short(value):
-        if isinstance(value, dict):
-            return {key: short(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [short(item) for item in value]
-        return float(f"{value:.4g}") if isinstance(value, float) else value
-
-    file.write_text(json.dumps(short(data), indent=1, sort_keys=True) + "\n")
+        page.keep(page.MEASURED, known | {name: value})
 
 
 def main(command, *names):
     if command == "measure":
         measure(names)
     elif command == "simulate":
-        keep(page.SIMULATED, simulate.simulated(page.read(page.MEASURED)))
+        page.keep(page.SIMULATED, simulate.simulated(page.read(page.MEASURED)))
     elif command == "write":
         page.PAGE.write_text(page.filled(page.PAGE.read_text(), tables.BLOCKS))
     else:

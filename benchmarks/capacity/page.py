@@ -23,6 +23,20 @@ def read(file):
     return json.loads(file.read_text("utf-8"))
 
 
+def keep(file, data):
+    """Write what `read` reads."""
+    file.write_text(json.dumps(short(data), indent=1, sort_keys=True) + "\n", "utf-8")
+
+
+def short(value):
+    """Numbers to four digits."""
+    if isinstance(value, dict):
+        return {key: short(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [short(item) for item in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
 def filled(text, blocks):
     """The page with its tables as they should be, by their names."""
     return BLOCK.sub(lambda b: f"{b[1]}\n{blocks[b[2]]()}\n\n{b[3]}", text)

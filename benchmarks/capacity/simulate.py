@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import statistics
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from pgstudy.experiment.study.jobs import expected_seconds, packed
 STEPS = 1_000_000  # environment steps of a run, 50 s as expected
 CELLS = 100
 RUNS, NODES = (10_000, 100_000), (100, 1_000)
-SUBMISSIONS, SLOW = 10.0, 1.0  # a second
+FAST, SLOW = 10.0, 1.0  # jobs that the scheduler takes, a second
 # by node and hour: none; a failure in six weeks; a bad week, and a busy partition
 TROUBLES = {
     "none": {},
@@ -25,6 +26,7 @@ TROUBLES = {
     "bad": {"failures": 0.05, "preemptions": 0.2},
 }
 MORE = 1.5  # jobs at once, to nodes
+LONG = 60  # minutes of a job
 SEED = 1
 
 
@@ -60,27 +62,28 @@ def jobs(study, at_once, recorded, seed):
 
 
 def simulated(measured):
-    """A row for each trouble, for more jobs, and for a slow SLURM."""
-    ways = [(trouble, 1.0, SUBMISSIONS) for trouble in TROUBLES]
-    ways += [("none", MORE, SUBMISSIONS), ("none", 1.0, SLOW)]
+    """A row for each trouble, for more jobs at once, and for a slow SLURM."""
+    ways = [{"trouble": trouble} for trouble in TROUBLES]
+    ways += [{"more": MORE}, {"rate": SLOW}, {"rate": SLOW, "minutes": LONG}]
     return [
-        row(study(runs), nodes, way, measured)
+        row(study(runs), nodes, measured, **way)
         for runs, nodes, way in itertools.product(RUNS, NODES, ways)
     ]
 
 
-def row(planned, nodes, way, measured):
+def row(planned, nodes, measured, *, trouble="none", more=1, rate=FAST, minutes=15):
     """The setting, and what became of it."""
-    trouble, more, rate = way
     at_once, start = round(nodes * more), start_seconds(measured)
     cluster = Cluster(nodes, at_once, start, rate, **TROUBLES[trouble])
+    planned = replace(planned, job_minutes=minutes)
     work = jobs(planned, at_once, measured["durations"]["runs"], SEED)
     setting = {
         "runs": sum(len(job.runs) for job in work),
         "nodes": nodes,
         "at_once": at_once,
-        "trouble": trouble,
+        "minutes": minutes,
         "rate": rate,
+        "trouble": trouble,
     }
     return setting | numbers(work, cluster)
 

@@ -28,7 +28,8 @@ COLUMNS = {  # of the simulation
     "runs": "{runs:,}",
     "nodes": "{nodes:,}",
     "`--jobs`": "{at_once:,}",
-    "submissions a second": "{rate:.0f}",
+    "`job_minutes`": "{minutes}",
+    "jobs taken a second": "{rate:.0f}",
     "trouble": "{trouble}",
     "jobs": "{jobs:,}",
     "hours": "{hours:.2f}",
@@ -57,7 +58,7 @@ def costs():
     rows = [*_of_runs(measured), *_of_jobs(measured)]
     for key, name in STORES.items():
         entry = measured["entries"][key]
-        said = f"{number(entry['seconds'])} s, {size(entry['bytes'])} of its database"
+        said = f"{number(entry['cpu'])} CPU-s, {size(entry['bytes'])} of its database"
         rows.append([f"an entry in MLflow, {name}", said])
     return table(["what", "measured"], rows)
 
@@ -128,7 +129,7 @@ def orders():
         rows += _lines(name, points)
     rows += _lines("tables", measured["tables"])
     for key, name in STORES.items():
-        rows.append(_times(f"upload to {name}", entries[key]["seconds"], time))
+        rows.append(_times(f"upload to {name}, CPU time", entries[key]["cpu"], time))
         rows.append(_times("its database", entries[key]["bytes"], size))
     return table(["runs", *(f"{runs:,}" for runs in ORDERS)], rows)
 
@@ -139,7 +140,7 @@ def _times(name, each, say):
 
 def _lines(name, points):
     """A row of seconds, and one of memory."""
-    for which, word, say in ((0, name, time), (1, f"{name}: memory", size)):
+    for which, word, say in ((0, f"{name}, CPU time", time), (1, "its memory", size)):
         found = {
             runs: pair[which] * (1e6 if which else 1) for runs, pair in points.items()
         }
