@@ -40,12 +40,11 @@ def measure(names):
         folder = Path(tempfile.mkdtemp())
         try:
             value = PARTS[name](folder)
+            known = page.read(page.MEASURED) if page.MEASURED.exists() else {"made": {}}
+            known["made"][name] = {"commit": commit, "cpu": describe()["cpu"]}
+            page.keep(page.MEASURED, known | {name: value})
         finally:
             shutil.rmtree(folder)
-        made = {"commit": commit, "cpu": describe()["cpu"]}
-        known = page.read(page.MEASURED) if page.MEASURED.exists() else {"made": {}}
-        known["made"][name] = made
-        page.keep(page.MEASURED, known | {name: value})
 
 
 def main(command, *names):

@@ -19,10 +19,10 @@ STEPS = 1_000_000  # environment steps of a run, 50 s as expected
 CELLS = 100
 RUNS, NODES = (10_000, 100_000), (100, 1_000)
 FAST, SLOW = 10.0, 1.0  # jobs that the scheduler takes, a second
-# by node and hour: none; a failure in six weeks; a bad week, and a busy partition
+# by node and hour: none; old nodes; a bad week, and a busy partition
 TROUBLES = {
     "none": {},
-    "usual": {"failures": 0.001},
+    "some": {"failures": 0.01},
     "bad": {"failures": 0.05, "preemptions": 0.2},
 }
 MORE = 1.5  # jobs at once, to nodes
