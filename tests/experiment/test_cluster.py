@@ -62,6 +62,17 @@ def test_a_short_study_spreads_and_still_pays_little_to_start():
     assert 0 < float(found[2]) < 10
 
 
+@pytest.mark.parametrize("at_once", [20, 100, 1000])
+def test_a_study_spreads_over_what_runs_at_once(at_once):
+    """Down to jobs whose start costs little; so 1,000 nodes are not all used."""
+    blocks = list(study(seeds=1000).blocks())
+    few, many = jobs.packed(blocks, 600), jobs.packed(blocks, 600, at_once)
+    assert [block for job in many for block in job] == blocks
+    block = max(map(jobs.expected_seconds, blocks))
+    assert min(lengths(many)[:-1]) > jobs.SHORTEST - block
+    assert len(few) < at_once <= len(many) or max(lengths(many)) <= jobs.SHORTEST
+
+
 def test_a_tiny_study_is_one_job():
     assert len(jobs.packed(study(steps=400, seeds=5).blocks(), 15)) == 1
 

@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.progress import live, progress, states, wording
+from pgstudy.experiment.progress import watch as watch_module
 from pgstudy.experiment.progress.plan import PLAN, birth, read_plan, write_plan
 from pgstudy.experiment.progress.watch import Watch
 from pgstudy.experiment.store.record import Provenance
@@ -212,6 +213,42 @@ def test_the_whole_counts_runs_budgets_and_time(tmp_path):
     watch.look()
     assert "1 of 3 runs, 1 failed, 83% of the budgets" in watch.whole()
     assert not watch.is_over()
+
+
+def test_a_look_reads_only_what_may_have_changed(tmp_path, monkeypatch):
+    """Neither runs that nobody began nor those that are known to be complete."""
+    store = Store(tmp_path)
+    study = load_study(CONFIG | {"seeds": 60, "sample_counts": [4, 16]})
+    runs = [run for block in study.blocks() for run in store.runs(block)]
+    write_plan(folder(store), runs)
+    read, whole = [], watch_module.read_unchecked
+    monkeypatch.setattr(
+        watch_module, "read_unchecked", lambda f: read.append(f) or whole(f)
+    )
+    for run in runs[:20]:
+        run.write_record(ended(run, "finished", 0.0))
+    watch, looks = Watch(tmp_path, read_plan(tmp_path)), []
+    for later in ([], [], [runs[20]]):
+        for run in later:
+            run.write_record(ended(run, "finished", 0.0))
+        watch.look()
+        looks.append(len(read))
+        read.clear()
+    assert looks == [20, 0, 1]
+    assert watch.whole().startswith("watched: 21 of 120 runs, 18% of the budgets")
+
+
+def test_a_run_that_failed_and_was_trained_again_is_no_failure(tmp_path):
+    """As where a cluster's job is submitted again."""
+    store = Store(tmp_path)
+    (run,) = store.runs(first_block(CONFIG))
+    write_plan(folder(store), [run])
+    watch = Watch(tmp_path, read_plan(tmp_path))
+    for status in ("failed", "finished"):
+        run.write_record(ended(run, status, time.time()))
+        watch.look()
+        assert (len(watch.failed), watch.share) == (status == "failed", 1.0)
+        assert watch.is_over()
 
 
 def test_a_run_that_has_not_moved_for_minutes_is_named(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ from pgstudy.experiment import pruning
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.provenance import identity as provenance
 from pgstudy.experiment.provenance.identity import describe
+from pgstudy.experiment.store import differences
 from pgstudy.experiment.store.differences import (
     across_processors,
     from_this_machine,
@@ -51,6 +52,18 @@ def test_another_version_makes_runs_stale_and_says_why(made, monkeypatch, name, 
     assert len(missing) == 6
     (line,) = why_stale(missing)
     assert line.replace("+cpu", "").startswith(words)
+
+
+def test_each_folder_is_listed_once(made, monkeypatch):
+    """However many runs lie in it: here two in each of three."""
+    store, study = made
+    listed, whole = [], differences.names_in
+    monkeypatch.setattr(differences, "names_in", lambda f: listed.append(f) or whole(f))
+    other = provenance.numeric_identity() | {"torch": "9.9"}
+    monkeypatch.setattr(provenance, "numeric_identity", lambda: other)
+    assert len(why_stale(runs(store, study.now()))) == 1
+    assert sorted(listed) == sorted({run.folder.parent for run in runs(store, study)})
+    assert len(listed) == 3
 
 
 def test_another_setting_is_no_staleness(made, smoke):

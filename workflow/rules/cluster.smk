@@ -1,11 +1,11 @@
 """Which blocks share a job on a cluster, and what is seen to before that."""
 
-import math
-
 from pgstudy.experiment.cluster_jobs import cluster_jobs, write_jobs
 from pgstudy.experiment.store import archive
 
 CLUSTER_JOBS = {}  # by manifest
+JOBS_BY_NAME = {}
+AT_ONCE = workflow.resource_settings.nodes or 0  # `jobs` of the profile
 
 # Where no disk is shared. Only what a job reads and writes elsewhere lies there:
 # Snakemake would move all files there, and each step would fetch and send the store.
@@ -35,7 +35,8 @@ def cluster_job(wildcards):
     if not found().missing.get(wildcards.block):
         return []
     if wildcards.block not in CLUSTER_JOBS:
-        CLUSTER_JOBS.update(cluster_jobs(FOLDER, found()))
+        CLUSTER_JOBS.update(cluster_jobs(FOLDER, found(), AT_ONCE))
+        JOBS_BY_NAME.update({job.name: job for job in CLUSTER_JOBS.values()})
         if makes_files():
             write_jobs(STORE, set(CLUSTER_JOBS.values()))
     job = CLUSTER_JOBS.get(wildcards.block)
@@ -44,9 +45,8 @@ def cluster_job(wildcards):
 
 def minutes(wildcards):
     """How long a cluster's job may take; known where it is submitted."""
-    jobs = {job.name: job for job in CLUSTER_JOBS.values()}
-    job = jobs.get(wildcards.job)
-    return 5 + math.ceil(3 * job.seconds / 60) if job else 5
+    job = JOBS_BY_NAME.get(wildcards.job)
+    return job.minutes if job else 5
 
 
 def cluster_trouble():

@@ -50,7 +50,6 @@ FOLDER = StudyFolder(STORE, STUDY, STORE.results / STUDY.name)
 # Learning rates are chosen by a study of their own, if the config says `tune`.
 TUNING = FOLDER.tuning.study if FOLDER.tuning else None
 STUDIES = {study.name: study for study in (STUDY, TUNING) if study is not None}
-BLOCKS = {b.manifest: b for study in STUDIES.values() for b in study.blocks()}
 
 # One call works at a time. The kernel lets go of the lock when the call ends, however it
 # ends; Snakemake's own lock would outlive a kill.
@@ -65,6 +64,12 @@ def makes_files():
     """
     executes = workflow.executor_plugin is not None and not workflow.dryrun
     return executes and workflow.is_main_process
+
+
+@functools.cache
+def blocks():
+    """Every block by its manifest; a cluster's job reads this file too and needs none."""
+    return {b.manifest: b for study in STUDIES.values() for b in study.blocks()}
 
 
 @functools.cache
@@ -183,9 +188,10 @@ onstart:
     let_sigterm_wait()
     start_forkserver()
     jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "train"]
-    blocks = [BLOCKS[job.wildcards.block] for job in jobs]
     missing = {run.folder for runs in found().missing.values() for run in runs}
-    runs = [run for block in blocks for run in STORE.runs(block)]
+    runs = [
+        run for job in jobs for run in STORE.runs(blocks()[job.wildcards.block])
+    ]
     if to_train := [run for run in runs if run.folder in missing]:
         check_tracking(STUDY.name)
         start_following(FOLDER, to_train)

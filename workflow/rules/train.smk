@@ -15,7 +15,7 @@ rule train:
         "results/logs/train/{block}.log",
     threads: 1
     params:
-        block=lambda wildcards: BLOCKS[wildcards.block].to_json(),
+        block=lambda wildcards: blocks()[wildcards.block].to_json(),
     shell:
         "pgstudy --log {log:q} train {params.block:q} {input:q}"
 

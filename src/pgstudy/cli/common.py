@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import json
 import signal
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -126,3 +127,14 @@ def with_outputs(use: Callable[[StudyFolder], Result], study_file: Path) -> Resu
         return use(folder)
     except Missing as error:
         raise UserError(str(error)) from None
+
+
+def table_of(text: str) -> dict[str, Any]:
+    """What the workflow's rules hand on as JSON. Errors: UserError."""
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise UserError(f"that is no JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise UserError("that is no table in JSON")
+    return data

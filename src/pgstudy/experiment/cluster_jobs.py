@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,16 +44,24 @@ class ClusterJob:
         """How long it trains, as expected by `study.jobs`."""
         return sum(map(expected_seconds, self.blocks))
 
+    @property
+    def minutes(self) -> int:
+        """How long it may take, at its first attempt."""
+        return 5 + math.ceil(3 * self.seconds / 60)
 
-def cluster_jobs(folder: StudyFolder, found: Found) -> dict[str, ClusterJob]:
+
+def cluster_jobs(
+    folder: StudyFolder, found: Found, at_once: int = 0
+) -> dict[str, ClusterJob]:
     """The job that trains a block, by the block's manifest.
 
     Of blocks that are not complete; of a tuned study once its rates are chosen.
+    `at_once`: how many jobs may run at the same time, if that is known.
     """
     jobs: dict[str, ClusterJob] = {}
     for one in both(folder):
         blocks = [b for b in wanted_blocks(one) if found.missing.get(b.manifest)]
-        for some in packed(blocks, one.study.job_minutes):
+        for some in packed(blocks, one.study.job_minutes, at_once):
             runs = [run for block in some for run in found.missing[block.manifest]]
             records = filter(None, (run.record() for run in runs))
             job = ClusterJob(tuple(some), tuple(r.started for r in records))

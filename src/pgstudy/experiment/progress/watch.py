@@ -10,11 +10,12 @@ from pgstudy.experiment.progress.plan import Plan, Planned
 from pgstudy.experiment.progress.states import Progress, running
 from pgstudy.experiment.progress.wording import duration, fraction
 from pgstudy.experiment.store.record import COMPLETE, read_unchecked
+from pgstudy.experiment.system.files import names_in
 
 
 @dataclass
 class Watch:
-    """What is known of a call; runs that ended are not looked at again."""
+    """What is known of a call; runs that are complete are not looked at again."""
 
     results: Path
     plan: Plan
@@ -25,45 +26,73 @@ class Watch:
     share: float = 0.0
     seconds_left: float | None = None
 
-    def look(self) -> None:
-        """Bring everything up to date."""
-        self.jobs = running(self.results)
-        for run in self.plan.runs:
-            if run.key not in self.done:
-                self._look_at(run)
+    def __post_init__(self) -> None:
+        runs = self.plan.runs
         # budgets count by their size where they can be compared
-        alike = len({run.unit for run in self.plan.runs}) == 1
-        parts = [
-            (run.amount if alike else 1, *self._parts(run)) for run in self.plan.runs
-        ]
-        whole = sum(weight for weight, _, _ in parts) or 1
-        self.share = sum(weight * spent for weight, spent, _ in parts) / whole
-        gained = sum(weight * new for weight, _, new in parts) / whole
+        alike = len({run.unit for run in runs}) == 1
+        self._weights = {run.key: run.amount if alike else 1 for run in runs}
+        self._whole = sum(self._weights.values()) or 1
+        self._ended = 0
+        self._left: dict[Path, dict[str, Planned]] = {}
+        for run in runs:
+            folder = self.results / run.folder
+            self._left.setdefault(folder.parent, {})[folder.name] = run
+
+    def look(self) -> None:
+        """Bring everything up to date.
+
+        The work is that of the runs that train, and of those that ended since the last
+        look, but for a listing of each cell's folder.
+        """
+        self.jobs = running(self.results)
+        for folder in self._made():
+            self._look_at(folder)
+        self._left = {place: runs for place, runs in self._left.items() if runs}
+        spent = new = float(self._ended)
+        for job in self.jobs:
+            weight = 0 if self._has_ended(job.key) else self._weights.get(job.key, 0)
+            spent += weight * fraction(job)
+            new += weight * (fraction(job) - job.before / job.amount)
+        self.share = spent / self._whole
         passed = time.time() - self.plan.started
-        self.seconds_left = passed * (1 - self.share) / gained if gained else None
+        left = 1 - self.share
+        self.seconds_left = passed * left * self._whole / new if new else None
 
     def is_over(self) -> bool:
         """Whether there is nothing left to train, or nobody who does."""
-        ended = len(self.done | self.failed) == len(self.plan.runs)
+        ended = len(self.done) + len(self.failed) == len(self.plan.runs)
         return ended or not self.plan.is_at_work()
 
-    def _look_at(self, run: Planned) -> None:
-        record = read_unchecked(self.results / run.folder)
+    def _has_ended(self, key: str) -> bool:
+        return key in self.done or key in self.failed
+
+    def _made(self) -> list[Path]:
+        """The folders of runs that are there and not known to be complete.
+
+        A run that nobody began has none: thousands of them are not looked for.
+        """
+        return [
+            place / name
+            for place, runs in self._left.items()
+            for name in names_in(place)
+            if name in runs
+        ]
+
+    def _look_at(self, folder: Path) -> None:
+        record, run = read_unchecked(folder), self._left[folder.parent][folder.name]
         if record is None:
             return
-        if record.status in COMPLETE:
+        complete = record.status in COMPLETE
+        if not complete and record.started < self.plan.started:
+            return  # the failure of an earlier call
+        if run.key not in self.failed:
+            self._ended += self._weights[run.key]
+        if complete:
+            self.failed.discard(run.key)
             self.done.add(run.key)
-        elif record.started >= self.plan.started:  # not the failure of an earlier call
+            del self._left[folder.parent][folder.name]
+        else:
             self.failed.add(run.key)
-
-    def _parts(self, run: Planned) -> tuple[float, float]:
-        """The share of a run's budget that is spent, and that of this call in it."""
-        if run.key in self.done | self.failed:
-            return 1.0, 1.0
-        for job in self.jobs:
-            if job.key == run.key:
-                return fraction(job), fraction(job) - job.before / job.amount
-        return 0.0, 0.0
 
     def whole(self) -> str:
         """The line for the whole study."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from pgstudy.experiment.provenance import git
 from pgstudy.experiment.provenance.identity import describe
 from pgstudy.experiment.store.record import RECORD, RunRecord, read_unchecked
 from pgstudy.experiment.store.runs import Run
+from pgstudy.experiment.system.files import names_in
 from pgstudy.learning import dispatch
 
 WORDS = {
@@ -38,8 +40,9 @@ SAME_INSTRUCTIONS = "no bit should differ: both use the instructions of AVX2 and
 def why_stale(missing: Iterable[Run]) -> list[str]:
     """A line for each changed version, or code, that made runs stale."""
     causes: Counter[tuple[str, str, str]] = Counter()
+    earlier = Earlier()
     for run in missing:
-        record = _earlier(run)
+        record = earlier.record(run)
         if record is None:
             continue
         causes.update(facts_that_differ(run, record))
@@ -65,8 +68,8 @@ def facts_that_differ(run: Run, record: RunRecord) -> list[tuple[str, str, str]]
 
 def from_this_machine(runs: Iterable[Run]) -> list[str]:
     """A line for each fact that is not that of this machine, with its effect."""
-    here = describe()
-    records = [record for run in runs if (record := run.record() or _earlier(run))]
+    here, earlier = describe(), Earlier()
+    records = [r for run in runs if (r := run.record() or earlier.record(run))]
     states = {record.made_by.get("dispatch") for record in records}
     pinned = {*states, here["dispatch"]} == {dispatch.PINNED}
     lines = []
@@ -90,20 +93,43 @@ def across_processors(runs: Iterable[Run]) -> str:
     return f"made on {', '.join(others)}, compared on {here}" if others else ""
 
 
-def _earlier(run: Run) -> RunRecord | None:
-    """The record of the same specification and seed, made some other way before.
+class Earlier:
+    """What was made before of runs, some other way.
 
-    Other studies may have runs with the same labels; theirs are not looked at.
+    Each folder is listed once, however many of its runs are asked for.
     """
-    specification = run.cell.specification.to_dict()
-    others = run.folder.parent.glob(f"seed{run.seed}-*/{RECORD}")
-    found = sorted(others, key=lambda path: path.stat().st_mtime)
-    for path in reversed(found):
-        record = read_unchecked(path.parent)
-        same = record is not None and record.specification == specification
-        if same and path.parent != run.folder:
-            return record
-    return None
+
+    def __init__(self) -> None:
+        self._listed: dict[Path, dict[str, list[Path]]] = {}
+
+    def record(self, run: Run) -> RunRecord | None:
+        """The latest record of the same specification and seed; None if none is there.
+
+        Other studies may have runs with the same labels; theirs are not looked at.
+        """
+        folders = sorted(self._of_the_seed(run), key=_time, reverse=True)
+        specification = run.cell.specification.to_dict() if folders else {}
+        for record in map(read_unchecked, folders):
+            if record is not None and record.specification == specification:
+                return record
+        return None
+
+    def _of_the_seed(self, run: Run) -> list[Path]:
+        place = run.folder.parent
+        if place not in self._listed:
+            self._listed[place] = {}
+            for name in names_in(place):
+                seed = name.partition("-")[0]
+                self._listed[place].setdefault(seed, []).append(place / name)
+        found = self._listed[place].get(f"seed{run.seed}", [])
+        return [folder for folder in found if folder != run.folder]
+
+
+def _time(folder: Path) -> float:
+    try:
+        return (folder / RECORD).stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _text(value: Any) -> str:

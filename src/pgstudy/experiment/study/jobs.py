@@ -17,6 +17,7 @@ EPISODE = 200  # steps of an episode, where the budget does not count steps
 START = 10.0  # CPU-seconds of a cluster's job before it trains, see docs/clusters.md
 SHORTEST = 20 * START  # of a job, so that starts cost little where SPEED is too low
 FEWEST = 16  # jobs of a study, where they are not shorter than that
+AT_ONCE = 100  # jobs, in the profiles
 LARGEST = 500  # blocks of one job: their names are its command line
 
 
@@ -49,15 +50,18 @@ def seconds_of_a_measurement(sample_counts: Sequence[int], env_steps: int) -> fl
     return len(sample_counts) * env_steps / SPEED
 
 
-def packed(blocks: Iterable[Block], minutes: float) -> list[list[Block]]:
+def packed(
+    blocks: Iterable[Block], minutes: float, at_once: int = 0
+) -> list[list[Block]]:
     """Blocks by the job of a cluster that trains them, in their order.
 
-    A job takes about so many minutes. A study that is shorter than `FEWEST` such jobs
-    has shorter ones, down to `SHORTEST`.
+    A job takes about so many minutes. A study that is shorter than the jobs that may
+    run at once, and than `FEWEST` of them, has shorter ones, down to `SHORTEST`.
     """
     blocks = list(blocks)
     whole = sum(map(expected_seconds, blocks))
-    length = min(60 * minutes, max(SHORTEST, whole / FEWEST))
+    fewest = max(FEWEST, at_once)
+    length = min(60 * minutes, max(SHORTEST, whole / fewest))
     jobs: list[list[Block]] = []
     filled = length
     for block in blocks:

@@ -106,6 +106,14 @@ def remove_leftovers(folder: Path) -> None:
                 path.unlink()
 
 
+def names_in(folder: Path) -> list[str]:
+    """What a folder holds; nothing if it is not there or can't be read."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
 def free_place(folder: Path, name: str) -> Path:
     """The first of `name`-1, `name`-2 ... that is not in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
