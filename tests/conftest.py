@@ -40,16 +40,9 @@ ONE_BY_ONE = {
 }
 # The other modules of a minute and more, the longest first.
 LONG = [
-    *(
-        "test_slurm",
-        "test_paper",
-        "test_damage",
-        "test_golden",
-        "test_acceptance",
-        "test_workflow",
-    ),
-    *("test_tracking", "test_cli", "test_capsule", "test_mirror", "test_secrets"),
-    *("test_storage", "test_group", "test_jobs", "test_configs", "test_tuning"),
+    *("test_slurm", "test_storage", "test_paper", "test_golden", "test_damage"),
+    *("test_acceptance", "test_workflow", "test_tracking", "test_cli", "test_capsule"),
+    *("test_mirror", "test_secrets", "test_group", "test_configs", "test_tuning"),
 ]
 
 

@@ -2,13 +2,15 @@
 
 A call would else import for 3 CPU-seconds, and the fork server of its jobs for 7 more.
 Each process has the folder, the variables and the files of who asks, and ends when that
-one is killed. Its code, user settings at import, umask and process group are those of
-the test worker: tests of these, and of kills, make calls by themselves.
+one is killed. With sources of `pgstudy` or plugins on its PYTHONPATH it imports those.
+User settings at import, umask and process group are those of the test worker: tests of
+these, and of kills, make calls by themselves.
 """
 
 import functools
 import gc
 import importlib
+import importlib.machinery
 import json
 import os
 import secrets
@@ -19,6 +21,8 @@ import sys
 import tempfile
 from pathlib import Path
 from unittest import mock
+
+from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
 from pgstudy.cli import forkserver
 from pgstudy.experiment.system.isolation import end_with
@@ -114,6 +118,22 @@ def run(command, folder, environment):
         return subprocess.CompletedProcess(command, code, out.read(), err.read())
 
 
+def _call():
+    """Snakemake, with what lies on PYTHONPATH, and none of pgstudy if that lies there.
+
+    Its environment is registered again then, which Gymnasium would else warn of.
+    """
+    places = [place for place in os.environ.get("PYTHONPATH", "").split(":") if place]
+    sys.path[1:1] = places
+    if importlib.machinery.PathFinder.find_spec("pgstudy", places):
+        for name in [n for n in sys.modules if n.partition(".")[0] == "pgstudy"]:
+            del sys.modules[name]
+        sys.modules["gymnasium"].registry.pop("ShortCorridor-v0")
+    if places:
+        ExecutorPluginRegistry().collect_plugins()
+    sys.modules["snakemake.cli"].main()
+
+
 def main():
     """`python -m tests.warm FILE PID`, as `pgstudy.cli.forkserver` for its commands."""
     end_with(int(sys.argv[2]))
@@ -121,11 +141,10 @@ def main():
     sys.path[0] = str(Path(sys.executable).parent)  # where the script snakemake lies
     for name in OF_CALLS:
         importlib.import_module(name)
-    call = sys.modules["snakemake.cli"]
-    call.get_argument_parser()  # finds the plugins
+    sys.modules["snakemake.cli"].get_argument_parser()  # finds the plugins
     gc.freeze()
     forkserver.MODULES.clear()  # no word of a call is one of pgstudy's commands
-    forkserver.run = call.main
+    forkserver.run = _call
     listener = socket.socket(fileno=int(sys.argv[1]))
     forkserver.Server(listener).serve().take_place()
     forkserver._run()

@@ -62,6 +62,22 @@ def test_a_block_side_by_side_has_the_bits_of_each_run_alone(tmp_path, block, al
     assert sum(seconds) <= took
 
 
+def test_each_run_has_a_process_that_imports_no_pandas_of_its_own(tmp_path):
+    """Which takes longer than a short training: the block's process has done it."""
+    short = CONFIG["environments"][0] | {"vectorize": False, "env_steps": 100}
+    block = block_of(CONFIG | {"environments": [short], "seeds": 3})
+    command = [sys.executable, "-X", "importtime", "-m", "pgstudy", "train"]
+    done = subprocess.run(
+        [*command, block.to_json(), "--results", str(tmp_path)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(Store(tmp_path).missing(block)) == 0
+    names = [line.rpartition("|")[2].strip() for line in done.stderr.splitlines()]
+    assert names.count("pandas") == 1
+
+
 def test_a_run_that_another_process_trains_is_left_to_it(tmp_path, block, alone):
     """The others are trained meanwhile; then it is waited for."""
     store = Store(tmp_path)

@@ -31,8 +31,6 @@ WITHOUT_A_RUN = {k: v for k, v in TABLES.items() if k not in OTHERS} | {"train":
 class Tree(Project):
     """A copy of the project with sources of its own, which its calls import."""
 
-    alone = True
-
     def command(self):
         places = (self.folder / "fake", self.folder / "src")
         path = {"PYTHONPATH": os.pathsep.join(map(str, places))}

@@ -103,14 +103,12 @@ class Elsewhere(Clone):
         }
 
     def call(self, *targets):
-        """By itself: no other process has the plugins."""
+        """Forked, with the executor of `plugins/`."""
         # Snakemake sends the files that git knows
         (self.folder / ".gitignore").write_text("results\n.snakemake\n")
         subprocess.run(["git", "init", "-q"], cwd=self.folder, check=True)
         subprocess.run(["git", "add", "-A"], cwd=self.folder, check=True)
-        process = self.start(*targets)
-        text = process.communicate()[0]
-        return process.returncode, text
+        return super().call(*targets)
 
     def archives(self):
         return sorted((self.storage / "jobs").glob("*.zip"))

@@ -37,6 +37,7 @@ MODULES = {
     "compare": STEPS["comparison"].entry.partition(":")[0],
     "train": "experiment.training.block",
     "check-tracking": "experiment.tracking.experiments",
+    "capsule": "analysis.reproduce.capsule_check",
 }
 CREDENTIALS = struct.Struct("3i")  # of SO_PEERCRED: pid, uid, gid
 

@@ -6,6 +6,8 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 
+# pyarrow would import it in each run's process, as that makes its first column
+import pandas  # noqa: F401
 import pyarrow as pa
 import pyarrow.parquet as pq
 import safetensors.numpy
