@@ -16,6 +16,7 @@ from pgstudy.cli.common import (
     with_outputs,
 )
 from pgstudy.experiment.config.loading import load_study, read_config
+from pgstudy.experiment.config.reference import settings_table
 from pgstudy.experiment.config.schema import schema
 from pgstudy.experiment.planning import read_chosen
 from pgstudy.experiment.provenance import user_code
