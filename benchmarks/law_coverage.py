@@ -11,9 +11,9 @@ import sys
 
 import numpy as np
 
+from pgstudy.analysis.law.censored import Point
+from pgstudy.analysis.law.fit import Law, fit
 from pgstudy.analysis.report.markdown import table
-from pgstudy.analysis.statistics.censored import Point
-from pgstudy.analysis.statistics.law import Law, fit
 
 TRUE = Law(30.0, 700.0)
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from pgstudy.analysis.law import fit as law_of
+from pgstudy.analysis.law.censored import Point
+from pgstudy.analysis.law.fit import Law, fit
 from pgstudy.analysis.law.prediction import predicted
-from pgstudy.analysis.statistics import law as law_of
-from pgstudy.analysis.statistics.censored import Point
-from pgstudy.analysis.statistics.law import Law, fit
 
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 TRUE = Law(30.0, 700.0)

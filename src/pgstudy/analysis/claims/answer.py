@@ -15,7 +15,7 @@ from pgstudy.analysis.claims.verdicts import FAILS, HOLDS
 from pgstudy.analysis.common.names import FigureKey
 from pgstudy.analysis.common.numbers import number, p_value
 from pgstudy.analysis.common.tradeoffs import Tradeoffs
-from pgstudy.analysis.statistics.law import Law
+from pgstudy.analysis.law.fit import Law
 from pgstudy.experiment.study.study import Study
 
 UNRESOLVED = 5  # times the low end of an interval, which then says little

@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from pgstudy.analysis.common.tradeoffs import Tradeoffs
 from pgstudy.analysis.figures import layout, style
 from pgstudy.analysis.figures.layout import Drawn
-from pgstudy.analysis.statistics.law import Law
+from pgstudy.analysis.law.fit import Law
 from pgstudy.experiment.study.study import Study
 
 SIZE = 5.2, 3.8  # inches

@@ -12,12 +12,12 @@ import pandas as pd
 
 from pgstudy.analysis.common.columns import LAWS, POINTS, names
 from pgstudy.analysis.common.tradeoffs import Tradeoffs
+from pgstudy.analysis.law.censored import Point
+from pgstudy.analysis.law.fit import Fit, fit
 from pgstudy.analysis.law.prediction import Prediction, predicted
 from pgstudy.analysis.statistics import intervals
 from pgstudy.analysis.statistics.basics import Array
-from pgstudy.analysis.statistics.censored import Point
 from pgstudy.analysis.statistics.intervals import Interval
-from pgstudy.analysis.statistics.law import Fit, fit
 from pgstudy.analysis.tables.build import Tables, rows_of
 from pgstudy.analysis.tables.tuning import at_edge
 from pgstudy.experiment.study.cell import Cell

@@ -18,8 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.stats
 
-from pgstudy.analysis.statistics.basics import BOOTSTRAP_SEED, Array
-from pgstudy.analysis.statistics.censored import (
+from pgstudy.analysis.law.censored import (
     CLOSE,
     SMALLEST,
     STEPS,
@@ -31,6 +30,7 @@ from pgstudy.analysis.statistics.censored import (
     free_means,
     log_likelihood,
 )
+from pgstudy.analysis.statistics.basics import BOOTSTRAP_SEED, Array
 from pgstudy.analysis.statistics.intervals import Interval, percentile_interval
 
 DRAWS = 2000
