@@ -72,6 +72,26 @@ def test_runs_that_are_cut_do_not_make_the_law_look_cheaper():
     assert cut.e_min.estimate == pytest.approx(TRUE.e_min, rel=0.1)
 
 
+def test_an_n_at_which_no_run_arrived_says_only_that_it_takes_more():
+    """Its own mean is not known, and the law is still that of the others."""
+    points = drawn(np.random.default_rng(3), runs=200)
+    cut = points[0]._replace(updates=np.full(200, 50.0), cap=50.0)
+    found = fit([cut, *points[1:]])
+    assert found.updates[0].estimate == math.inf
+    assert found.s_min.estimate == pytest.approx(TRUE.s_min, rel=0.1)
+    assert found.e_min.estimate == pytest.approx(TRUE.e_min, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("updates", "expected"), [((80, 40, 19), (0, 160)), ((10, 11, 12), (11, 0))]
+)
+def test_a_law_has_no_part_below_zero(updates, expected):
+    """Where a line would have one, the other part alone fits what is left."""
+    counts = zip((2, 4, 8), updates, strict=True)
+    points = [Point(n, np.full(5, float(u)), 1e9, NOTHING) for n, u in counts]
+    assert fit(points).law == pytest.approx(expected, rel=0.05, abs=0.1)
+
+
 def test_p_is_small_where_another_curve_is_true_and_not_where_the_law_is():
     generator = np.random.default_rng(11)
     assert fit(drawn(generator)).p > 0.01

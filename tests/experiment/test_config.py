@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
+from pgstudy.analysis.documents.settings import settings_table
 from pgstudy.experiment.config import yaml_files
 from pgstudy.experiment.config.loading import load_study
-from pgstudy.experiment.config.reference import settings_table
 from pgstudy.experiment.config.schema import normalise, schema
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.experiment.system.files import canonical_json

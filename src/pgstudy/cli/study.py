@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from pgstudy.analysis.documents.settings import settings_table
 from pgstudy.cli.common import (
     RESULTS,
     UserError,
@@ -16,7 +17,6 @@ from pgstudy.cli.common import (
     with_outputs,
 )
 from pgstudy.experiment.config.loading import load_study, read_config
-from pgstudy.experiment.config.reference import settings_table
 from pgstudy.experiment.config.schema import schema
 from pgstudy.experiment.planning import read_chosen
 from pgstudy.experiment.provenance import user_code

@@ -56,7 +56,7 @@ def _of_laws(environment: str, found: Tradeoffs) -> Iterator[str]:
     laws, points = found.laws, found.points
     rows = laws[laws["environment"] == environment].to_dict("records")
     if not rows:
-        yield f"On {environment} too few runs have ended to say what N buys."
+        yield f"On {environment} too few runs reached the threshold to say what N buys."
         return
     here = points[points["environment"] == environment]
     best = min(rows, key=lambda row: float(row["e_min"]))

@@ -74,7 +74,8 @@ def handles(study: Study, found: Tradeoffs) -> list[Line2D]:
 
 def _points(axes: Axes, points: pd.DataFrame, look: Mapping[str, Any]) -> None:
     """A point for each N, with its label; hollow where some runs did not arrive."""
-    for row in points.to_dict("records"):
+    there = points[np.isfinite(points["updates"].astype(float))]
+    for row in there.to_dict("records"):
         at = row["updates"], row["trajectories"]
         ends = [
             [row[f"{k}_low"], row[f"{k}_high"]] for k in ("updates", "trajectories")

@@ -79,15 +79,21 @@ def completed(runs: Runs, means: Array) -> Array:
     return np.asarray(total / (runs.arrived + runs.others))
 
 
+def first_means(runs: Runs) -> Array:
+    """Where fits begin: the mean of those that arrived, or the cap: [D, K]."""
+    there = runs.arrived > 0
+    return np.where(there, np.maximum(runs.mean, SMALLEST), runs.cap)
+
+
 def free_means(runs: Runs) -> Array:
-    """The mean updates at each N alone: [D, K]."""
-    means = np.where(runs.arrived > 0, np.maximum(runs.mean, SMALLEST), runs.cap)
+    """The mean updates at each N alone: [D, K]; infinite where no run arrived."""
+    means = first_means(runs)
     for _ in range(STEPS if runs.others.any() else 0):
         before, means = means, completed(runs, means)
-        means = np.minimum(means, FARTHEST * runs.cap)
+        means = np.minimum(means, FARTHEST * runs.cap)  # where nothing else bounds it
         if (abs(means / before - 1) < CLOSE).all():
             break
-    return means
+    return np.where(runs.arrived > 0, means, np.inf)
 
 
 def common_shape(points: Sequence[Point]) -> float:
@@ -135,6 +141,7 @@ def _moments(
 
 def log_likelihood(runs: Runs, means: Array) -> float:
     """Up to what does not depend on the means: [K]."""
+    means = np.minimum(means, FARTHEST * runs.cap)
     found = -runs.arrived * runs.shape * (np.log(means) + runs.mean / means)
     at = runs.shape * runs.cap / means
     beyond = np.maximum(scipy.special.gammaincc(runs.shape, at), 1e-300)

@@ -27,11 +27,12 @@ from pgstudy.analysis.law.censored import (
     common_shape,
     completed,
     counted,
+    first_means,
     free_means,
     log_likelihood,
 )
 from pgstudy.analysis.statistics.basics import BOOTSTRAP_SEED, Array
-from pgstudy.analysis.statistics.intervals import Interval, percentile_interval
+from pgstudy.analysis.statistics.intervals import TAIL, Interval, percentile_interval
 
 DRAWS = 2000
 
@@ -86,9 +87,15 @@ def fit(points: Sequence[Point]) -> Fit:
         percentile_interval(law.s_min, s),
         percentile_interval(law.e_min, e),
         percentile_interval(law.critical_n, e / s),
-        [percentile_interval(float(mean), drawn) for mean, drawn in means],
+        [_between(float(mean), drawn) for mean, drawn in means],
         _p_value(seen, law, free[0]),
     )
+
+
+def _between(mean: float, drawn: Array) -> Interval:
+    """The percentile interval, whose ends may be infinite: it is two of the draws."""
+    low, high = np.quantile(drawn, [TAIL, 1 - TAIL], method="inverted_cdf")
+    return Interval(mean, float(low), float(high))
 
 
 def _draws(points: Sequence[Point], shape: float) -> Runs:
@@ -128,16 +135,19 @@ def _law(runs: Runs) -> tuple[Array, Array]:
     Fisher's scoring: least squares of the means on 1 and 1/N, weighted by the inverse
     of their variance, runs x shape / mean^2.
     """
-    x, means = 1 / runs.n, free_means(runs)
+    x, means = 1 / runs.n, first_means(runs)
     counts = (runs.arrived + runs.others) * runs.shape
     for _ in range(STEPS):
         weights, y = counts / means**2, completed(runs, means)
         total = weights.sum(1)
         x_mean, y_mean = (weights * x).sum(1) / total, (weights * y).sum(1) / total
         across = x - x_mean[:, None]
-        slope = (weights * across * y).sum(1) / (weights * across**2).sum(1)
-        e_min = np.maximum(slope, SMALLEST)
-        s_min = np.maximum(y_mean - e_min * x_mean, SMALLEST)
+        e_min = (weights * across * y).sum(1) / (weights * across**2).sum(1)
+        s_min = y_mean - e_min * x_mean
+        alone = (weights * x * y).sum(1) / (weights * x**2).sum(1)  # without S_min
+        e_min = np.where(s_min < SMALLEST, alone, e_min)
+        s_min = np.where(e_min < SMALLEST, y_mean, np.maximum(s_min, SMALLEST))
+        e_min = np.maximum(e_min, SMALLEST)
         before, means = means, s_min[:, None] + e_min[:, None] * x
         if (abs(means / before - 1) < CLOSE).all():
             break

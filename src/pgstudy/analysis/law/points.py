@@ -24,7 +24,7 @@ from pgstudy.experiment.study.cell import Cell
 from pgstudy.experiment.study.study import Study
 
 ENDED = ("finished", "diverged", "stuck")
-FEWEST = 2  # values of N, through which a law of two numbers can go
+FEWEST = 2  # values of N with runs that arrived: a law has two numbers
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ def build(
         for estimator in study.estimators:
             cells = study.cells_of(environment, estimator)
             found = [(c, p) for c in cells if (p := _point(source, c)) is not None]
-            if len(found) < FEWEST:
+            arrived = [bool((p.updates < p.cap).any()) for _, p in found]
+            if sum(arrived) < FEWEST:
                 continue
             fitted = fit([point for _, point in found])
             points += list(_point_rows(source, found, fitted))

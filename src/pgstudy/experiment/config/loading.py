@@ -13,7 +13,6 @@ from pgstudy.experiment.config.checks import (
     same_labels,
     same_runs,
     seed_list,
-    tradeoff_faults,
     tune_seeds,
     tuning_faults,
 )
@@ -26,19 +25,17 @@ from pgstudy.experiment.config.environments import (
 from pgstudy.experiment.config.published_files import load_published
 from pgstudy.experiment.config.schema import default, examine, filled
 from pgstudy.experiment.config.settings import fitted, resolve
+from pgstudy.experiment.config.tradeoff import tradeoff_of, with_tradeoff
 from pgstudy.experiment.provenance import user_code
 from pgstudy.experiment.provenance.identity import NOT_KNOWN, identity_of
 from pgstudy.experiment.study.cell import Cell, LeftOut
 from pgstudy.experiment.study.estimators import expanded, reason_to_leave_out
 from pgstudy.experiment.study.published import Published
-from pgstudy.experiment.study.study import Study, Tradeoff
-from pgstudy.experiment.study.tradeoff import with_targets
+from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.learning.environments import registry
 from pgstudy.learning.environments.spaces import Layout, UnusableEnvironment
 from pgstudy.learning.specification import EnvironmentSpecification
-
-GRID = 12  # steps of sqrt 2 on each side: a factor of 64
 
 
 def read_config(file: Path) -> Study:
@@ -65,9 +62,8 @@ def load_study(
     cells = [c for c in made if isinstance(c, Cell)]
     left_out = [c for c in made if isinstance(c, LeftOut)]
     faults += found
-    tradeoff = _tradeoff(sound)
-    if tradeoff and not faults and not (faults := tradeoff_faults(cells)):
-        cells = with_targets(cells, tradeoff, _test_episodes(sound))
+    if not faults:
+        cells, faults = with_tradeoff(sound, cells)
     faults += same_runs(cells) + same_labels(cells)
     if not faults and not cells and left_out:
         faults.append(f"no cell is left: {left_out[0].label}: {left_out[0].reason}")
@@ -81,7 +77,7 @@ def load_study(
         faults += same_start_faults(config, cells) + of_code
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
-    return replace(assembled(config, cells, left_out, published), tradeoff=tradeoff)
+    return assembled(config, cells, left_out, published)
 
 
 def assembled(
@@ -105,19 +101,8 @@ def assembled(
         gradients=filled("gradients", config),
         tune_seeds=tuple(tune_seeds(config)),
         config=config,
+        tradeoff=tradeoff_of(config),
     )
-
-
-def _tradeoff(config: Mapping[str, Any]) -> Tradeoff | None:
-    given = filled("tradeoff", config)
-    if given is None:
-        return None
-    return Tradeoff(given["episodes"], given.get("grid", GRID * ("tune" in config)))
-
-
-def _test_episodes(config: Mapping[str, Any]) -> dict[str, int]:
-    entries = [e for e in config["environments"] if "test_episodes" in e]
-    return {e.get("name", e["id"]): e["test_episodes"] for e in entries}
 
 
 def _identified(cell: Cell) -> Cell:
