@@ -46,10 +46,7 @@ def read_config(file: Path) -> Study:
     return load_study(data, repeated)
 
 
-def load_study(
-    raw: Mapping[str, Any],
-    known_faults: Sequence[str] = (),
-) -> Study:
+def load_study(raw: Mapping[str, Any], known_faults: Sequence[str] = ()) -> Study:
     """The study that a config describes.
 
     Errors: ConfigError, with all faults, those that its file is known to have first.
