@@ -5,15 +5,16 @@ No sentence says more than an interval or a verdict does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pgstudy.analysis.claims.law import Row, ratio
 from pgstudy.analysis.claims.verdicts import FAILS, HOLDS
 from pgstudy.analysis.common.names import FigureKey
-from pgstudy.analysis.common.numbers import number, p_value
+from pgstudy.analysis.common.numbers import bounded, number, p_value, steps
 from pgstudy.analysis.common.tradeoffs import Tradeoffs
 from pgstudy.analysis.law.fit import Law
 from pgstudy.experiment.study.study import Study
@@ -30,7 +31,6 @@ LAW_RULE = (
     "Predicted: the geometric mean of the gradient noise scales at the start and at "
     "the threshold, at the policies of one run."
 )
-Row = Mapping[Any, Any]
 
 
 def first_screen(
@@ -87,20 +87,21 @@ def _ends(row: Row, points: pd.DataFrame) -> str:
     law = Law(row["s_min"], row["e_min"])
     updates = law.updates(counts[[0, -1]])
     return (
-        f"N = {few:g} takes {number(few * updates[0])} trajectories in "
-        f"{number(updates[0])} updates, N = {many:g} takes "
-        f"{number(many * updates[1])} in {number(updates[1])}."
+        f"By the law, N = {few:g} takes {steps(few * updates[0])} trajectories in "
+        f"{steps(updates[0])} updates, and N = {many:g} takes "
+        f"{steps(many * updates[1])} in {steps(updates[1])}."
     )
 
 
 def _beside(row: Row, best: Row) -> str:
     """How another estimator's law lies to the best one's."""
-    ratio = row["e_min"] / best["e_min"]
+    more = bounded(*ratio(row, best, "e_min"), number)
+    longer = bounded(*ratio(row, best, "s_min"), number)
     return (
-        f"{row['estimator']} needs at least {number(ratio)} times the trajectories "
-        f"(E_min {_with_interval(row, 'e_min')}, not {_with_interval(best, 'e_min')}), "
-        f"and at least {_with_interval(row, 's_min')} updates, beside "
-        f"{_with_interval(best, 's_min')}."
+        f"With {row['estimator']}, the fewest trajectories are {more} times as many "
+        f"(E_min is {_with_interval(row, 'e_min', 0)}, not "
+        f"{_with_interval(best, 'e_min', 0)}), and the fewest updates {longer} times "
+        f"(S_min {_with_interval(row, 's_min')} and {_with_interval(best, 's_min')})."
     )
 
 
@@ -117,8 +118,8 @@ def _warnings(rows: Sequence[Row], points: pd.DataFrame) -> Iterator[str]:
 
 
 def _with_interval(row: Row, name: str, digits: int | None = None) -> str:
-    shown = [number(row[name + end], digits) for end in ("", "_low", "_high")]
-    return "{} [{}, {}]".format(*shown)
+    value, low, high = (row[name + end] for end in ("", "_low", "_high"))
+    return bounded(value, low, high, lambda shown: number(shown, digits))
 
 
 def _of_claims(claims: pd.DataFrame) -> Iterator[str]:

@@ -85,6 +85,12 @@ def _same_updates(row: Row, first: Row, barred: str) -> Claim:
     return _ratio(row, words, difference, (1 / EQUAL, EQUAL), barred)
 
 
+def ratio(row: Row, first: Row, name: str) -> Interval:
+    """A number of one law over that of another, with an interval."""
+    logs = _difference(_logs(row, name), _logs(first, name))
+    return Interval(*(math.exp(value) for value in logs))
+
+
 def _ratio(
     row: Row, words: str, logs: Interval, bounds: tuple[float, float], barred: str
 ) -> Claim:
