@@ -84,10 +84,15 @@ def source(tmp_path_factory):
     return Source(study, tables, beside, measurements(study), tables)
 
 
+OF_TRADEOFFS = ("tradeoff", "critical_n")  # such a study has no other figures
+
+
 def figures(source):
-    """(kind, figure) of all kinds, laid out."""
+    """(kind, figure) of all kinds of a study with a budget, laid out."""
     style.use()
     for kind, draw in KINDS.items():
+        if kind in OF_TRADEOFFS:
+            continue
         yield kind, draw(source, ENVIRONMENT)[0]
     yield "paper", paper_figures._own(source.study, source.tables, ENVIRONMENT)
 
@@ -118,7 +123,7 @@ def words(figure):
 
 def test_nothing_is_cut(drawn):
     """What is drawn lies on the canvas: titles, ticks, labels, entries of legends."""
-    assert len(drawn) == len(KINDS) + 1
+    assert len(drawn) == len(KINDS) - len(OF_TRADEOFFS) + 1
     for kind, figure in drawn.items():
         box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
         assert box.x0 > -0.01 and box.y0 > -0.01, (kind, box)

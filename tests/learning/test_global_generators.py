@@ -15,6 +15,7 @@ from pgstudy.experiment.store.checkpoints import Saved, decode, encode
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.study.cell import Block, Cell
 from pgstudy.experiment.training.block import train_block
+from pgstudy.learning import evaluation
 from pgstudy.learning.environments import registry as environments
 from pgstudy.learning.environments.global_generators import states
 from pgstudy.learning.reinforce import Trainer
@@ -114,19 +115,20 @@ def test_a_resumed_run_draws_what_it_would_have_drawn(after):
     assert resumed.global_generators == ALL
 
 
-def episode_streams(seed):
-    return EpisodeStreams(*np.random.SeedSequence(seed).spawn(3))
+def evaluated(trainer, seed):
+    streams = EpisodeStreams(*np.random.SeedSequence(seed).spawn(3))
+    return evaluation.returns(trainer.specification, trainer.policy, streams)
 
 
 def test_evaluations_have_draws_of_their_own():
     """How many there are changes nothing in the training that follows."""
     trainer = Trainer(run(*ALL), 3)
     before = encode(Saved(states(), 0))
-    one, other = (trainer._evaluate(episode_streams(s)) for s in (5, 6))
+    one, other = (evaluated(trainer, seed) for seed in (5, 6))
     assert encode(Saved(states(), 0)) == before
     assert (one != other).all()
     disturb()
-    assert (trainer._evaluate(episode_streams(5)) == one).all()
+    assert (evaluated(trainer, 5) == one).all()
 
 
 def records(tmp_path, name, seeds):

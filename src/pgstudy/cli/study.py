@@ -41,7 +41,7 @@ def check(
     study = read_config(config)
     cells, tuning = study.cells, study.tune_seeds
     runs = f"{len(cells) * len(study.seeds)} runs"
-    blocks = list(study.blocks())
+    blocks, most = list(study.blocks()), ""
     if tuning:
         reported = len(rivals(cells)) * len(study.seeds)
         most = "at most " if study.tradeoff else ""
@@ -50,7 +50,7 @@ def check(
         blocks = list(tuning_study(study).blocks())
     print(f"{study.name}: {len(cells)} cells, {runs}")
     packs = packed(blocks, study.job_minutes, jobs)
-    print(f"on a cluster: {described(packs)} (docs/clusters.md)")
+    print(f"on a cluster: {most}{described(packs)} (docs/clusters.md)")
     for cell in study.left_out:
         print(f"left out: {cell.label}: {cell.reason}")
     own = user_code.everything(cell.specification.environment for cell in cells)
