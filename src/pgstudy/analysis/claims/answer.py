@@ -5,6 +5,7 @@ No sentence says more than an interval or a verdict does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from pgstudy.analysis.law.fit import Law
 from pgstudy.experiment.study.study import Study
 
 UNRESOLVED = 5  # times the low end of an interval, which then says little
+RUN = re.compile(r" \(.*\)$")
 MOST = 3  # sentences of a study without a law
 POOR_FIT = 0.01  # p below which the law is said not to describe the runs
 
@@ -128,10 +130,11 @@ def _of_claims(claims: pd.DataFrame) -> Iterator[str]:
     others = decided.drop(about_n.index)
     for row in pd.concat([about_n, others]).head(MOST).to_dict("records"):
         shown = [number(row[name]) for name in ("estimate", "low", "high")]
-        verdict = "" if row["verdict"] == HOLDS else " This does not hold."
+        verdict = "" if row["verdict"] == HOLDS else ", does not hold"
+        quantity = RUN.sub("", row["quantity"])  # which run, the table says
         yield (
-            f"{row['environment']}: {row['claim']} ({row['quantity']} {shown[0]}, 95 % "
-            f"interval {shown[1]} to {shown[2]}).{verdict}"
+            f"{row['environment']}{verdict}: {row['claim']} ({quantity} {shown[0]}, "
+            f"95 % interval {shown[1]} to {shown[2]})."
         )
     if len(claims) > len(decided):
         open_ = len(claims) - len(decided)
