@@ -67,7 +67,7 @@ def _of_laws(environment: str, found: Tradeoffs) -> Iterator[str]:
     if best["critical_n_high"] > UNRESOLVED * best["critical_n_low"]:
         yield "these seeds do not resolve where a larger N stops to pay."
     else:
-        critical = _with_interval(best, "critical_n", 0)
+        critical = with_interval(best, "critical_n", 0)
         yield (
             f"up to an N of about {critical}, a larger N buys fewer updates for few "
             "extra trajectories; beyond it, trajectories grow in proportion to N and "
@@ -101,9 +101,9 @@ def _beside(row: Row, best: Row) -> str:
     longer = bounded(*ratio(row, best, "s_min"), number)
     return (
         f"With {row['estimator']}, the fewest trajectories are {more} times as many "
-        f"(E_min is {_with_interval(row, 'e_min', 0)}, not "
-        f"{_with_interval(best, 'e_min', 0)}), and the fewest updates {longer} times "
-        f"(S_min {_with_interval(row, 's_min')} and {_with_interval(best, 's_min')})."
+        f"(E_min is {with_interval(row, 'e_min', 0)}, not "
+        f"{with_interval(best, 'e_min', 0)}), and the fewest updates {longer} times "
+        f"(S_min {with_interval(row, 's_min')} and {with_interval(best, 's_min')})."
     )
 
 
@@ -119,7 +119,8 @@ def _warnings(rows: Sequence[Row], points: pd.DataFrame) -> Iterator[str]:
         yield f"{lost} of {int(points['runs'].sum())} runs did not arrive in time."
 
 
-def _with_interval(row: Row, name: str, digits: int | None = None) -> str:
+def with_interval(row: Row, name: str, digits: int | None = None) -> str:
+    """A number of a law, or of a point, with its interval."""
     value, low, high = (row[name + end] for end in ("", "_low", "_high"))
     return bounded(value, low, high, lambda shown: number(shown, digits))
 

@@ -67,7 +67,7 @@ def _slopes(study: Study, environment: str, measured: pd.DataFrame) -> Iterator[
 
 def _variances(study: Study, environment: str, rows: list[Row]) -> Iterator[Claim]:
     for row in rows:
-        found = _interval(row, "variance_ratio")
+        found = interval_of(row, "variance_ratio")
         yield Claim(
             environment,
             f"At the end, {row['estimator']} has less variance than "
@@ -93,7 +93,7 @@ def paired(study: Study, environment: str, estimator: str) -> bool:
 
 def _ends(environment: str, rows: dict[str, Row]) -> Iterator[Claim]:
     if all(at in rows for at in FRACTIONS):
-        end, start = (_interval(rows[at], "noise_scale") for at in ("end", "start"))
+        end, start = (interval_of(rows[at], "noise_scale") for at in ("end", "start"))
         found, name = ratio(end, start), rows["end"]["estimator"]
         known = (
             found
@@ -111,7 +111,8 @@ def _ends(environment: str, rows: dict[str, Row]) -> Iterator[Claim]:
         )
 
 
-def _interval(row: Row, name: str) -> Interval:
+def interval_of(row: Row, name: str) -> Interval:
+    """A quantity of a table's row, with its interval."""
     return Interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
 
 

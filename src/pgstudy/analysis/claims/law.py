@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pgstudy.analysis.claims.gradients import interval_of
 from pgstudy.analysis.claims.verdicts import (
     AT_EDGE,
     CONSISTENT,
@@ -59,7 +60,7 @@ def _fits(row: Row, barred: str) -> Claim:
         row["environment"],
         f"The updates of {row['estimator']} follow S(N) = S_min + E_min / N",
         "critical N of the fitted law",
-        _interval(row, "critical_n"),
+        interval_of(row, "critical_n"),
         UNTESTED if math.isnan(p) else Tests(1.0, p / 2),
         FigureKey("tradeoff", row["environment"]),
         otherwise=CONSISTENT,
@@ -87,8 +88,7 @@ def _same_updates(row: Row, first: Row, barred: str) -> Claim:
 
 def ratio(row: Row, first: Row, name: str) -> Interval:
     """A number of one law over that of another, with an interval."""
-    logs = _difference(_logs(row, name), _logs(first, name))
-    return Interval(*(math.exp(value) for value in logs))
+    return _without_logs(_difference(_logs(row, name), _logs(first, name)))
 
 
 def _ratio(
@@ -99,7 +99,7 @@ def _ratio(
         row["environment"],
         words,
         "ratio of both",
-        Interval(*(math.exp(value) for value in logs)),
+        _without_logs(logs),
         within(logs, *(math.log(bound) for bound in bounds)),
         FigureKey("tradeoff", row["environment"]),
         barred=barred,
@@ -113,21 +113,21 @@ def _more_trajectories(row: Row, first: Row, barred: str) -> Claim:
         row["environment"],
         f"{row['estimator']} needs more trajectories than {first['estimator']}, E_min",
         "ratio of both",
-        Interval(*(math.exp(value) for value in logs)),
+        _without_logs(logs),
         above(logs, 0.0),
         FigureKey("tradeoff", row["environment"]),
         barred=barred,
     )
 
 
-def _interval(row: Row, name: str) -> Interval:
-    return Interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
+def _without_logs(logs: Interval) -> Interval:
+    return Interval(*map(math.exp, logs))
 
 
 def _logs(row: Row, name: str) -> Interval:
     """The logarithm of a quantity that is not negative."""
     with np.errstate(divide="ignore"):
-        return Interval(*map(float, np.log(_interval(row, name))))
+        return Interval(*map(float, np.log(interval_of(row, name))))
 
 
 def _difference(one: Interval, two: Interval) -> Interval:

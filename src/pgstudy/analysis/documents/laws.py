@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 
-from pgstudy.analysis.claims.answer import law_sentences
+from pgstudy.analysis.claims.answer import law_sentences, with_interval
+from pgstudy.analysis.claims.law import Row
 from pgstudy.analysis.common.columns import TRADEOFFS
-from pgstudy.analysis.common.numbers import bounded, number, p_value, steps
+from pgstudy.analysis.common.numbers import number, p_value, steps
 from pgstudy.analysis.common.tradeoffs import Tradeoffs
 from pgstudy.analysis.documents.records import StudyRecord
 from pgstudy.analysis.report.markdown import table
@@ -24,7 +22,6 @@ POINTS = (
     "| environment | estimator | N | learning rate | arrived | S, updates, 95 % "
     "interval | by the law | E, trajectories | return at the end, 95 % interval |"
 )
-Row = Mapping[Any, Any]
 
 
 def answer(record: StudyRecord, _: str) -> str:
@@ -58,9 +55,9 @@ def _law(row: Row) -> list[str]:
         row["environment"],
         row["estimator"],
         f"{row['arrived']} of {row['runs']}",
-        *(_bounded(row, name) for name in ("s_min", "e_min", "critical_n")),
+        *(with_interval(row, name) for name in ("s_min", "e_min", "critical_n")),
         p_value(row["fit_p"]),
-        _bounded(row, "predicted_n"),
+        with_interval(row, "predicted_n"),
         number(row["predicted_ratio"], 2),
     ]
 
@@ -79,12 +76,8 @@ def _point(row: Row) -> list[str]:
         str(row["n"]),
         rate + (f", {edge} of its grid" if edge else ""),
         f"{row['arrived']} of {row['runs']}",
-        _bounded(row, "updates"),
+        with_interval(row, "updates"),
         number(row["law_updates"]),
         steps(row["trajectories"]),
-        _bounded(row, "end_return"),
+        with_interval(row, "end_return"),
     ]
-
-
-def _bounded(row: Row, name: str) -> str:
-    return bounded(row[name], row[f"{name}_low"], row[f"{name}_high"], number)

@@ -18,12 +18,12 @@ from pgstudy.analysis.law.prediction import Prediction, predicted
 from pgstudy.analysis.statistics import intervals
 from pgstudy.analysis.statistics.basics import Array
 from pgstudy.analysis.statistics.intervals import Interval
+from pgstudy.analysis.statistics.variances import columns
 from pgstudy.analysis.tables.build import Tables, rows_of
-from pgstudy.analysis.tables.tuning import at_edge
+from pgstudy.analysis.tables.tuning import at_edge, updates_taken
 from pgstudy.experiment.study.cell import Cell
 from pgstudy.experiment.study.study import Study
 
-ENDED = ("finished", "diverged", "stuck")
 FEWEST = 2  # values of N with runs that arrived: a law has two numbers
 
 
@@ -63,7 +63,7 @@ def build(
 def _point(source: _Source, cell: Cell) -> Point | None:
     """The runs of a cell; None if fewer than two have ended."""
     cap = float(cell.specification.budget.amount)
-    updates = _updates(rows_of(source.tables.runs, cell), cap)
+    updates = updates_taken(rows_of(source.tables.runs, cell), cap)
     if len(updates) < 2:
         return None
     tried = np.empty((0, 0))
@@ -72,20 +72,13 @@ def _point(source: _Source, cell: Cell) -> Point | None:
     return Point(cell.n, updates, cap, tried)
 
 
-def _updates(runs: pd.DataFrame, cap: float) -> Array:
-    """What each run took; the cap where it did not arrive. Those without numbers are
-    left out: [runs].
-    """
-    ended = runs[runs["status"].isin(ENDED)]
-    arrived = ended["status"] == "finished"
-    return np.where(arrived, ended["updates"].to_numpy(float), cap)
-
-
 def _tried(runs: pd.DataFrame, cell: Cell, cap: float) -> Array:
     """The same of all learning rates that all tuning seeds tried: [rates, seeds]."""
     here = (runs["environment"] == cell.environment) & (runs["n"] == cell.n)
     here &= runs["estimator"] == cell.estimator
-    rows = [_updates(group, cap) for _, group in runs[here].groupby("learning_rate")]
+    rows = [
+        updates_taken(group, cap) for _, group in runs[here].groupby("learning_rate")
+    ]
     most = max((len(row) for row in rows), default=0)
     return np.array([row for row in rows if len(row) == most]).reshape(-1, most)
 
@@ -108,12 +101,12 @@ def _point_rows(
             "runs": len(point.updates),
             "arrived": int(arrived.sum()),
             "cap": int(point.cap),
-            **_bounded("updates", updates),
-            **_bounded("trajectories", _times(updates, cell.n)),
+            **columns("updates", updates),
+            **columns("trajectories", _times(updates, cell.n)),
             "law_updates": law,
             "law_trajectories": cell.n * law,
             "threshold": cell.threshold,
-            **_bounded("end_return", intervals.mean([ends.to_numpy(float)])),
+            **columns("end_return", intervals.mean([ends.to_numpy(float)])),
             "edge": edges.get(cell.group, ""),
         }
 
@@ -129,20 +122,16 @@ def _law_row(
         "points": len(found),
         "runs": sum(len(point.updates) for _, point in found),
         "arrived": sum(int((p.updates < p.cap).sum()) for _, p in found),
-        **_bounded("s_min", fitted.s_min),
-        **_bounded("e_min", fitted.e_min),
-        **_bounded("critical_n", critical),
+        **columns("s_min", fitted.s_min),
+        **columns("e_min", fitted.e_min),
+        **columns("critical_n", critical),
         "fit_p": fitted.p,
         "noise_start": noise.start,
         "noise_end": noise.end,
-        **_bounded("predicted_n", noise.critical_n),
+        **columns("predicted_n", noise.critical_n),
         "predicted_ratio": ratio if math.isfinite(ratio) else math.nan,
     }
 
 
 def _times(found: Interval, factor: float) -> Interval:
     return Interval(*(factor * value for value in found))
-
-
-def _bounded(name: str, found: Interval) -> dict[str, float]:
-    return {name: found.estimate, f"{name}_low": found.low, f"{name}_high": found.high}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 from pgstudy.analysis.statistics.basics import BOOTSTRAP_SEED, Array
 from pgstudy.analysis.statistics.intervals import Interval, percentile_interval
 from pgstudy.analysis.tables.build import Tables, at_best_learning_rates
+from pgstudy.experiment.store.record import COMPLETE
 from pgstudy.experiment.study.cell import Cell, Group
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.study.tuning import Choice
@@ -41,23 +41,27 @@ def sensitivity(study: Study, tuning: Tables) -> pd.DataFrame:
     if study.tradeoff is None:
         found = tuning.summary[[*groups, "area"]].rename(columns={"area": "value"})
     else:
-        cells = {cell.group: cell for cell in study.cells}
-        runs = tuning.runs.assign(value=[_taken(cells, row) for row in _rows(tuning)])
-        found = runs.groupby(groups, sort=False)["value"].mean().reset_index()
+        caps: dict[tuple[Any, ...], float] = {
+            cell.group: cell.specification.budget.amount for cell in study.cells
+        }
+        means = [
+            (*group, updates_taken(runs, caps[group[:-1]]).mean())
+            for group, runs in tuning.runs.groupby(groups, sort=False)
+        ]
+        found = pd.DataFrame(means, columns=[*groups, "value"])
     chosen = {Choice.of(cell) for cell in study.cells}
     rows = found[groups].itertuples(index=False, name=None)
     return found.assign(chosen=[Choice(*row) in chosen for row in rows])
 
 
-def _rows(tuning: Tables) -> list[dict[Hashable, Any]]:
-    return tuning.runs.to_dict("records")
+def updates_taken(runs: pd.DataFrame, cap: float) -> Array:
+    """Updates of the runs of a cell, the cap where one did not get to the threshold.
 
-
-def _taken(cells: Mapping[Group, Cell], run: Mapping[Hashable, Any]) -> float:
-    """Updates of a run, or its cap; NaN where it has no numbers."""
-    cell = cells[Group(run["environment"], run["estimator"], run["n"])]
-    cap = float(cell.specification.budget.amount)
-    return float(run["updates"]) if run["status"] == "finished" else cap
+    Those without numbers are left out: [runs].
+    """
+    ended = runs[runs["status"].isin(COMPLETE)]
+    arrived = ended["status"] == "finished"
+    return np.where(arrived, ended["updates"].to_numpy(float), cap)
 
 
 def learning_rate_slope(runs: pd.DataFrame) -> Interval:
