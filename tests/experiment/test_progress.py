@@ -406,3 +406,33 @@ def test_a_ui_that_ends_takes_the_curves_along(long_training, tmp_path, monkeypa
     assert len(children) == 1
     assert birth(int(children[0])) == ""
     assert long_training.poll() is None
+
+
+DEAF = """
+import os, signal, sys, time
+from pathlib import Path
+from pgstudy.experiment.tracking import server
+
+class Fragile:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)  # the handler runs here
+
+class Busy:
+    def look(self):
+        Fragile()
+    def close(self):
+        print("closed")
+
+server._watch(Busy(), lambda: True, lambda: print("ended"))
+"""
+
+
+def test_a_ui_ends_where_python_ignores_what_the_signal_raises():
+    """In a destructor, for one; it once went on for ever (Exception ignored in ...)."""
+    done = subprocess.run(
+        [sys.executable, "-c", DEAF], capture_output=True, text=True, timeout=60
+    )
+    assert "Exception ignored in" in done.stderr
+    assert done.stdout.split() == ["ended", "closed", "stopped"]
+    assert done.returncode == 128 + signal.SIGTERM

@@ -29,6 +29,7 @@ NO_JOBS = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"  # eight processes that nobody he
 HOST = "127.0.0.1"
 SECONDS = 3.0  # between two looks at the runs that train
 PATIENCE = 10.0  # with the server at the end
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class ServerError(RuntimeError):
@@ -91,21 +92,30 @@ def _watch(
     watcher: Watcher, going: Callable[[], bool], end: Callable[[], None]
 ) -> None:
     """Show runs that train while something goes on; then end it and remove them."""
-    signal.signal(signal.SIGHUP, lambda *_: sys.exit(128 + signal.SIGHUP))
+    asked: list[int] = []
+
+    def ask(number: int, _: object) -> None:
+        asked.append(number)
+        sys.exit(128 + number)
+
+    for number in ENDING:
+        signal.signal(number, ask)
+    due = 0.0
     try:
-        due = 0.0
-        while going():
+        # what a handler raises in a destructor is lost, so `asked` is looked at too
+        while going() and not asked:
             if time.monotonic() >= due:
                 watcher.look()
                 due = time.monotonic() + SECONDS
             time.sleep(0.2)
-    except KeyboardInterrupt:
-        print("stopped")
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in ENDING:
             signal.signal(number, signal.SIG_IGN)  # a second one changes nothing
         end()
         watcher.close()
+        if asked:
+            print("stopped", flush=True)
+            sys.exit(0 if asked[0] == signal.SIGINT else 128 + asked[0])
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
