@@ -68,7 +68,7 @@ def test_the_search_finds_the_best_and_tries_both_its_neighbours(place):
 def test_it_tries_few_of_them():
     losses, rounds = searched(lambda rate: (math.log2(rate) - 1) ** 2)
     assert len(losses) <= 10  # of 25
-    assert rounds[0] == [2.0**-4, 1.0, 2.0**4]
+    assert rounds[0] == [2.0**-2, 1.0, 2.0**2]
 
 
 def test_of_learning_rates_none_of_which_arrives_the_higher_return_decides():

@@ -3,8 +3,10 @@
 import math
 from dataclasses import replace
 
+import gymnasium
 import numpy as np
 import pytest
+from gymnasium.wrappers import NormalizeObservation
 
 from pgstudy.learning import evaluation
 from pgstudy.learning.reinforce import Trainer
@@ -123,7 +125,7 @@ def test_the_specification_survives_json_and_is_not_there_without_a_target():
 
 
 def test_tests_are_so_close_that_the_time_is_known_to_four_percent():
-    tested = [u for u in range(1, 100_000) if evaluation.is_tested(run_of(), u)]
+    tested = [u for u in range(1, 100_000) if evaluation.is_tested(u)]
     assert tested[:50] == list(range(1, 51))
     gaps = np.diff(tested) / np.array(tested[:-1])
     assert gaps[50:].max() <= 0.0401
@@ -140,18 +142,62 @@ def test_the_stages_of_a_test_play_its_episodes(episodes):
 def test_a_hopeless_test_ends_after_its_first_stage(monkeypatch):
     """Counted by the episodes that are played; the corridor's start is far away."""
     played = []
-    original = evaluation._fresh
+    original = evaluation._played
 
-    def counted(specification, policy, streams, count):
-        played.append(count)
-        return original(specification, policy, streams, count)
+    def counted(sampler):
+        found = original(sampler)
+        played.append(len(found))
+        return found
 
-    monkeypatch.setattr(evaluation, "_fresh", counted)
+    monkeypatch.setattr(evaluation, "_played", counted)
     specification = replace(
         run_of(CORRIDOR, -3.5), target=TargetSpecification(-3.5, 1024)
     )
     trainer = Trainer(specification, 0)
-    mean = evaluation.test(specification, trainer.policy, trainer.streams, 1)
+    mean = trainer.tests.mean(1)
     trainer.sampler.close()
+    trainer.tests.close()
     assert played == [16]
     assert mean < -3.5
+
+
+LISTED = [
+    (EnvironmentSpecification("FrozenLake-v1", {}, 100), 0.2),
+    (EnvironmentSpecification("Pendulum-v1", {}, 50), -200.0),
+    (EnvironmentSpecification("InvertedPendulum-v5", {}, 100), 20.0),
+    (CORRIDOR, -12.0),
+]
+
+
+@pytest.mark.parametrize("environment, threshold", LISTED)
+def test_environments_that_serve_again_change_no_bit(
+    environment, threshold, monkeypatch
+):
+    """Made anew for each test, they give the same means."""
+    if environment.id.startswith("Inverted"):
+        pytest.importorskip("mujoco", reason="NO MUJOCO: make .venv/extras")
+    specification = run_of(environment, threshold, updates=20)
+    kept = train(specification, 3)
+    monkeypatch.setattr(evaluation, "restarted", lambda *_: False)
+    assert train(specification, 3).digest() == kept.digest()
+    assert len(kept.updates["test_return"]) > 1
+
+
+def test_an_environment_that_may_remember_is_made_anew(monkeypatch):
+    """One in a wrapper that keeps a running mean is not the same after an episode."""
+    made = []
+    original = evaluation.make_samplers
+    monkeypatch.setattr(
+        evaluation, "make_samplers", lambda *a: made.append(1) or original(*a)
+    )
+    gymnasium.register(
+        "RemembersTarget-v0",
+        entry_point="gymnasium.envs.classic_control.cartpole:CartPoleEnv",
+        additional_wrappers=(NormalizeObservation.wrapper_spec(),),
+    )
+    try:
+        own = EnvironmentSpecification("RemembersTarget-v0", {}, 100)
+        train(run_of(own, 1000.0, updates=3), 0)
+    finally:
+        del gymnasium.registry["RemembersTarget-v0"]
+    assert len(made) == 3

@@ -45,6 +45,7 @@ class Trainer:
         self.streams = Streams(specification, seed)
         self.sampler = sampler or training_samplers(specification, [seed])[0]
         self.policy = self.sampler.policy
+        self.tests = evaluation.Tests(specification, self.policy, self.streams)
         flat = self.policy.parameters.flat
         self.optimizer = make_optimizer(specification.optimizer, flat)
         self.weights = StepWeights(specification.estimator, self._value())
@@ -119,6 +120,7 @@ class Trainer:
             status, reason = stopped.status, str(stopped)
         finally:
             self.sampler.close()
+            self.tests.close()
         self.history.keep("end", self.weights.saved())
         return self.history.training(saved(self.policy), status, reason)
 
@@ -145,16 +147,12 @@ class Trainer:
         self.history.evaluation[name] = found
 
     def _reached(self) -> bool:
-        """Whether the run has reached its target; half way is its middle.
-
-        Errors: Stopped.
-        """
-        specification, update = self.specification, self.spent["updates"]
-        if not evaluation.is_tested(specification, update):
+        """Whether its target is reached; half way is its middle. Errors: Stopped."""
+        mean = self.tests.mean(self.spent["updates"])
+        if mean is None:
             return False
-        mean = evaluation.test(specification, self.policy, self.streams, update)
         self.history.tested(mean)
-        way = evaluation.way(specification, self.history.evaluation["untrained"], mean)
+        way = self.tests.way(self.history.evaluation["untrained"], mean)
         if way >= MIDDLE:
             self._keep("middle")
         return way >= 1

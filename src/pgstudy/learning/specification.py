@@ -143,7 +143,7 @@ class Budget:
 class TargetSpecification:
     """A run ends where its policy's expected return has reached `threshold`.
 
-    A test of so many fresh `episodes` says so; see `evaluation.test`.
+    A test of so many fresh `episodes` says so; see `evaluation.Tests`.
     """
 
     threshold: float

@@ -17,7 +17,7 @@ from pgstudy.experiment.study.study import Tradeoff
 from pgstudy.learning.specification import TargetSpecification
 
 RATIO = math.sqrt(2)  # of neighbours on the grid
-STRIDES = (4, 2, 1)  # steps of the grid between those that are tried
+STRIDES = (2, 1)  # steps of the grid between those that are tried
 DIGITS = 4  # of a learning rate
 RULE = (
     "the learning rate with the fewest updates to the threshold, mean over the tuning "

@@ -54,7 +54,7 @@ def seeded(stream: np.random.SeedSequence) -> Iterator[Callable[[], tuple[str, .
     np.random.seed(words)
     random.seed(words.tobytes())
     if torch := sys.modules.get("torch"):
-        torch.manual_seed(int(words[0]))
+        torch.default_generator.manual_seed(int(words[0]))
     start = states()
     try:
         yield lambda: tuple(k for k, v in states().items() if not _same(v, start[k]))

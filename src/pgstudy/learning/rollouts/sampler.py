@@ -6,6 +6,7 @@ short ones, so a batch is always one episode of each of N environments.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -119,6 +120,11 @@ class Sampler:
         """The inverse of `state`."""
         self.environments.restore(saved["environments"])
         self.noise.restore(saved["noise"])
+
+    def restart(self, seeds: Sequence[int], generator: np.random.Generator) -> bool:
+        """Begin again with these, as if it were new; false where that can't be."""
+        self.noise = NoiseStream(self.policy.draw, generator)
+        return self.environments.restart(seeds)
 
     def close(self) -> None:
         """Close every environment."""

@@ -150,6 +150,11 @@ class EnvironmentList:
             set_generator_states(environment, states)
         self._seeds = [None] * self.count
 
+    def restart(self, seeds: Sequence[int]) -> bool:
+        """Begin again with these seeds, as if new; false if more may be remembered."""
+        self._seeds = seeds
+        return self._resumable
+
     def close(self) -> None:
         """Let go of the environments."""
         for environment in self._environments:
