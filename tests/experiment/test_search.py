@@ -66,9 +66,11 @@ def test_the_search_finds_the_best_and_tries_both_its_neighbours(place):
 
 
 def test_it_tries_few_of_them():
-    losses, rounds = searched(lambda rate: (math.log2(rate) - 1) ** 2)
+    """Three where the first guess is right; the steps double where it is far off."""
+    assert len(searched(lambda rate: math.log2(rate) ** 2)[0]) == 3
+    losses, rounds = searched(lambda rate: (math.log2(rate) - 9) ** 2)
     assert len(losses) <= 10  # of 25
-    assert rounds[0] == [2.0**-2, 1.0, 2.0**2]
+    assert rounds[0] == [0.5, 1.0, 2.0]
 
 
 def test_of_learning_rates_none_of_which_arrives_the_higher_return_decides():

@@ -1,8 +1,8 @@
 """Trade-off studies: runs that end at a threshold, and the grid of learning rates.
 
-The learning rate of each environment, estimator and N is searched for: some far apart,
-then closer and closer around the best, each time with both its neighbours. So the grid
-is widened until the best one lies inside, or the grid's end is reached.
+The learning rate of each environment, estimator and N is searched for: the configured
+one and its neighbours, then farther and farther on the side of the best, until both
+neighbours of the best one are tried, or the grid's end is reached.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from pgstudy.experiment.study.study import Tradeoff
 from pgstudy.learning.specification import TargetSpecification
 
 RATIO = math.sqrt(2)  # of neighbours on the grid
-STRIDES = (2, 1)  # steps of the grid between those that are tried
 DIGITS = 4  # of a learning rate
 RULE = (
     "the learning rate with the fewest updates to the threshold, mean over the tuning "
@@ -70,16 +69,18 @@ def next_to_try(rates: Sequence[float], losses: Mapping[float, Loss]) -> list[fl
 
     rates: the whole grid, in rising order.
     """
-    middle = len(rates) // 2
     if not losses:
-        ends = (middle - STRIDES[0], middle, middle + STRIDES[0])
-        return [rates[i] for i in ends if 0 <= i < len(rates)]
-    at = rates.index(best(losses))
-    for stride in STRIDES:
-        around = [i for i in (at - stride, at + stride) if 0 <= i < len(rates)]
-        if wanted := [rates[i] for i in around if rates[i] not in losses]:
-            return wanted
-    return []
+        middle = len(rates) // 2
+        return list(rates[max(0, middle - 1) : middle + 2])
+    at, last = rates.index(best(losses)), len(rates) - 1
+    tried = [rates.index(rate) for rate in losses]
+    below, above = [i for i in tried if i < at], [i for i in tried if i > at]
+    wanted = {at - 1, at + 1}
+    if below and not above and at < last:
+        wanted = {min(last, at + 2 * (at - max(below)))}
+    if above and not below and at > 0:
+        wanted = {max(0, at - 2 * (min(above) - at))}
+    return [rates[i] for i in sorted(wanted - set(tried)) if 0 <= i <= last]
 
 
 def best(losses: Mapping[float, Loss]) -> float:
