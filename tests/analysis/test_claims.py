@@ -94,7 +94,7 @@ LOW, HIGH = np.arange(10.0), np.arange(10.0) + 20
 
 def claim(tests, **options):
     figure = FigureKey("improvement")
-    return Claim(NAME, "c", "q", Interval(1, 0, 2), tests, figure, **options)
+    return Claim(NAME, "asked?", "c", "q", Interval(1, 0, 2), tests, figure, **options)
 
 
 def test_p_of_an_interval_is_that_of_the_t_test():

@@ -154,7 +154,7 @@ def test_a_number_changed_by_hand_shows(page, tmp_path):
 
 def claim(verdict, note=""):
     values = (f"that it {verdict}", "difference", 1.5, 1.0, 2.0, 0.0004, 0.0123)
-    row = ("here", *values, verdict, note, "f")
+    row = ("here", "is it so?", *values, verdict, note, "f")
     return dict(zip(names(CLAIMS), row, strict=True))
 
 

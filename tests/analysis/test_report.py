@@ -17,6 +17,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver import ActionChains, Keys
 
+from pgstudy.analysis.charts.specs import LIBRARY
 from pgstudy.analysis.common.numbers import DASH
 from tests.workflow.project import smoke_study
 
@@ -169,8 +170,8 @@ def test_every_picture_loads(browser, address, elements):
     browser.open(address)
     found = browser.run(PICTURES, promised=True)
     assert len(found) == len(elements.of("img"))
-    assert all(width > 0 and boxes for _, width, boxes in found)
-    assert Counter(kind for kind, _, _ in found)["data:image/webp"] == 4
+    assert all(width > 0 for _, width, _ in found)
+    assert Counter(kind for kind, _, _ in found)["data:image/webp"] == 8
     assert Counter(kind for kind, _, _ in found)["data:image/png;"] >= 8
 
 
@@ -292,20 +293,26 @@ def test_no_address_leads_outside(text, elements):
     local = [a for a in found if not a.startswith(("data:", "#"))]
     assert local
     assert all(a.startswith(RUN) for a in local)
-    assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest", text)
+    own = text.replace(LIBRARY.read_text("utf-8"), "")
+    assert len(own) < len(text)
+    assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest", own)
     assert len(text.encode()) < 8_000_000
 
 
 def test_it_can_be_read_without_scripts(browser, address, text):
-    """Every table and picture is there; there is nothing to click in the heads."""
+    """Every table and picture is there; there is nothing to click in the heads.
+
+    Claims open without scripts, too; of a film there is one of two pictures.
+    """
     browser.open(address, scripts=False)
+    browser.run("document.querySelectorAll('details').forEach(e => { e.open = true })")
     code = "[...document.querySelectorAll('{}')].filter(e => {}).length"
     assert browser.run(code.format("button", "true")) == 0
     boxes = "e.getClientRects().length && e.tBodies[0].rows.length"
-    assert browser.run(code.format("table", boxes)) == text.count("<table")
-    assert browser.run(code.format("img", "e.getClientRects().length")) == text.count(
-        "<img"
-    )
+    own = text.replace(LIBRARY.read_text("utf-8"), "")
+    assert browser.run(code.format("table", boxes)) == own.count("<table")
+    pictures = own.count("<img") - own.count('class="still"')
+    assert browser.run(code.format("img", "e.getClientRects().length")) == pictures
     names = [f'<h2 id="{n}"' for n in ("learned", "gradients", "recordings", "ledger")]
     assert all(name in text for name in names)
     assert browser.complaints() == []
@@ -364,19 +371,53 @@ def test_words_stand_out(browser, address, scheme):
 
 
 def test_recordings_stand_still_for_who_wants_it(browser, address):
-    """With reduced motion they are out of sight until asked for, else the reverse."""
-    pictures = "[...document.querySelectorAll('.recordings img')]"
-    code = f"{pictures}.map(i => i.checkVisibility())"
+    """With reduced motion stills, until films are asked for; else the reverse."""
+    pictures = "[...document.querySelectorAll('.recordings .{}')]"
+    code = pictures + ".map(i => i.checkVisibility())"
     for motion, shown in (("reduce", False), ("no-preference", True)):
         for scripts in (True, False):
             browser.open(address, scripts=scripts, prefers_reduced_motion=motion)
-            assert set(browser.run(code)) == {shown}
+            assert set(browser.run(code.format("film"))) == {shown}
+            assert set(browser.run(code.format("still"))) == {not shown}
             browser.run("document.getElementById('switch').focus()")
             browser.key(Keys.SPACE)
-            assert set(browser.run(code)) == {not shown}
+            assert set(browser.run(code.format("film"))) == {not shown}
+            assert set(browser.run(code.format("still"))) == {shown}
             label = "document.querySelector('label[for=switch]').innerText.trim()"
-            verb = "Hide" if motion == "no-preference" else "Show"
-            assert browser.run(label) == f"{verb} the recordings, which move"
+            verb = "Stop" if motion == "no-preference" else "Play"
+            assert browser.run(label).startswith(f"{verb} the recordings")
+
+
+MARKS = """[...document.querySelectorAll("figure.live .chart")].map(chart =>
+  chart.querySelectorAll("svg .mark-symbol path, svg .mark-line path").length)"""
+# The opacity of every line of the first chart of learning curves.
+LINES = """[...document.querySelector("figure[id^=learning_curves] .chart")
+  .querySelectorAll("g.mark-line path")].map(line => line.getAttribute("opacity"))"""
+ENTRY = """(() => {
+  const svg = document.querySelector("figure[id^=learning_curves] svg");
+  const entry = [...svg.querySelectorAll(".role-legend-entry text")].find(
+    text => text.textContent === "4");
+  entry.scrollIntoView({ block: "center" });
+  const box = entry.getBoundingClientRect();
+  return [box.x + box.width / 2, box.y + box.height / 2];
+})()"""
+
+
+def test_charts_stand_in_for_pictures_and_answer_to_a_click(browser, address, text):
+    """Each has marks; N = 4 alone after a click on it in the legend, then all again."""
+    browser.open(address)
+    browser.complaints()
+    marks = browser.run(MARKS)
+    assert len(marks) == text.count(" data-chart>") >= 5
+    assert all(marks)
+    assert set(browser.run(LINES)) <= {None, "1"}
+    for shown in ({"1", "0.06"}, {"1"}):
+        x, y = browser.run(ENTRY)
+        for kind in ("mousePressed", "mouseReleased"):
+            event = {"x": x, "y": y, "button": "left", "clickCount": 1}
+            browser("Input.dispatchMouseEvent", type=kind, **event)
+        assert browser.complaints() == []
+        assert {line or "1" for line in browser.run(LINES)} == shown
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -95,7 +95,7 @@ STEPS = {
     ),
     "report": Step(
         "analysis.report.step:report",
-        _analysis("outputs.py", "report"),
+        _analysis("outputs.py", "charts", "report"),
         reads=(
             *("tables", "gradients", "law", "comparison"),
             *("claims", "figures", "recordings"),

@@ -38,41 +38,68 @@ LAW_RULE = (
 def first_screen(
     study: Study, found: Tradeoffs | None, claims: pd.DataFrame
 ) -> dict[str, Any]:
-    """answer: sentences for each environment, or about the claims. answered_by: the
-    name of the figure beside them. law_rule: what to know of the law.
+    """answer: paragraphs about the law of each environment, or about the claims.
+    answered_by: the name of the figure beside them. in_words: more of each law, and
+    law_rule: what to know of all of them.
+
+    The figure is of the first environment, and so is what the law says in numbers.
     """
+    shown: dict[str, Any] = {"law_rule": LAW_RULE, "in_words": {}}
     if found is None:
-        figure, sentences = FigureKey("final_return"), list(_of_claims(claims))
-    else:
-        figure = FigureKey("tradeoff", study.environments[0])
-        sentences = [law_sentences(name, found) for name in study.environments]
-    return {"answer": sentences, "answered_by": figure.name, "law_rule": LAW_RULE}
+        answer = list(_of_claims(claims))
+        return shown | {"answer": answer, "answered_by": FigureKey("final_return").name}
+    first, *others = study.environments
+    shown["in_words"] = {e: " ".join(_details(e, found)) for e in study.environments}
+    answer = [lead(first, found), shown["in_words"][first]]
+    answer += [lead(name, found) for name in others]
+    return shown | {
+        "answer": [text for text in answer if text],
+        "answered_by": FigureKey("tradeoff", first).name,
+    }
 
 
 def law_sentences(environment: str, found: Tradeoffs) -> str:
     """What N buys in an environment, by the fitted laws."""
-    return " ".join(_of_laws(environment, found))
+    return " ".join([lead(environment, found), *_details(environment, found)])
 
 
-def _of_laws(environment: str, found: Tradeoffs) -> Iterator[str]:
+def lead(environment: str, found: Tradeoffs) -> str:
+    """What N buys in an environment, in one sentence: of the estimator that needs the
+    fewest trajectories.
+    """
+    rows, here = _of(environment, found)
+    if not rows:
+        return (
+            f"On {environment} too few runs reached the threshold to say what N buys."
+        )
+    best = _best(rows)
+    threshold = f"{here['threshold'].iloc[0]:g}"
+    opening = f"On {environment}, to a return of {threshold} with {best['estimator']}:"
+    if best["critical_n_high"] > UNRESOLVED * best["critical_n_low"]:
+        return f"{opening} these seeds do not resolve where a larger N stops to pay."
+    critical = with_interval(best, "critical_n", 0)
+    return (
+        f"{opening} up to an N of about {critical}, a larger N buys fewer updates for "
+        "few extra trajectories; beyond it, trajectories grow in proportion to N and "
+        "buy few updates more."
+    )
+
+
+def _of(environment: str, found: Tradeoffs) -> tuple[list[Row], pd.DataFrame]:
     laws, points = found.laws, found.points
     rows = laws[laws["environment"] == environment].to_dict("records")
+    return rows, points[points["environment"] == environment]
+
+
+def _best(rows: Sequence[Row]) -> Row:
+    return min(rows, key=lambda row: float(row["e_min"]))
+
+
+def _details(environment: str, found: Tradeoffs) -> Iterator[str]:
+    rows, here = _of(environment, found)
     if not rows:
-        yield f"On {environment} too few runs reached the threshold to say what N buys."
         return
-    here = points[points["environment"] == environment]
-    best = min(rows, key=lambda row: float(row["e_min"]))
-    threshold = f"{here['threshold'].iloc[0]:g}"
-    yield f"On {environment}, to a return of {threshold} with {best['estimator']}:"
-    if best["critical_n_high"] > UNRESOLVED * best["critical_n_low"]:
-        yield "these seeds do not resolve where a larger N stops to pay."
-    else:
-        critical = with_interval(best, "critical_n", 0)
-        yield (
-            f"up to an N of about {critical}, a larger N buys fewer updates for few "
-            "extra trajectories; beyond it, trajectories grow in proportion to N and "
-            "buy few updates more."
-        )
+    best = _best(rows)
     yield _ends(best, here)
     for row in rows:
         if row is not best:

@@ -80,6 +80,7 @@ def bias_claim(
     tests = _tests(cells, bool(known_bias(how)))
     yield Claim(
         environment,
+        "Is the estimate unbiased?",
         f"{name} is an unbiased estimate of grad J",
         f"mean estimate along grad J over |grad J|, {worst.place}, worst of {count} "
         f"(simultaneous interval), {where(rows[0])}",

@@ -89,6 +89,7 @@ class _Returns:
             barred, note = _barred(self.edges, (few, many), seeds)
             yield Claim(
                 few.environment,
+                f"At equal {UNITS[budget.unit]}, does the largest N end higher?",
                 f"At equal {UNITS[budget.unit]}, {few.estimator} ends "
                 f"higher with N = {many.n} than with {few.n}",
                 "probability of improvement",
@@ -113,6 +114,7 @@ class _Returns:
         barred, note = _barred(self.edges, (few, many), min(map(len, values)))
         yield Claim(
             few.environment,
+            "At equal updates, is the largest N ahead?",
             f"At equal updates, {few.estimator} is ahead with N = "
             f"{many.n}, on {steps[1] / steps[0]:.3g} times the steps of N = {few.n}",
             "difference of mean returns",
@@ -170,6 +172,7 @@ def _of_learning_rates(
     for words, tests in claims.items():
         yield Claim(
             environment,
+            f"Does the best learning rate grow {words}?",
             f"The best learning rate of {estimator} grows {words}",
             "slope of its logarithm on log N",
             found,

@@ -55,6 +55,7 @@ def _slopes(study: Study, environment: str, measured: pd.DataFrame) -> Iterator[
         found = Interval(row["slope"], row["slope_low"], row["slope_high"])
         yield Claim(
             environment,
+            "Does the variance fall as 1/N?",
             f"At the {row['at']} of training, the variance of {estimator} falls as 1/N",
             f"slope of log variance on log N, {where(row)}",
             found,
@@ -70,6 +71,7 @@ def _variances(study: Study, environment: str, rows: list[Row]) -> Iterator[Clai
         found = interval_of(row, "variance_ratio")
         yield Claim(
             environment,
+            f"Is the variance below that of {study.estimators[0]}?",
             f"At the end, {row['estimator']} has less variance than "
             f"{study.estimators[0]}",
             f"ratio of variances at N = {row['n']:.0f}, {where(row)}",
@@ -102,6 +104,7 @@ def _ends(environment: str, rows: dict[str, Row]) -> Iterator[Claim]:
         )
         yield Claim(
             environment,
+            "Is the gradient harder to see at the end?",
             "The gradient is harder to see at the end than at the start",
             f"ratio of noise scales of {name}, {where(rows['end'])}",
             found,

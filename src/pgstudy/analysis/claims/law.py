@@ -58,6 +58,7 @@ def _fits(row: Row, barred: str) -> Claim:
     p = row["fit_p"]
     return Claim(
         row["environment"],
+        "Do updates follow S(N) = S_min + E_min / N?",
         f"The updates of {row['estimator']} follow S(N) = S_min + E_min / N",
         "critical N of the fitted law",
         interval_of(row, "critical_n"),
@@ -73,6 +74,7 @@ def _predicted(row: Row, barred: str) -> Claim:
     fitted, predicted = _logs(row, "critical_n"), _logs(row, "predicted_n")
     return _ratio(
         row,
+        "Does the gradient's noise predict the critical N?",
         f"The critical N of {row['estimator']} is what the gradient's noise predicts",
         _difference(predicted, fitted),
         (1 / FACTOR, FACTOR),
@@ -82,8 +84,14 @@ def _predicted(row: Row, barred: str) -> Claim:
 
 def _same_updates(row: Row, first: Row, barred: str) -> Claim:
     difference = _difference(_logs(row, "s_min"), _logs(first, "s_min"))
-    words = f"{row['estimator']} needs as many updates as {first['estimator']}, S_min"
-    return _ratio(row, words, difference, (1 / EQUAL, EQUAL), barred)
+    return _ratio(
+        row,
+        f"Is S_min, the fewest updates, that of {first['estimator']}?",
+        f"{row['estimator']} needs as many updates as {first['estimator']}, S_min",
+        difference,
+        (1 / EQUAL, EQUAL),
+        barred,
+    )
 
 
 def ratio(row: Row, first: Row, name: str) -> Interval:
@@ -92,11 +100,17 @@ def ratio(row: Row, first: Row, name: str) -> Interval:
 
 
 def _ratio(
-    row: Row, words: str, logs: Interval, bounds: tuple[float, float], barred: str
+    row: Row,
+    question: str,
+    words: str,
+    logs: Interval,
+    bounds: tuple[float, float],
+    barred: str,
 ) -> Claim:
     """A claim that a ratio is within bounds, given its logarithm."""
     return Claim(
         row["environment"],
+        question,
         words,
         "ratio of both",
         _without_logs(logs),
@@ -111,6 +125,7 @@ def _more_trajectories(row: Row, first: Row, barred: str) -> Claim:
     logs = _difference(_logs(row, "e_min"), _logs(first, "e_min"))
     return Claim(
         row["environment"],
+        f"Is E_min, the fewest trajectories, above that of {first['estimator']}?",
         f"{row['estimator']} needs more trajectories than {first['estimator']}, E_min",
         "ratio of both",
         _without_logs(logs),

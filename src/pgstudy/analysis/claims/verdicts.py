@@ -49,11 +49,13 @@ UNTESTED = Tests(math.nan, math.nan)
 class Claim:
     """One sentence, the number that speaks for or against it, and its figure.
 
+    `question`: what it answers, the same for every environment and estimator.
     `otherwise` is the verdict where neither hypothesis is rejected; `barred` one that
     stands whatever the tests say, such as TOO_FEW. `note` is for the reader.
     """
 
     environment: str
+    question: str
     claim: str
     quantity: str
     found: Interval
@@ -111,6 +113,7 @@ def judge(claims: Sequence[Claim]) -> pd.DataFrame:
         rows.append(
             {
                 "environment": claim.environment,
+                "question": claim.question,
                 "claim": claim.claim,
                 "quantity": claim.quantity,
                 **claim.found._asdict(),

@@ -245,6 +245,7 @@ LAWS = (
 )
 CLAIMS = (
     ENVIRONMENT,
+    Column("question", str, "the same for all environments and estimators"),
     Column("claim", str, "one sentence"),
     Column("quantity", str, "the number that speaks for or against it"),
     Column("estimate", float, "its value"),

@@ -126,7 +126,15 @@ def final_returns(study: Study, tables: Tables) -> Drawn:
         axes.set_ylabel(FINAL)
     layout.legend(figure, style.estimator_handles(study, ls=""))
     sns.despine(figure)
-    return figure, tables.runs
+    return figure, _with_means(tables)
+
+
+def _with_means(tables: Tables) -> pd.DataFrame:
+    """Every run, with the mean of its cell and its interval."""
+    names = {"final_return": "mean", "final_low": "low", "final_high": "high"}
+    cell = ["environment", "estimator", "n", "learning_rate"]
+    means = tables.summary[[*cell, *names]].rename(columns=names)
+    return tables.runs.merge(means, on=cell, how="left")
 
 
 def final_returns_panel(

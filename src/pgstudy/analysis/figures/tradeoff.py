@@ -38,7 +38,8 @@ def draw(study: Study, found: Tradeoffs | None, environment: str) -> Drawn:
     layout.title(figure, _title(points, environment))
     layout.legend(figure, handles(study, found))
     sns.despine(figure)
-    return figure, points.merge(found.laws, on=["environment", "estimator"])
+    laws = found.laws.drop(columns=["runs", "arrived"])  # of a point, each has its own
+    return figure, points.merge(laws, on=["environment", "estimator"], how="left")
 
 
 def _title(points: pd.DataFrame, environment: str) -> str:

@@ -50,6 +50,18 @@ TEXTS = {
     "improvement": "Probability that a run of the row's cell ends above one of the "
     "column's (estimator, N); a run that did not finish loses",
 }
+# The same of the interactive chart that stands in for a picture, where it differs.
+CHARTS = {
+    "learning_curves": "{e}: mean return of the training batches against {unit}, a "
+    f"line for each N and estimator; the band is {INTERVAL}",
+    "equal_updates": "{e}: the same at equal updates, where N trajectories cost N "
+    "times the steps. This picture always flatters a large N",
+    "tuning": "{e}: {value} against the learning rate, mean over the tuning seeds; "
+    "the chosen ones are filled",
+    "gradients": "{e}: estimates of the gradient from N fresh trajectories, at "
+    "policies of the start, the middle and the end of training: variance (trace of "
+    "the covariance) or noise scale, with 95 % intervals over batches",
+}
 SECTIONS = {
     "law": ("tradeoff", "critical_n"),
     "curves": ("learning_curves", "learning_rates", "tuning", "equal_updates"),
@@ -60,11 +72,15 @@ SECTIONS = {
 
 @dataclass(frozen=True)
 class Caption:
-    """A figure's name without ending, its section of the report, and what it shows."""
+    """A figure's name without ending, its section of the report, and what it shows.
+
+    chart: what the chart in its place shows.
+    """
 
     name: str
     section: str
     text: str
+    chart: str
 
 
 def captions(study: Study) -> list[Caption]:
@@ -79,7 +95,9 @@ def _caption(study: Study, key: FigureKey) -> Caption:
     value = "mean return over the whole training"
     if study.tradeoff:
         value = "updates to the threshold (its cap for a run that does not get there)"
-    text = TEXTS[kind].format(e=environment, unit=unit, value=value)
+    names = {"e": environment, "unit": unit, "value": value}
+    text = TEXTS[kind].format(**names)
+    chart = CHARTS.get(kind, TEXTS[kind]).format(**names)
     if study.sweeps_learning_rates and kind != "learning_rates":
         text += "; of several learning rates at one N, the best one"
     if kind == "improvement":
@@ -87,7 +105,7 @@ def _caption(study: Study, key: FigureKey) -> Caption:
     if kind == "gradients":
         text += _at_runs_of_their_own(study, environment)
     section = next(s for s, kinds in SECTIONS.items() if kind in kinds)
-    return Caption(key.name, section, text)
+    return Caption(key.name, section, text, chart)
 
 
 def _at_runs_of_their_own(study: Study, environment: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +11,16 @@ import jinja2
 import pandas as pd
 import yaml
 
+from pgstudy.analysis.charts.specs import scripts
 from pgstudy.analysis.claims.answer import first_screen
 from pgstudy.analysis.claims.verdicts import FAMILY
 from pgstudy.analysis.common.numbers import decimals, duration, number, p_value, steps
 from pgstudy.analysis.common.tradeoffs import Tradeoffs
-from pgstudy.analysis.report.captions import captions
+from pgstudy.analysis.report import pictures
 from pgstudy.analysis.report.checklists import answers
+from pgstudy.analysis.report.glossary import entries
 from pgstudy.analysis.report.markdown import markdown_report
+from pgstudy.analysis.report.questions import questions
 from pgstudy.analysis.statistics import coverage
 from pgstudy.analysis.tables import thresholds
 from pgstudy.analysis.tables.aggregates import (
@@ -71,8 +73,9 @@ def write(study: Study, contents: Contents, folder: Path) -> None:
     page = html.render(
         study=study,
         **values,
-        pictures=_pictures(study, folder),
-        published=_published(study, folder / "paper"),
+        pictures=pictures.pictures(study, contents.tradeoffs, folder),
+        published=pictures.published(study, folder / "paper"),
+        scripts=scripts(),
     )
     more = contents.edges, contents.notes, values["answer"]
     text = markdown_report(study, contents.tables, contents.claims, *more)
@@ -103,6 +106,8 @@ def _values(study: Study, contents: Contents) -> dict[str, Any]:
     return {
         **_rows(contents),
         "counts": {s: int((tables.runs["status"] == s).sum()) for s in STATES},
+        "questions": questions(contents.claims),
+        "glossary": entries(study),
         "verdicts": contents.claims["verdict"].value_counts().to_dict(),
         **first_screen(study, contents.tradeoffs, contents.claims),
         "unscored": unscored(study, tables),
@@ -112,7 +117,7 @@ def _values(study: Study, contents: Contents) -> dict[str, Any]:
         "config": yaml.safe_dump(dict(study.config), sort_keys=False),
         "made": contents.made,
         "notes": contents.notes,
-        "recordings": [_recording(entry) for entry in contents.recordings],
+        "recordings": [pictures.recording(entry) for entry in contents.recordings],
         "verified": contents.verified,
         "ended": tables.runs["ended"].dropna().max(),
         "checks": answers(study, tables.runs, contents.verified),
@@ -128,7 +133,6 @@ def _rows(contents: Contents) -> dict[str, list[dict[str, Any]]]:
     """The rows of the report's tables, by the name in the template."""
     runs, measured = contents.tables.runs, contents.gradients
     shown = {
-        "claims": contents.claims,
         "summary": contents.tables.summary,
         "runs": runs,
         "unfinished": runs[runs["status"] != "finished"],
@@ -152,38 +156,6 @@ def _links(tracked: Mapping[str, Any]) -> dict[str, str]:
     query = "?workflowType=machine_learning"
     runs: Mapping[str, str] = tracked.get("runs", {})
     return {key: f"{place}/{run}{query}" for key, run in runs.items()}
-
-
-def _pictures(study: Study, folder: Path) -> dict[str, list[dict[str, str]]]:
-    """The figures of each section, inline."""
-    found: dict[str, list[dict[str, str]]] = {}
-    for caption in captions(study):
-        file = folder / "figures" / f"{caption.name}.png"
-        picture = {"name": caption.name, "caption": caption.text, "data": _png(file)}
-        found.setdefault(caption.section, []).append(picture)
-    return found
-
-
-def _published(study: Study, folder: Path) -> list[dict[str, Any]]:
-    """Each published item, with its figure as we draw it, if it has one."""
-    return [
-        {"text": item, "data": item.figure and _png(folder / f"{item.slug}.png")}
-        for item in study.published
-    ]
-
-
-def _recording(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """An entry with its recording as an address; None where there is none."""
-    data = entry.get("data")
-    return {**entry, "data": data and _inline("webp", data)}
-
-
-def _png(path: Path) -> str:
-    return _inline("png", path.read_bytes())
-
-
-def _inline(kind: str, data: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _learned(summary: pd.DataFrame) -> pd.DataFrame:

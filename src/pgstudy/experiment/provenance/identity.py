@@ -35,13 +35,13 @@ PACKAGES = (
 
 def _is_code(path: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(PACKAGE).parts)
-    return path.suffix in (".py", ".j2") and path.is_file() and not hidden
+    return path.suffix in (".py", ".j2", ".js") and path.is_file() and not hidden
 
 
 def code_digest(*places: str) -> str:
     """SHA-256 over package files, given as files or folders below src/pgstudy.
 
-    Only code and templates count, not what an editor leaves beside them.
+    Only code, templates and scripts count, not what an editor leaves beside them.
     """
     files = [
         file

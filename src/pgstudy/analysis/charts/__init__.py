@@ -1,0 +1,1 @@
+"""Interactive charts of the report: Vega-Lite, drawn in the reader's browser."""
