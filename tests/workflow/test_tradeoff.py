@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.commands import pgstudy
 from tests.workflow.project import NOTHING, Project
 
 CONFIG = {
@@ -55,7 +56,7 @@ def test_one_call_searches_in_rounds_until_each_best_has_its_neighbours(tradeoff
         for i in range(len(list(place.iterdir())))
     ]
     assert [one["done"] for one in rounds] == [False] * (len(rounds) - 1) + [True]
-    assert len(rounds) >= 3
+    assert len(rounds) >= 2
     tried = pd.DataFrame(rounds[-1]["tried"])
     chosen = json.loads((tradeoff.results / "law" / "chosen.json").read_text())
     assert chosen["chosen"] == rounds[-1]["best"]
@@ -115,7 +116,7 @@ def test_the_report_answers_first(tradeoff):
     """
     page = (tradeoff.results / "law" / "report.html").read_text()
     answer, law = page.index('class="answer"'), page.index('id="law"')
-    assert answer < page.index('class="strip"') < law
+    assert answer < page.index('class="state"') < law
     assert "On corridor, to a return of -30 with" in page[answer:law]
     figures = {f.stem for f in (tradeoff.results / "law" / "figures").glob("*.png")}
     wanted = {
@@ -159,3 +160,16 @@ def test_a_lost_tuning_run_is_trained_again_alone_and_nothing_changes(tradeoff):
     assert json.loads((lost / "run.json").read_text())["digest"] == digest
     assert (tradeoff.results / "law" / "law" / "laws.csv").read_bytes() == before
     assert NOTHING in tradeoff.succeed()
+
+
+def test_advice_names_an_n_its_price_and_that_of_the_pilot(tradeoff):
+    """And a study of another kind has none."""
+    study = str(tradeoff.results / "law" / "study.json")
+    code, text = pgstudy("advise", study, cwd=tradeoff.folder)
+    assert code == 0, text
+    runs = table(tradeoff, "tables/runs")
+    tuning = pd.read_csv(tradeoff.results / "law-tuning" / "tables" / "runs.csv")
+    cost = int(runs["episodes"].sum() + tuning["episodes"].sum())
+    end = f"The pilot: {cost:,} trajectories, {len(runs) + len(tuning)} runs."
+    assert text.strip().endswith(end)
+    assert text.startswith("corridor, to a return of -30: use ")

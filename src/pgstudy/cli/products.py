@@ -58,6 +58,23 @@ def summary(study_file: StudyFile) -> None:
 
 
 @app.command()
+def advise(study_file: StudyFile) -> None:
+    """Say which N and learning rate to use, by a trade-off study, and their price."""
+    from pgstudy.analysis.documents.advice import advice_text
+    from pgstudy.analysis.outputs import read_law, read_tables, read_tuning
+
+    found = with_outputs(read_law, study_file)
+    if found is None:
+        raise UserError(
+            f"{study_file} is of no trade-off study; a pilot has `tradeoff: {{}}` and "
+            "two or more sample_counts, see docs/what-n-buys.md"
+        )
+    tables = [with_outputs(read, study_file) for read in (read_tables, read_tuning)]
+    runs = [one.runs for one in tables if one is not None]
+    print(advice_text(found, runs))
+
+
+@app.command()
 def claims(study_file: StudyFile) -> None:
     """Write claims.csv: what the tables and measurements say, with verdicts."""
     make("claims", study_file)
