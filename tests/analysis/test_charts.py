@@ -2,13 +2,15 @@
 
 import json
 
+import matplotlib
 import pandas as pd
 import pytest
+import seaborn as sns
 import vl_convert
 
-from pgstudy.analysis.charts.parts import COLOURS
 from pgstudy.analysis.charts.specs import LIBRARY, specs
-from pgstudy.analysis.figures import style
+from pgstudy.analysis.common import colours
+from pgstudy.experiment.study.study_file import read_study
 from tests import vega
 from tests.workflow.project import smoke_study
 
@@ -20,8 +22,6 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(folder):
-    from pgstudy.experiment.study.study_file import read_study
-
     return specs(read_study(folder / "study.json"), None)
 
 
@@ -61,8 +61,13 @@ def test_the_library_is_what_its_package_makes():
     assert LIBRARY.read_text("utf-8") == vega.library()
 
 
-def test_estimators_have_the_colours_of_the_figures():
-    """Seaborn's, as hexadecimal digits."""
-    for index, text in enumerate(COLOURS):
-        colour = style.estimator_look(index)["color"]
-        assert text == "#" + "".join(f"{round(255 * part):02x}" for part in colour)
+def test_colours_are_those_of_known_palettes_and_the_same_in_every_study():
+    """Seaborn's for estimators, matplotlib's plasma for N, light to dark."""
+    assert list(colours.ESTIMATORS) == sns.color_palette("colorblind", 10).as_hex()
+    plasma = matplotlib.colormaps["plasma"]
+    for k, colour in enumerate(colours.DOUBLINGS):
+        assert colour == matplotlib.colors.to_hex(plasma(0.8 - 0.08 * k))
+        assert colours.of_n(2**k) == colour
+    red = [int(colours.of_n(n)[1:3], 16) for n in (4, 5, 6, 7, 8)]
+    assert red == sorted(red, reverse=True) and len(set(red)) == 5
+    assert colours.of_n(5000) == colours.DOUBLINGS[-1]

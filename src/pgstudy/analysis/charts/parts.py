@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pgstudy.analysis.common import colours
 from pgstudy.experiment.study.study import Study
 
 Spec = dict[str, Any]
@@ -22,11 +23,6 @@ CONFIG = {
     "text": {"fontSize": 12},
 }
 FAINT = 0.06  # opacity of what is switched off
-# the ten colours of the figures (seaborn's "colorblind")
-COLOURS = (
-    "#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc",
-    "#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9",
-)  # fmt: skip
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 # Scrolling over a chart scrolls the page; with Ctrl it zooms.
 ZOOM: Spec = {
@@ -82,29 +78,25 @@ def shown(*fields: str, opacity: float = 1.0) -> Spec:
 
 def estimator(study: Study) -> Spec:
     """Colours of estimators, those of the figures."""
-    names = list(study.estimators)
-    colours = [COLOURS[i % len(COLOURS)] for i in range(len(names))]
+    names, hues = list(study.estimators), colours.ESTIMATORS
+    shades = [hues[i % len(hues)] for i in range(len(names))]
     return {
         "field": "estimator",
         "type": "nominal",
-        "scale": {"domain": names, "range": colours},
+        "scale": {"domain": names, "range": shades},
         "legend": {"orient": "bottom", "title": None, "symbolOpacity": 1},
     }
 
 
 def sample_count(study: Study) -> Spec:
-    """Colours of N, light to dark, nearly those of the figures."""
-    scheme = {"name": "plasma", "extent": [0.88, 0]}
+    """Colours of N, those of the figures."""
+    counts = list(study.sample_counts)
+    legend = {"orient": "bottom", "title": "N", "symbolType": "square"}
     return {
         "field": "n",
         "type": "ordinal",
-        "scale": {"domain": list(study.sample_counts), "scheme": scheme},
-        "legend": {
-            "orient": "bottom",
-            "title": "N",
-            "symbolType": "square",
-            "symbolOpacity": 1,
-        },
+        "scale": {"domain": counts, "range": [colours.of_n(n) for n in counts]},
+        "legend": legend | {"symbolOpacity": 1},
     }
 
 

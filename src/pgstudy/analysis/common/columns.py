@@ -147,7 +147,10 @@ SCORES = (
     *_interval("the estimate"),
 )
 PROFILES = (
-    *_OVER_ENVIRONMENTS,
+    ENVIRONMENT,
+    ESTIMATOR,
+    N,
+    Column("runs", int, "that have scores"),
     Column("score", float, "0 is untrained, 1 the threshold"),
     Column("share", float, "of runs above the score"),
     *_interval("the share"),

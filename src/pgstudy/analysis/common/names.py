@@ -68,17 +68,20 @@ def figure_names(study: Study) -> list[str]:
 
 
 def paper_figure_names(study: Study) -> list[str]:
-    """Published figures if the study names some, else its own, one per environment."""
+    """Published figures if the study names some; else its own, kind by kind, each for
+    all environments.
+    """
     published = [item.slug for item in study.published if item.figure is not None]
     if published:
         return published
     # LaTeX takes neither spaces nor the % of `folder_name`
     slugs = [re.sub(r"[^A-Za-z0-9.-]+", "-", name) for name in study.environments]
-    kind = "tradeoff" if study.tradeoff else "final_return"
-    return [
-        f"{kind}-{slug}{f'-{i}' if slugs.count(slug) > 1 else ''}"
+    places = [
+        f"{slug}{f'-{i}' if slugs.count(slug) > 1 else ''}"
         for i, slug in enumerate(slugs)
     ]
+    kinds = ("tradeoff",) if study.tradeoff else ("final_return", "learning_curves")
+    return [f"{kind}-{place}" for kind in kinds for place in places]
 
 
 def paper_names(study: Study) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -16,7 +18,7 @@ from pgstudy.analysis.tables.build import Tables, at_best_learning_rates, rows_o
 from pgstudy.experiment.study.cell import Cell
 from pgstudy.experiment.study.study import Study
 
-SQUARE = 0.27  # inches, a cell of a matrix
+SQUARE = 0.36  # inches, a cell of a matrix
 LETTER = 0.06  # inches, of its labels
 
 
@@ -32,7 +34,9 @@ def equal_updates(study: Study, tables: Tables, environment: str) -> Drawn:
             curve = rows_of(tables.updates, cell)
             mean_and_band(axes, curve, "update", style.looks(study).of(cell))
             rows.append(curve)
+        layout.threshold(axes, study, environment)
     layout.share_y(axes_list, "return of the training batches")
+    layout.robust_y(axes_list, rows)
     title = f"{environment}, equal updates: N times the trajectories, so it flatters"
     finish(figure, study, f"{title} a large N")
     return figure, pd.concat(rows)
@@ -67,32 +71,29 @@ def wall_clock(study: Study, tables: Tables) -> Drawn:
 
 
 def profiles(study: Study, aggregates: Aggregates) -> Drawn:
-    """Share of runs above each score, over all environments with a threshold."""
-    figure, (axes_list,) = layout.panels(len(study.estimators))
-    colours = style.looks(study).colours
+    """Share of runs above each score: a panel per environment and estimator."""
     table = aggregates.profiles
-    for axes, estimator in zip(axes_list, study.estimators, strict=True):
-        layout.panel_title(axes, estimator)
+    places = list(table.groupby(["environment", "estimator"], sort=False))
+    figure, (axes_list,) = layout.panels(max(1, len(places)))
+    for axes, (place, rows) in zip(axes_list, places, strict=False):
+        layout.panel_title(axes, ", ".join(map(str, place)))
         axes.set(xlabel="score", ylim=(-0.02, 1.02))
-        rows = table[table["estimator"] == estimator]
-        for n, curve in rows.groupby("n"):
-            colour = (
-                "0.3" if style.looks(study).by_learning_rate else colours[float(str(n))]
-            )
-            axes.plot(curve["score"], curve["share"], color=colour, lw=1.2)
-            axes.fill_between(
-                curve["score"],
-                curve["low"],
-                curve["high"],
-                color=colour,
-                alpha=0.15,
-                lw=0,
-            )
-        axes.axvline(1, color="0.6", lw=0.7, ls="--")
+        _profiles(axes, study, rows)
+        axes.axvline(1, **style.REFERENCE)
     layout.share_y(axes_list, "share of runs above the score")
     title = "Performance profiles (score 0: untrained, 1: threshold)"
     finish(figure, study, title, colours=not style.looks(study).by_learning_rate)
     return figure, table
+
+
+def _profiles(axes: Axes, study: Study, rows: pd.DataFrame) -> None:
+    """A line for each N, with its interval."""
+    looks = style.looks(study)
+    for n, curve in rows.groupby("n"):
+        colour = "0.3" if looks.by_learning_rate else looks.colours[float(str(n))]
+        axes.plot(curve["score"], curve["share"], color=colour, lw=1.2)
+        ends = curve["low"], curve["high"]
+        axes.fill_between(curve["score"], *ends, color=colour, alpha=0.15, lw=0)
 
 
 def improvement(study: Study, tables: Tables, aggregates: Aggregates) -> Drawn:
@@ -122,19 +123,17 @@ def improvement(study: Study, tables: Tables, aggregates: Aggregates) -> Drawn:
 
 
 def _draw_matrix(axes: Axes, values: Array, labels: list[str]) -> None:
-    axes.imshow(values, vmin=0, vmax=1, cmap="PuOr")
-    for (row, column), value in np.ndenumerate(values):
-        dark = abs(value - 0.5) > 0.3
-        text = "" if np.isnan(value) else f"{value:.2f}"
-        axes.text(
-            column,
-            row,
-            text,
-            ha="center",
-            va="center",
-            fontsize=6,
-            color="white" if dark else "black",
-        )
+    """values: [3, cells, cells], estimates and the ends of their intervals."""
+    axes.imshow(values[0], vmin=0, vmax=1, cmap="cividis")  # readable in grey
+    for (row, column), value in np.ndenumerate(values[0]):
+        if np.isnan(value):
+            continue
+        low, high = values[1:, row, column]
+        texts = (f"{value:.2f}", 0.12, 6), (f"{low:.2f}–{high:.2f}", -0.22, 4)
+        for text, above, size in texts:
+            place: Any = {"ha": "center", "va": "center", "fontsize": size}
+            colour = "black" if value > 0.5 else "white"
+            axes.text(column, row - above, text, color=colour, **place)
     axes.set_xticks(range(len(labels)), labels, rotation=90)
     axes.set_yticks(range(len(labels)), labels)
     axes.tick_params(length=0)
@@ -143,11 +142,12 @@ def _draw_matrix(axes: Axes, values: Array, labels: list[str]) -> None:
 
 def _matrix(cells: list[Cell], pairs: pd.DataFrame) -> Array:
     place = {(cell.estimator, cell.n): i for i, cell in enumerate(cells)}
-    values = np.full((len(cells), len(cells)), np.nan)
+    values = np.full((3, len(cells), len(cells)), np.nan)
     for pair in pairs.to_dict("records"):
         one = place.get((pair["one_estimator"], pair["one_n"]))
         two = place.get((pair["two_estimator"], pair["two_n"]))
         if one is not None and two is not None:
-            values[two, one] = pair["improvement"]
-            values[one, two] = 1 - pair["improvement"]
+            ends = [pair[f"improvement{end}"] for end in ("", "_low", "_high")]
+            values[:, two, one] = ends
+            values[:, one, two] = 1 - np.array([ends[0], ends[2], ends[1]])
     return values

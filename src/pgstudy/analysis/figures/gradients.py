@@ -79,7 +79,7 @@ def sources(measured: pd.DataFrame, environment: str) -> Drawn:
     axes[0].set_yticks(range(len(names)), names)
     axes[0].invert_yaxis()
     layout.title(figure, f"{environment}: variance of one trajectory's gradient")
-    colours = dict(zip(SOURCES.values(), style.colours(len(SOURCES)), strict=True))
+    colours = dict(zip(SOURCES.values(), style.set_of(len(SOURCES)), strict=True))
     layout.legend(figure, [Patch(color=c, label=name) for name, c in colours.items()])
     sns.despine(figure)
     return figure, table
@@ -90,7 +90,7 @@ def _bars(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
     places = np.array([names.index(name) for name in table["estimator"]])
     whole = table["between_starts"] + table["within_start"]
     ends = np.zeros((2, len(table)))
-    every, now = style.colours(len(SOURCES)), np.arange(len(table))
+    every, now = style.set_of(len(SOURCES)), np.arange(len(table))
     for name, colour in zip(SOURCES, every, strict=True):
         share = (table[name] / whole).to_numpy(float)
         side = (share < 0).astype(int)

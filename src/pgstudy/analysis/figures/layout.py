@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from pgstudy.analysis.common.names import FEW_RUNS
 from pgstudy.analysis.figures import style
+from pgstudy.analysis.tables.build import Tables
 from pgstudy.experiment.study.study import Study
 
 PANEL = 3.2, 2.5  # inches, width and height of one panel
@@ -26,6 +27,7 @@ NARROWEST = 4.5  # inches, so that a title and a legend have some room
 LETTERS = 13  # of a title, that fit into an inch
 LINE = 0.17  # inches, height of a title's line
 MOST_COLUMNS = 8  # of a legend
+BEYOND = 0.05  # share of the points of bands that may lie beyond an end of the range
 Place = Literal["outside lower center", "outside upper center"]
 BELOW: Place = "outside lower center"
 ABOVE: Place = "outside upper center"
@@ -130,6 +132,39 @@ def mean_and_band(
     axes.plot(curve[x], curve["mean"], color=colour, lw=1.2)
     band = curve[curve["runs"] >= FEW_RUNS]
     axes.fill_between(band[x], band["low"], band["high"], color=colour, alpha=0.2, lw=0)
+
+
+def threshold(axes: Axes, study: Study, environment: str) -> None:
+    """A line at an environment's threshold, if it has one."""
+    values = {cell.threshold for cell in study.cells_of(environment)}
+    for value in values:
+        if value is not None:
+            axes.axhline(value, zorder=0, **style.REFERENCE)
+
+
+def robust_y(axes_list: Sequence[Axes], curves: Sequence[pd.DataFrame]) -> None:
+    """A range that one early seed, or a band of a few, does not set.
+
+    It holds all means and most of the bands; what is beyond is cut off.
+    """
+    known = [curve for curve in curves if len(curve)]
+    if not known:
+        return
+    table = pd.concat(known)
+    low = min(table["mean"].min(), table["low"].quantile(BEYOND))
+    high = max(table["mean"].max(), table["high"].quantile(1 - BEYOND))
+    room = 0.04 * (high - low) or 1.0
+    axes_list[0].set_ylim(low - room, high + room)
+
+
+def seeds(tables: Tables, environment: str) -> str:
+    """How many seeds a mean is of, and with what interval."""
+    summary = tables.summary
+    runs = summary.loc[summary["environment"] == environment, "finished"]
+    low, high = runs.min(), runs.max()
+    number = f"{high}" if low == high else f"{low} to {high}"
+    interval = ", 95 % t interval" if high >= FEW_RUNS else ", no interval"
+    return f"{number} seeds{interval}"
 
 
 def errors(summary: pd.DataFrame) -> npt.NDArray[np.float64]:

@@ -6,6 +6,7 @@ final return against N, or the trade-off that N makes, one environment each.
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -19,13 +20,14 @@ from pgstudy.analysis.common.names import FEW_RUNS, paper_figure_names
 from pgstudy.analysis.common.tradeoffs import Tradeoffs
 from pgstudy.analysis.figures import layout, style, tradeoff
 from pgstudy.analysis.figures.layout import FINAL
-from pgstudy.analysis.figures.returns import final_returns_panel
+from pgstudy.analysis.figures.returns import final_returns_panel, learning_curves
 from pgstudy.analysis.gradients import exact
 from pgstudy.analysis.tables.build import Tables, rows_of
 from pgstudy.experiment.study.cell import Cell, learning_rate_text
 from pgstudy.experiment.study.published import Published, PublishedFigure
 from pgstudy.experiment.study.study import Study
 
+PANEL = 2.2, 1.8  # inches, of a panel of learning curves
 COLUMN = 3.35, 2.2  # inches, width and height without a legend above
 
 
@@ -39,10 +41,12 @@ def draw(
             figure = _published(published, published.figure, tables)
             style.save(figure, folder / published.slug)
     if all(published.figure is None for published in study.published):
-        names = paper_figure_names(study)
-        for name, environment in zip(names, study.environments, strict=True):
+        every = zip(paper_figure_names(study), itertools.cycle(study.environments))
+        for name, environment in every:
             if tradeoffs is not None:
                 figure = _tradeoff(study, tradeoffs, environment)
+            elif name.startswith("learning_curves"):
+                figure, _ = learning_curves(study, tables, environment, PANEL)
             else:
                 figure = _own(study, tables, environment)
             style.save(figure, folder / name)

@@ -9,7 +9,6 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from pgstudy.analysis.common.names import FEW_RUNS
 from pgstudy.analysis.figures import layout, style
 from pgstudy.analysis.figures.layout import FINAL, Drawn, errors, finish, mean_and_band
 from pgstudy.analysis.tables.build import (
@@ -18,20 +17,27 @@ from pgstudy.analysis.tables.build import (
     rows_of,
     seed_curves,
 )
-from pgstudy.experiment.study.cell import Cell, learning_rate_text
+from pgstudy.experiment.study.cell import Cell
 from pgstudy.experiment.study.study import Study
 
 UNITS = {"env_steps": "environment steps", "episodes": "episodes"}
+MEANS = {"final_return": "mean", "final_low": "low", "final_high": "high"}
+CELL = ["environment", "estimator", "n", "learning_rate"]
 SLOT = 0.11  # inches for an estimator at one N, in a figure of final returns
-CROWDED = 5  # learning rates in a row; the texts of more of them are turned
 
 
-def learning_curves(study: Study, tables: Tables, environment: str) -> Drawn:
+def learning_curves(
+    study: Study,
+    tables: Tables,
+    environment: str,
+    size: tuple[float, float] = layout.PANEL,
+) -> Drawn:
     """Return against steps or episodes: a panel per estimator, a line per N.
 
     In a study of learning rates at one N, a line per rate. The seeds are faint.
     """
-    figure, (axes_list,) = layout.panels(len(study.estimators))
+    figure, (axes_list,) = layout.panels(len(study.estimators), size)
+    looks, drawn = style.looks(study), []
     for axes, estimator in zip(axes_list, study.estimators, strict=True):
         layout.panel_title(axes, estimator)
         axes.set_xlabel(UNITS[study.unit(environment)])
@@ -40,14 +46,29 @@ def learning_curves(study: Study, tables: Tables, environment: str) -> Drawn:
             curve = rows_of(tables.curves, cell)
             if curve.empty:
                 continue
-            colour = style.looks(study).of(cell)
-            at, seeds = seed_curves(tables, cell)
-            axes.plot(at, seeds.T, color=colour, lw=0.4, alpha=0.15)
-            mean_and_band(axes, curve, "at", colour)
+            drawn += [curve, _with_seeds(axes, tables, cell, curve, looks.of(cell))]
+        layout.threshold(axes, study, environment)
     layout.share_y(axes_list, "return of the training batches")
-    finish(figure, study, f"{environment} (mean of {_count(tables, environment)})")
-    curves = tables.curves
-    return figure, curves[curves["environment"] == environment]
+    layout.robust_y(axes_list, drawn[::2])
+    finish(
+        figure, study, f"{environment} (mean of {layout.seeds(tables, environment)})"
+    )
+    return figure, pd.concat(drawn) if drawn else tables.curves.head(0)
+
+
+def _with_seeds(
+    axes: Axes, tables: Tables, cell: Cell, curve: pd.DataFrame, colour: style.Colour
+) -> pd.DataFrame:
+    """A mean with its band over its faint seeds, whose rows are returned."""
+    at, seeds = seed_curves(tables, cell)
+    axes.plot(at, seeds.T, color=colour, lw=0.4, alpha=0.15)
+    mean_and_band(axes, curve, "at", colour)
+    mine = curve[[*CELL, "unit"]].iloc[0].to_dict()
+    rows = [
+        pd.DataFrame({**mine, "at": at, "seed": seed, "return": values})
+        for seed, values in zip(rows_of(tables.runs, cell)["seed"], seeds, strict=True)
+    ]
+    return pd.concat(rows).dropna(subset=["return"])
 
 
 def _shown(
@@ -64,54 +85,6 @@ def _shown(
 
 def _thousands(value: float, _position: object) -> str:
     return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
-
-
-def _count(tables: Tables, environment: str) -> str:
-    summary = tables.summary
-    runs = summary.loc[summary["environment"] == environment, "finished"]
-    low, high = runs.min(), runs.max()
-    seeds = f"{high}" if low == high else f"{low} to {high}"
-    interval = ", 95 % t interval" if high >= FEW_RUNS else ", no interval"
-    return f"{seeds} seeds{interval}"
-
-
-def learning_rates(study: Study, tables: Tables, environment: str) -> Drawn:
-    """Final return against the learning rate: a panel per estimator, a line per N."""
-    figure, (axes_list,) = layout.panels(len(study.estimators))
-    for axes, estimator in zip(axes_list, study.estimators, strict=True):
-        layout.panel_title(axes, estimator)
-        axes.set(xlabel="learning rate", xscale="log")
-        cells = study.cells_of(environment, estimator)
-        for n in study.sample_counts:
-            if series := [cell for cell in cells if cell.n == n]:
-                _over_rates(axes, study, tables, series)
-        rates = sorted({cell.learning_rate for cell in cells})
-        axes.set_xticks(
-            rates, [learning_rate_text(rate) for rate in rates], minor=False
-        )
-        axes.tick_params(axis="x", rotation=45 if len(rates) > CROWDED else 0)
-        axes.minorticks_off()
-    layout.share_y(axes_list, FINAL)
-    title = f"{environment} (mean of {_count(tables, environment)})"
-    finish(figure, study, title, colours=not style.looks(study).by_learning_rate)
-    summary = tables.summary
-    return figure, summary[summary["environment"] == environment]
-
-
-def _over_rates(axes: Axes, study: Study, tables: Tables, cells: list[Cell]) -> None:
-    """The line of one N."""
-    rows = pd.concat([rows_of(tables.summary, cell) for cell in cells])
-    table, looks = rows.sort_values("learning_rate"), style.looks(study)
-    axes.errorbar(
-        table["learning_rate"],
-        table["final_return"],
-        yerr=errors(table),
-        marker="o",
-        ms=4,
-        capsize=2,
-        lw=1,
-        color="0.3" if looks.by_learning_rate else looks.colours[cells[0].n],
-    )
 
 
 def final_returns(study: Study, tables: Tables) -> Drawn:
@@ -131,10 +104,8 @@ def final_returns(study: Study, tables: Tables) -> Drawn:
 
 def _with_means(tables: Tables) -> pd.DataFrame:
     """Every run, with the mean of its cell and its interval."""
-    names = {"final_return": "mean", "final_low": "low", "final_high": "high"}
-    cell = ["environment", "estimator", "n", "learning_rate"]
-    means = tables.summary[[*cell, *names]].rename(columns=names)
-    return tables.runs.merge(means, on=cell, how="left")
+    means = tables.summary[[*CELL, *MEANS]].rename(columns=MEANS)
+    return tables.runs.merge(means, on=CELL, how="left")
 
 
 def final_returns_panel(
@@ -151,6 +122,7 @@ def final_returns_panel(
     step = min(0.2, 0.8 / len(estimators))  # between estimators, N apart is 1
     points = axes.bbox.width / axes.figure.dpi * 72 * step / len(counts)
     best = at_best_learning_rates(study, tables)
+    layout.threshold(axes, study, environment)
     for index, estimator in enumerate(estimators):
         shift = (index - (len(estimators) - 1) / 2) * step
         place = {n: i + shift for i, n in enumerate(counts)}

@@ -47,7 +47,7 @@ class Source:
 # By the kind of the figure; the text is the environment, if it shows only one.
 KINDS: dict[str, Callable[[Source, str], Drawn]] = {
     "learning_curves": lambda s, e: returns.learning_curves(s.study, s.tables, e),
-    "learning_rates": lambda s, e: returns.learning_rates(s.study, s.tables, e),
+    "learning_rates": lambda s, e: tuning.learning_rates(s.study, s.tables, e),
     "tradeoff": lambda s, e: tradeoff.draw(s.study, s.tradeoffs, e),
     "tuning": lambda s, e: tuning.draw(s.study, s.tuning, e),
     "equal_updates": lambda s, e: comparisons.equal_updates(s.study, s.tables, e),

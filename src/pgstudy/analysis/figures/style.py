@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from pgstudy.analysis.common import colours
 from pgstudy.analysis.common.csv_files import csv_writer
 from pgstudy.analysis.common.names import ENDINGS
 from pgstudy.experiment.study.cell import Cell, learning_rate_text
@@ -23,8 +24,8 @@ from pgstudy.experiment.system.files import write_atomically
 DPI = 200
 TITLE = 9  # points, a figure's title
 MARKERS = "osD^vPX*<>pdH1234+x"  # numbers follow
+REFERENCE: Any = {"color": "0.5", "lw": 0.8, "ls": "--"}  # a threshold, a law
 LINES = ("-", "--", "-.", ":")
-HUES = 10  # of the palette for estimators; the line style changes with each round
 STYLE = {
     "pdf.fonttype": 42,
     "svg.hashsalt": "pgstudy",
@@ -36,7 +37,7 @@ STYLE = {
     "legend.fontsize": 7,
     "legend.title_fontsize": 7,
 }
-Colour = tuple[float, float, float]
+Colour = str | tuple[float, float, float]
 
 
 def use() -> None:
@@ -67,7 +68,7 @@ def save(figure: Figure, path: Path, data: pd.DataFrame | None = None) -> None:
 
 @dataclass(frozen=True)
 class Looks:
-    """One colour per N, light to dark, the same in every figure of the study.
+    """One colour per N, light to dark, the same in every figure of every study.
 
     Where a study compares learning rates at a single N, they have the colours.
     """
@@ -98,14 +99,13 @@ class Looks:
 def looks(study: Study) -> Looks:
     """How the cells of a study are drawn."""
     by_learning_rate = study.sweeps_learning_rates and len(study.sample_counts) == 1
-    keys: Sequence[float] = (
-        study.learning_rates if by_learning_rate else study.sample_counts
-    )
-    palette = sns.color_palette("plasma_r", len(keys) + 1)[1:]  # no pale yellow
-    return Looks(by_learning_rate, dict(zip(keys, palette, strict=True)))
+    if not by_learning_rate:
+        return Looks(False, {n: colours.of_n(n) for n in study.sample_counts})
+    palette = sns.color_palette("plasma_r", len(study.learning_rates) + 1)[1:]
+    return Looks(True, dict(zip(study.learning_rates, palette, strict=True)))
 
 
-def colours(count: int) -> list[Colour]:
+def set_of(count: int) -> list[Colour]:
     """So many that can be told apart, where they stand for neither N nor estimators."""
     found: list[Colour] = sns.color_palette("Set2", count)
     return found
@@ -118,8 +118,8 @@ def marker(index: int) -> str:
 
 def estimator_look(index: int) -> dict[str, Any]:
     """Colour, line and marker of an estimator where colours do not stand for N."""
-    colour = sns.color_palette("colorblind", HUES)[index % HUES]
-    line = LINES[index // HUES % len(LINES)]
+    hues = len(colours.ESTIMATORS)
+    colour, line = colours.ESTIMATORS[index % hues], LINES[index // hues % len(LINES)]
     return {"color": colour, "ls": line, "marker": marker(index)}
 
 

@@ -26,6 +26,8 @@ LINE = 0.32  # inches, of a row of critical N
 AXES = "updates", "trajectories"
 WIDEST = 30  # times the estimates, on each side
 SPAN = 1.6  # a curve goes on beyond its points by this factor
+NAME: Any = {"xytext": (4, 0), "textcoords": "offset points", "fontsize": 7}
+NAME |= {"ha": "left", "va": "center"}
 LABEL: Any = {"xytext": (5, 4), "textcoords": "offset points", "fontsize": 7}
 STAR: Any = {"marker": "*", "ms": 11, "mec": "black", "mew": 0.7, "ls": ""}
 
@@ -56,7 +58,8 @@ def panel(axes: Axes, study: Study, found: Tradeoffs, environment: str) -> pd.Da
         look = style.estimator_look(index)
         here = points[points["estimator"] == estimator]
         for law in laws[laws["estimator"] == estimator].to_dict("records"):
-            _curve(axes, here, law, look["color"])
+            end = _curve(axes, here, law, look["color"])
+            axes.annotate(estimator, end, color=look["color"], **NAME)
         _points(axes, here, look)
     axes.set(xscale="log", yscale="log")
     axes.set_xlabel("S, updates to the threshold")
@@ -65,8 +68,8 @@ def panel(axes: Axes, study: Study, found: Tradeoffs, environment: str) -> pd.Da
 
 
 def handles(study: Study, found: Tradeoffs) -> list[Line2D]:
-    """The legend's entries."""
-    entries = style.estimator_handles(study)
+    """The legend's entries; estimators have their names at their curves."""
+    entries = [] if len(found.laws) else style.estimator_handles(study)
     if found.laws["predicted_n"].notna().any():
         look = STAR | {"mfc": "white", "ms": 9}
         entries.append(Line2D([], [], **look, label="predicted critical N"))
@@ -90,14 +93,19 @@ def _points(axes: Axes, points: pd.DataFrame, look: Mapping[str, Any]) -> None:
 
 def _curve(
     axes: Axes, points: pd.DataFrame, row: Mapping[Any, Any], colour: style.Colour
-) -> None:
-    """The fitted law over the range of N, and the predicted critical N on it."""
+) -> tuple[float, float]:
+    """The fitted law over the range of N, and the predicted critical N on it.
+
+    Returns where it ends, at the smallest N.
+    """
     law = Law(row["s_min"], row["e_min"])
     n = np.geomspace(points["n"].min() / SPAN, points["n"].max() * SPAN, 200)
     axes.plot(law.updates(n), n * law.updates(n), color=colour, lw=1)
     if np.isfinite(row["predicted_n"]):
         updates = float(law.updates(np.array([row["predicted_n"]]))[0])
         axes.plot(updates, row["predicted_n"] * updates, **STAR, mfc=colour)
+    last = float(law.updates(n[:1])[0])
+    return last, float(n[0]) * last
 
 
 def critical(study: Study, found: Tradeoffs | None) -> Drawn:

@@ -1,4 +1,4 @@
-"""How sensitive the return is to the learning rate, and which one each N prefers."""
+"""Returns against learning rates, and the learning rate that each N prefers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from pgstudy.analysis.figures import layout, style
-from pgstudy.analysis.figures.layout import Drawn
-from pgstudy.analysis.tables.build import Tables
+from pgstudy.analysis.figures.layout import FINAL, Drawn, errors, finish
+from pgstudy.analysis.tables.build import Tables, rows_of
 from pgstudy.analysis.tables.tuning import sensitivity
+from pgstudy.experiment.study.cell import Cell, learning_rate_text
 from pgstudy.experiment.study.study import Study
 
+CROWDED = 5  # learning rates in a row; the texts of more of them are turned
 VALUES = ("mean learning curve", "mean updates to the threshold")
 GREY: Any = {"color": "0.5", "lw": 0.9}
 LINEAR = GREY | {"ls": "--", "label": "linear in N"}
@@ -71,3 +73,42 @@ def _chosen(axes: Axes, study: Study, rows: pd.DataFrame) -> None:
     axes.plot(n, alpha, **CHOSEN)
     axes.set_xticks(study.sample_counts, map(str, study.sample_counts))
     axes.minorticks_off()
+
+
+def learning_rates(study: Study, tables: Tables, environment: str) -> Drawn:
+    """Final return against the learning rate: a panel per estimator, a line per N."""
+    figure, (axes_list,) = layout.panels(len(study.estimators))
+    for axes, estimator in zip(axes_list, study.estimators, strict=True):
+        layout.panel_title(axes, estimator)
+        axes.set(xlabel="learning rate", xscale="log")
+        cells = study.cells_of(environment, estimator)
+        for n in study.sample_counts:
+            if series := [cell for cell in cells if cell.n == n]:
+                _over_rates(axes, study, tables, series)
+        rates = sorted({cell.learning_rate for cell in cells})
+        axes.set_xticks(
+            rates, [learning_rate_text(rate) for rate in rates], minor=False
+        )
+        axes.tick_params(axis="x", rotation=45 if len(rates) > CROWDED else 0)
+        axes.minorticks_off()
+    layout.share_y(axes_list, FINAL)
+    title = f"{environment} (mean of {layout.seeds(tables, environment)})"
+    finish(figure, study, title, colours=not style.looks(study).by_learning_rate)
+    summary = tables.summary
+    return figure, summary[summary["environment"] == environment]
+
+
+def _over_rates(axes: Axes, study: Study, tables: Tables, cells: list[Cell]) -> None:
+    """The line of one N."""
+    rows = pd.concat([rows_of(tables.summary, cell) for cell in cells])
+    table, looks = rows.sort_values("learning_rate"), style.looks(study)
+    axes.errorbar(
+        table["learning_rate"],
+        table["final_return"],
+        yerr=errors(table),
+        marker="o",
+        ms=4,
+        capsize=2,
+        lw=1,
+        color="0.3" if looks.by_learning_rate else looks.colours[cells[0].n],
+    )

@@ -14,9 +14,11 @@ from pgstudy.experiment.study.cell import rivals
 from pgstudy.experiment.study.study import Study
 
 INTERVAL = f"from {FEW_RUNS} seeds on the 95 % t interval over seeds"
+RANGE = "Parts of a seed or band far from the means are cut off"
 TEXTS = {
     "learning_curves": "{e}: mean return of the training batches against {unit}, one "
-    f"panel per estimator; single seeds are faint, the band is {INTERVAL}",
+    f"panel per estimator; single seeds are faint, the band is {INTERVAL}; dashed: the "
+    f"threshold. {RANGE}",
     "learning_rates": "{e}: return over the last tenth of training against the "
     f"learning rate: mean, and {INTERVAL}",
     "tradeoff": "{e}: trajectories against updates to the threshold, a point for each "
@@ -31,7 +33,7 @@ TEXTS = {
     "chosen learning rate against N, beside a linear and a square-root rule through "
     "the smallest N",
     "equal_updates": "{e}: the same at equal updates, where N trajectories cost N "
-    "times the steps. This picture always flatters a large N",
+    f"times the steps. This picture always flatters a large N. {RANGE}",
     "gradients": "{e}: estimates of the gradient from N fresh trajectories, at "
     "policies of the start, the middle and the end of training: trace of the "
     "covariance (dashed: 1/N), gradient noise scale, mean cosine to the gradient; "
@@ -42,13 +44,13 @@ TEXTS = {
     "95 % interval of the start's part. Estimators whose weights depend on other "
     "trajectories are not split",
     "final_return": "Return over the last tenth of training against N: every seed "
-    f"(dots), mean, and {INTERVAL}",
+    f"(dots), mean, and {INTERVAL}; dashed: the threshold",
     "wall_clock": "Return over the last tenth of training against the mean seconds "
     "that a run took on this study's machine",
-    "profiles": "Performance profiles: share of runs above each score, over all "
-    "environments with a threshold; 95 % exact intervals, each for one score",
+    "profiles": "Performance profiles: share of runs above each score, in each "
+    "environment with a threshold; 95 % exact intervals, each for one score",
     "improvement": "Probability that a run of the row's cell ends above one of the "
-    "column's (estimator, N); a run that did not finish loses",
+    "column's (estimator, N), with its 95 % interval; a run that did not finish loses",
 }
 # The same of the interactive chart that stands in for a picture, where it differs.
 CHARTS = {

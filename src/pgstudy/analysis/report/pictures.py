@@ -15,18 +15,19 @@ from pgstudy.analysis.common.tradeoffs import Tradeoffs
 from pgstudy.analysis.report.captions import captions
 from pgstudy.experiment.study.study import Study
 
+PIXELS = 1.45  # of a figure's file for one on the page
 STILL = 60  # quality of a still, from 0 to 100
 
 
 def pictures(
     study: Study, tradeoffs: Tradeoffs | None, folder: Path
-) -> dict[str, list[dict[str, str]]]:
+) -> dict[str, list[dict[str, Any]]]:
     """The figures of each section, with their CSV and chart inline.
 
     A chart takes the place of its picture where scripts run. chart: "" without one.
     """
     charts = specs(study, tradeoffs)
-    found: dict[str, list[dict[str, str]]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for caption in captions(study):
         file = folder / "figures" / caption.name
         picture = {
@@ -34,14 +35,28 @@ def pictures(
             "caption": caption.text,
             "chart_caption": caption.chart,
             "data": png(file.with_name(f"{caption.name}.png")),
-            "csv": _inline(
-                "text/csv", file.with_name(f"{caption.name}.csv").read_bytes()
-            ),
+            "width": _width(file.with_name(f"{caption.name}.png")),
+            "csv": _inline("text/csv", _rows(file.with_name(f"{caption.name}.csv"))),
             # no text of a config ends the element that holds it
             "chart": charts.get(caption.name, "").replace("</", "<\\/"),
         }
         found.setdefault(caption.section, []).append(picture)
     return found
+
+
+def _width(file: Path) -> int:
+    """Of a figure on the page, so that letters have one size in all of them."""
+    with Image.open(file) as picture:
+        return round(picture.width / PIXELS)
+
+
+def _rows(file: Path) -> bytes:
+    """A figure's data; of learning curves without single seeds, for a small report."""
+    lines = file.read_text("utf-8").splitlines(keepends=True)
+    head = lines[0].rstrip().split(",")
+    if head[-2:] == ["seed", "return"]:
+        lines = [line for line in lines if line.endswith((",,\n", ",seed,return\n"))]
+    return "".join(lines).encode()
 
 
 def published(study: Study, folder: Path) -> list[dict[str, Any]]:

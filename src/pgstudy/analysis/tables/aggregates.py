@@ -53,7 +53,7 @@ class Aggregates(TableSet):
 def build(study: Study, tables: Tables) -> Aggregates:
     """All four. Of several learning rates at one N the best one stands for it."""
     shown = at_best_learning_rates(study, tables)
-    scores, profiles = [], []
+    scores = []
     for (estimator, n), group in _across_environments(shown).items():
         found = [_scores(tables, cell) for cell in group]
         strata = [values for values in found if values is not None]
@@ -66,17 +66,25 @@ def build(study: Study, tables: Tables) -> Aggregates:
             "runs": sum(map(len, strata)),
         }
         scores += [place | row for row in _score_rows(strata)]
-        share, low, high = comparisons.performance_profile(strata, GRID)
-        columns = {"score": GRID, "share": share, "low": low, "high": high}
-        profiles.append(pd.DataFrame(place | columns))
     pairs = [row for e in study.environments for row in _pairs(tables, shown, e)]
+    profiles = [row for cell in shown.cells for row in _profile(tables, cell)]
     adequacy = [row for cell in shown.cells for row in _adequacy(tables, cell)]
     return Aggregates(
         _table("scores", scores),
-        pd.concat(profiles) if profiles else _table("profiles", []),
+        _table("profiles", profiles),
         _table("pairs", pairs),
         _table("adequacy", adequacy),
     )
+
+
+def _profile(tables: Tables, cell: Cell) -> list[dict[str, Any]]:
+    """Of one cell, since a curve over environments has the steps of each."""
+    if (scores := _scores(tables, cell)) is None:
+        return []
+    place = [cell.environment, cell.estimator, cell.n, len(scores)]
+    found = comparisons.performance_profile([scores], GRID)
+    rows = [[*place, *row] for row in zip(GRID, *found, strict=True)]
+    return [dict(zip(names(AGGREGATES["profiles"]), row, strict=True)) for row in rows]
 
 
 def _table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
