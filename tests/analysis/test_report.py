@@ -425,6 +425,12 @@ def test_it_prints(browser, address, tmp_path, scheme):
     """More than one page, light, no word beyond the paper, no table cut."""
     browser.open(address, prefers_color_scheme=scheme)
     browser.run(PICTURES, promised=True)
+    browser("Emulation.setEmulatedMedia", media="print")
+    seen = """[...document.querySelectorAll("figure.live")].map(figure =>
+      [...figure.querySelectorAll("img, .chart")].map(e => e.checkVisibility()))"""
+    assert browser.run(seen)
+    assert all(shown == [True, False] for shown in browser.run(seen))
+    browser("Emulation.setEmulatedMedia", media="")
     printed = browser("Page.printToPDF", printBackground=True, preferCSSPageSize=True)
     content = base64.b64decode(printed["data"])
     assert len(re.findall(rb"/Type\s*/Page\b", content)) > 1
