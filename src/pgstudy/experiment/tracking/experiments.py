@@ -29,26 +29,10 @@ REFUSALS = {
     "study another name, or ask who runs the server for the permission MANAGE",
 }
 
-# The runs of today's study, grouped by estimator and N, as curves over trajectories or
-# in a table. MLflow's UI keeps what `Share` makes so, in a tag of the experiment.
 LEVEL = "`pgstudy.level`"
 VIEW = "pgstudy"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
-VIEW_STATE = {
-    "searchFilter": "tags.current = 'true'",
-    "groupBy": {
-        "aggregateFunction": "average",
-        "groupByKeys": [
-            {"mode": "tag", "groupByData": "estimator"},
-            {"mode": "tag", "groupByData": "n"},
-        ],
-    },
-    "globalLineChartConfig": {
-        "xAxisKey": "metric",
-        "selectedXAxisMetricKey": "trajectories",
-        "lineSmoothness": 0,
-    },
-}
+SHOWN = ("mean_return", "trajectories", "env_steps")
 
 
 class TrackingError(RuntimeError):
@@ -134,13 +118,34 @@ def describe(client: MlflowClient, experiment_id: str, study: Study) -> None:
     A description that somebody else wrote is left alone.
     """
     tags = client.get_experiment(experiment_id).tags
-    said, view = tags.get(NOTE, ""), json.dumps(VIEW_STATE)
-    wanted = {VIEW_TAG: view}
+    said, wanted = tags.get(NOTE, ""), {VIEW_TAG: json.dumps(view(study))}
     if not said or said.startswith(_opening(study)):
         wanted[NOTE] = note(study)
     for key, value in wanted.items():
         if tags.get(key) != value:
             client.set_experiment_tag(experiment_id, key, value)
+
+
+def view(study: Study) -> dict[str, Any]:
+    """The runs of today's study by N and estimator; charts are over trajectories.
+
+    MLflow's UI keeps what its `Share` makes so, in a tag of the experiment. Runs of
+    several environments are not averaged. What differs most comes first.
+    """
+    keys = ["n", "estimator", *["environment"][: len(study.environments) - 1]]
+    return {
+        "searchFilter": "tags.current = 'true'",
+        "selectedColumns": [f"metrics.`{name}`" for name in SHOWN],
+        "groupBy": {
+            "aggregateFunction": "average",
+            "groupByKeys": [{"mode": "tag", "groupByData": key} for key in keys],
+        },
+        "globalLineChartConfig": {
+            "xAxisKey": "metric",
+            "selectedXAxisMetricKey": "trajectories",
+            "lineSmoothness": 0,
+        },
+    }
 
 
 def _opening(study: Study) -> str:
