@@ -32,7 +32,8 @@ REFUSALS = {
 LEVEL = "`pgstudy.level`"
 VIEW = "pgstudy"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
-SHOWN = ("mean_return", "trajectories", "env_steps")
+SHOWN = [f"metrics.`{m}`" for m in ("mean_return", "trajectories", "env_steps")]
+NAME, NAME_WIDTH = "attributes.`Run Name`", 420  # else the names of groups are cut
 
 
 class TrackingError(RuntimeError):
@@ -135,7 +136,9 @@ def view(study: Study) -> dict[str, Any]:
     keys = ["n", "estimator", *["environment"][: len(study.environments) - 1]]
     return {
         "searchFilter": "tags.current = 'true'",
-        "selectedColumns": [f"metrics.`{name}`" for name in SHOWN],
+        "selectedColumns": SHOWN,
+        "columnOrder": [NAME, *SHOWN],
+        "columnWidths": {NAME: NAME_WIDTH},
         "groupBy": {
             "aggregateFunction": "average",
             "groupByKeys": [{"mode": "tag", "groupByData": key} for key in keys],

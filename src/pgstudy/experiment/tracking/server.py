@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NoReturn
 
 from mlflow import MlflowClient
 
@@ -88,36 +89,44 @@ def _free(port: int) -> int:
 
 
 def _serve(watcher: Watcher, uri: str, port: int, shown: list[str]) -> None:
-    artifacts = (watcher.results.resolve() / places.ARTIFACTS).as_uri()
-    # the address may hold a password, which no command line should show
-    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST]
-    command += ["--port", str(port), "--workers", "1"]
-    # a line for each request would carry our links off the screen
-    command += ["--uvicorn-opts", "--log-level warning"]
-    servers: list[subprocess.Popen[bytes]] = []
+    server = _Server(watcher.results, uri, port, shown)
+    _watch(watcher, server.goes_on, server.end, server.start)
+    if server.to_show:
+        raise ServerError("MLflow's server ended before it answered; it says why above")
 
-    def start() -> None:
-        server = subprocess.Popen(
-            [*command, "--default-artifact-root", artifacts],
-            env={NO_JOBS: "false"} | os.environ | {"MLFLOW_BACKEND_STORE_URI": uri},
+
+class _Server:
+    """`mlflow server`; `to_show` are links that are printed once it answers."""
+
+    def __init__(self, results: Path, uri: str, port: int, to_show: list[str]) -> None:
+        self._artifacts = (results.resolve() / places.ARTIFACTS).as_uri()
+        self._uri, self._port, self.to_show = uri, port, to_show
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        # the address may hold a password, which no command line should show
+        command = [sys.executable, "-m", "mlflow", "server", "--host", HOST]
+        command += ["--port", str(self._port), "--workers", "1"]
+        # a line for each request would carry our links off the screen
+        command += ["--uvicorn-opts", "--log-level warning"]
+        self._process = subprocess.Popen(
+            [*command, "--default-artifact-root", self._artifacts],
+            env={NO_JOBS: "false"}
+            | os.environ
+            | {"MLFLOW_BACKEND_STORE_URI": self._uri},
             stdout=sys.stderr.fileno(),  # what we print are links alone
             start_new_session=True,  # it ends after us, with all its children
         )
-        servers.append(server)
 
-    def going() -> bool:
-        if shown and _answers(port):
-            print(*shown, sep="\n", flush=True)
-            shown.clear()
-        return servers[0].poll() is None
+    def goes_on(self) -> bool:
+        if self.to_show and _answers(self._port):
+            print(*self.to_show, sep="\n", flush=True)
+            self.to_show.clear()
+        return self._process is not None and self._process.poll() is None
 
-    def end() -> None:
-        for server in servers:
-            _end(server)
-
-    _watch(watcher, going, end, start)
-    if shown:
-        raise ServerError("MLflow's server ended before it answered; it says why above")
+    def end(self) -> None:
+        if self._process is not None:
+            _end(self._process)
 
 
 def _answers(port: int) -> bool:
@@ -149,27 +158,38 @@ def _watch(
         if at_work and len(asked) == 1:
             sys.exit(128 + number)
 
-    for number in ENDING:
-        signal.signal(number, ask)
-    due = 0.0
+    _at_signals(ask)
     try:
         start()
         at_work.append(True)
-        # what a handler raises in a destructor is lost, so `asked` is looked at too
-        while not asked and going():
-            if time.monotonic() >= due:
-                watcher.look()
-                due = time.monotonic() + SECONDS
-            time.sleep(0.2)
+        _look_while(lambda: not asked and going(), watcher)
     finally:
         at_work.clear()
-        for number in ENDING:
-            signal.signal(number, signal.SIG_IGN)  # a second one changes nothing
+        _at_signals(signal.SIG_IGN)  # a second one changes nothing
         end()
         watcher.close()
         if asked:
-            print("stopped", flush=True)
-            sys.exit(0 if asked[0] == signal.SIGINT else 128 + asked[0])
+            _stopped(asked[0])
+
+
+def _stopped(number: int) -> NoReturn:
+    print("stopped", flush=True)
+    sys.exit(0 if number == signal.SIGINT else 128 + number)
+
+
+def _at_signals(do: Callable[[int, Any], None] | signal.Handlers) -> None:
+    for number in ENDING:
+        signal.signal(number, do)
+
+
+def _look_while(going: Callable[[], bool], watcher: Watcher) -> None:
+    # what a signal's handler raises in a destructor is lost, so `going` looks at it too
+    due = 0.0
+    while going():
+        if time.monotonic() >= due:
+            watcher.look()
+            due = time.monotonic() + SECONDS
+        time.sleep(0.2)
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
