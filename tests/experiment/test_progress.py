@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 from mlflow import MlflowClient
 
@@ -346,6 +348,9 @@ def entries(results):
     return runs, [len(h) for h in histories]
 
 
+NAME = "N=4 seed=0 total-return CartPole-v1"
+
+
 def test_curves_of_runs_that_train_are_in_mlflow(long_training, tmp_path, monkeypatch):
     """One entry a key, that grows, also after a UI that was killed; gone after."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -355,8 +360,11 @@ def test_curves_of_runs_that_train_are_in_mlflow(long_training, tmp_path, monkey
     first.look()
     (entry,), (count,) = entries(tmp_path)
     assert (entry.info.status, entry.data.tags["live"]) == ("RUNNING", "true")
-    assert (entry.data.tags["key"], entry.info.run_name) == (job.key, job.name)
+    assert (entry.data.tags["key"], entry.info.run_name) == (job.key, NAME)
     assert count >= len(job.curve) > 2
+    last = entry.data.metrics
+    assert last["trajectories"] % job.n == 0
+    assert 0 < last["trajectories"] < last["env_steps"]
     wait_for(lambda: points(tmp_path)[0].spent > 2 * job.spent, long_training)
     Watcher(tmp_path).look()
     (same,), (more,) = entries(tmp_path)
@@ -406,6 +414,21 @@ def test_a_ui_that_ends_takes_the_curves_along(long_training, tmp_path, monkeypa
     assert len(children) == 1
     assert birth(int(children[0])) == ""
     assert long_training.poll() is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_ui_that_ends_as_it_starts_leaves_no_server(migrated, tmp_path, number):
+    """The signal comes when its server has just begun, and printed no link."""
+    shutil.copy(migrated, tmp_path / "mlflow.db")
+    command = [sys.executable, "-m", "pgstudy", "ui", "--results", str(tmp_path)]
+    with subprocess.Popen(
+        [*command, "--port", "0"], stdout=subprocess.PIPE, text=True
+    ) as ui:
+        child = wait_for(lambda: psutil.Process(ui.pid).children(), ui)[0]
+        ui.send_signal(number)
+        assert ui.wait(40) == (0 if number == signal.SIGINT else 128 + number)
+        assert ui.stdout.read() == "stopped\n"
+    assert not psutil.pid_exists(child.pid)
 
 
 DEAF = """

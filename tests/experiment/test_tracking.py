@@ -1,5 +1,6 @@
 """The mirror in a real SQLite store."""
 
+import json
 import multiprocessing
 import os
 import re
@@ -14,6 +15,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from selenium import webdriver
 
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.runs import Store
@@ -83,11 +85,25 @@ def test_mlflow_equals_the_files(store):
     by_key = {e.data.tags["key"]: e for e in found}
     for run in runs:
         entry = by_key[run.key]
-        assert entry.info.run_name == run.name
+        assert entry.info.run_name == (
+            f"N={run.cell.n} seed={run.seed} total-return ShortCorridor-v0 "
+            "learning_rate=0.001"
+        )
+        commit = entry.data.tags["git_commit"]
+        assert entry.data.tags.get("mlflow.source.git.commit", "unknown") == commit
+        assert f"seed {run.seed}" in entry.data.tags["mlflow.note.content"]
+        (data,) = client.get_run(entry.info.run_id).inputs.dataset_inputs
+        assert data.dataset.name == "ShortCorridor-v0"
+        assert json.loads(data.dataset.source) == {
+            "id": "ShortCorridor-v0",
+            "kwargs": {},
+        }
         assert entry.data.params["n"] == str(run.cell.n)
         assert entry.data.params["optimizer.learning_rate"] == "0.001"
         table = pd.read_parquet(run.folder / "updates.parquet").set_index("update")
-        for name in table.columns.drop("episodes"):
+        table["trajectories"] = table.pop("episodes")
+        assert list(table["trajectories"]) == [run.cell.n * u for u in range(1, 5)]
+        for name in table.columns:
             history = client.get_metric_history(entry.info.run_id, name)
             values = pd.Series({m.step: m.value for m in history}).sort_index()
             expected = table[name].astype(float)
@@ -254,6 +270,25 @@ def test_a_run_without_one_update_has_no_curves(store):
     assert list(mlflow_entities.metrics(run, record, 0, 1)) == []
 
 
+def shown(link, words):
+    """What Chromium shows at a link, once it shows these words."""
+    options = webdriver.ChromeOptions()
+    for option in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
+        options.add_argument(option)
+    options.add_argument("--window-size=1400,900")
+    if found := shutil.which("chromium"):
+        options.binary_location = found
+    service = webdriver.ChromeService(shutil.which("chromedriver"))
+    with webdriver.Chrome(options, service) as browser:
+        browser.get(link)
+        for _ in range(300):
+            text = browser.find_element("tag name", "body").text
+            if words in text:
+                return text
+            time.sleep(0.2)
+    raise AssertionError(text)
+
+
 def wait_for(url, process):
     for _ in range(300):
         assert process.poll() is None
@@ -292,8 +327,24 @@ def test_a_server_is_used_where_the_variable_names_one(
     assert not (results / "mlflow.db").exists()
 
 
+def test_an_experiment_says_what_it_is_unless_somebody_says_it(ready):
+    """The study's N and seeds; a description that a user wrote stays."""
+    results, study, runs = ready
+    place = tracking.sync(folder(results, study), runs).experiment_id
+    client = MlflowClient(tracking_uri(results))
+    said = client.get_experiment(place).tags["mlflow.note.content"]
+    assert said.startswith("Study `tiny` of pgstudy: ")
+    assert "- N: 1, 1000\n" in said
+    assert "- seeds: 0, 1\n" in said
+    tracking.sync(folder(results, replace(study, seeds=(0,))), runs[:1])
+    assert "- seeds: 0\n" in client.get_experiment(place).tags["mlflow.note.content"]
+    client.set_experiment_tag(place, "mlflow.note.content", "mine")
+    tracking.sync(folder(results, study), runs)
+    assert client.get_experiment(place).tags["mlflow.note.content"] == "mine"
+
+
 def test_the_ui_serves_the_runs_and_prints_their_link(ready):
-    """The link opens the classic view; the server listens on loopback."""
+    """Once it answers. The link opens the runs by N and estimator, in a browser."""
     results, study, runs = ready
     tracking.sync(folder(results, study), runs)
     port = str(free_port())
@@ -307,8 +358,10 @@ def test_the_ui_serves_the_runs_and_prints_their_link(ready):
         try:
             link = ui.stdout.readline().strip()
             assert link.startswith(f"http://127.0.0.1:{port}/#/experiments/")
-            assert link.endswith("?workflowType=machine_learning")
-            assert wait_for(f"http://127.0.0.1:{port}/health", ui) == 200
+            health = f"http://127.0.0.1:{port}/health"
+            assert urllib.request.urlopen(health, timeout=5).status == 200
+            if shutil.which("chromium") and shutil.which("chromedriver"):
+                assert "Group by: n" in shown(link, "4 matching runs")
         finally:
             os.killpg(ui.pid, signal.SIGTERM)
 

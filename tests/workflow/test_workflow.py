@@ -50,6 +50,14 @@ def test_mlflow_holds_what_the_files_hold(finished):
     steps = {e.data.tags["key"]: e.data.metrics["env_steps"] for e in entries}
     assert steps == dict(zip(runs["key"], runs["env_steps"], strict=True))
     assert {e.info.status for e in entries} == {"FINISHED"}
+    query = "tags.`pgstudy.level` = 'study'"
+    (study,) = client.search_runs([experiment.experiment_id], query)
+    kept = Path(study.info.artifact_uri.removeprefix("file://"))
+    made = finished.results / "smoke"
+    report = (kept / "report.html").read_bytes()
+    assert report == (made / "report.html").read_bytes()
+    figures = {p.name for p in (kept / "figures").iterdir()}
+    assert figures == {p.name for p in (made / "figures").iterdir()}
 
 
 def test_snakemakes_own_report_has_captions_and_categories(finished):

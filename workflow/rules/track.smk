@@ -22,14 +22,18 @@ rule track:
         "pgstudy --log {log:q} track --later {input.study:q}"
 
 
-# It fails after the report, which does without links into MLflow then.
+# The run of the study itself, which has the report among its files. It fails after the
+# report, which does without links into MLflow then.
 rule tracked:
     input:
+        study="results/{study}/study.json",
         receipt="results/{study}/tracked.json",
         report="results/{study}/report.html",
     output:
         touch("results/{study}/in-mlflow"),
     log:
         "results/logs/{study}/tracked.log",
+    params:
+        code=steps.digest("track"),
     shell:
-        "pgstudy --log {log:q} tracked {input.receipt:q}"
+        "pgstudy --log {log:q} tracked {input.study:q}"

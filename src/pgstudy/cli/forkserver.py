@@ -36,6 +36,7 @@ MODULES = {
     **{name: step.entry.partition(":")[0] for name, step in STEPS.items()},
     "compare": STEPS["comparison"].entry.partition(":")[0],
     "train": "experiment.training.block",
+    "tracked": "experiment.tracking.study_entry",
     "check-tracking": "experiment.tracking.experiments",
     "capsule": "analysis.reproduce.capsule_check",
 }

@@ -46,14 +46,20 @@ def _write_receipt(folder: Path, data: dict[str, Any]) -> None:
 
 
 @app.command()
-def tracked(
-    receipt: Annotated[
-        Path, typer.Argument(help="results/<study>/tracked.json", exists=True)
-    ],
-) -> None:
-    """Fail if the last `track` could not upload the runs; say why."""
-    if trouble := mirror.trouble(receipt):
+def tracked(study_file: StudyFile) -> None:
+    """Upload the study's report, figures and numbers as a run of their own.
+
+    Fails if the last `track` could not upload the runs, and says why.
+    """
+    if trouble := mirror.trouble(study_file.parent / mirror.RECEIPT):
         raise UserError(trouble)
+    from pgstudy.experiment.tracking import experiments, study_entry  # imports mlflow
+
+    try:
+        done = study_entry.upload(opened(study_file))
+    except experiments.TrackingError as error:
+        raise UserError(str(error)) from None
+    print(f"MLflow: the study's run is {done}")
 
 
 @app.command("check-tracking")

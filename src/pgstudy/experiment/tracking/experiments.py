@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -11,9 +12,12 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from pgstudy.experiment.study.study import Study
+from pgstudy.experiment.study.tuning import ENDING
 from pgstudy.experiment.system import places
 from pgstudy.experiment.system.addresses import without_credentials
 from pgstudy.experiment.tracking import mirror
+from pgstudy.experiment.tracking.entities import NOTE
 
 # What a store says that can't be used now; ValueError is of an address that is none.
 UNUSABLE = (MlflowException, SQLAlchemyError, OSError, ValueError)
@@ -24,6 +28,12 @@ REFUSALS = {
     403: "does not let you change this experiment, which somebody else made; give the "
     "study another name, or ask who runs the server for the permission MANAGE",
 }
+
+LEVEL = "`pgstudy.level`"
+VIEW = "pgstudy"
+VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
+SHOWN = [f"metrics.`{m}`" for m in ("mean_return", "trajectories", "env_steps")]
+NAME, NAME_WIDTH = "attributes.`Run Name`", 420  # else the names of groups are cut
 
 
 class TrackingError(RuntimeError):
@@ -101,3 +111,73 @@ def experiment(client: MlflowClient, results: Path, name: str) -> str:
         if found is None:
             raise
         return str(found.experiment_id)
+
+
+def describe(client: MlflowClient, experiment_id: str, study: Study) -> None:
+    """Give an experiment its description and its view, where they are others.
+
+    A description that somebody else wrote is left alone.
+    """
+    tags = client.get_experiment(experiment_id).tags
+    said, wanted = tags.get(NOTE, ""), {VIEW_TAG: json.dumps(view(study))}
+    if not said or said.startswith(_opening(study)):
+        wanted[NOTE] = note(study)
+    for key, value in wanted.items():
+        if tags.get(key) != value:
+            client.set_experiment_tag(experiment_id, key, value)
+
+
+def view(study: Study) -> dict[str, Any]:
+    """The runs of today's study by N and estimator; charts are over trajectories.
+
+    MLflow's UI keeps what its `Share` makes so, in a tag of the experiment. Runs of
+    several environments are not averaged. What differs most comes first.
+    """
+    keys = ["n", "estimator", *["environment"][: len(study.environments) - 1]]
+    return {
+        "searchFilter": "tags.current = 'true'",
+        "selectedColumns": SHOWN,
+        "columnOrder": [NAME, *SHOWN],
+        "columnWidths": {NAME: NAME_WIDTH},
+        "groupBy": {
+            "aggregateFunction": "average",
+            "groupByKeys": [{"mode": "tag", "groupByData": key} for key in keys],
+        },
+        "globalLineChartConfig": {
+            "xAxisKey": "metric",
+            "selectedXAxisMetricKey": "trajectories",
+            "lineSmoothness": 0,
+        },
+    }
+
+
+def _opening(study: Study) -> str:
+    return f"Study `{study.name}` of pgstudy: "
+
+
+def note(study: Study) -> str:
+    """A study's description: what it asks, of what, and how it is made again."""
+    asked = "what does a policy-gradient estimate from N trajectories buy?"
+    if study.tradeoff:
+        asked = (
+            "how many updates and trajectories does it take to reach a threshold, by N?"
+        )
+    listed = {
+        "N": study.sample_counts,
+        "estimators": study.estimators,
+        "environments": study.environments,
+        "seeds": study.seeds,
+    }
+    lines = [f"- {key}: {', '.join(map(str, v))}" for key, v in listed.items()]
+    return f"{_opening(study)}{asked}\n\n" + "\n".join(lines) + f"\n\n{_again(study)}\n"
+
+
+def _again(study: Study) -> str:
+    if study.name.endswith(ENDING):
+        whose = study.name.removesuffix(ENDING)
+        return f"It chooses the learning rates of the study `{whose}`, and comes of it."
+    return (
+        "Make it again: `snakemake --cores all --configfile study.yaml`, where "
+        "study.yaml is the file of this name among the artifacts of the study's run "
+        f"(`tags.{LEVEL} = 'study'`)."
+    )

@@ -18,7 +18,7 @@ from mlflow.entities import Run as Entry
 from pgstudy.experiment.progress.plan import read_plan
 from pgstudy.experiment.progress.states import Progress, running
 from pgstudy.experiment.tracking import mirror
-from pgstudy.experiment.tracking.entities import log
+from pgstudy.experiment.tracking.entities import log, short_name
 from pgstudy.experiment.tracking.experiments import UNUSABLE, TrackingError, experiment
 from pgstudy.experiment.tracking.owner import Owner, owner
 
@@ -89,7 +89,7 @@ class Watcher:
             else:
                 tags = _live_tags(study, job) | ours.tags
                 start = int(job.started * 1000)
-                entry = client.create_run(place, start, tags, job.name)
+                entry = client.create_run(place, start, tags, _live_name(job))
             # the entry itself says how far it is
             last = entry.data.metrics.get("env_steps", 0)
             log(client, entry.info.run_id, _live_metrics(job, last))
@@ -110,11 +110,15 @@ def _live_entries(client: MlflowClient, ours: Owner) -> dict[str, list[Entry]]:
     return found
 
 
+def _live_name(job: Progress) -> str:
+    return short_name(job.n, job.seed, job.estimator, job.environment)
+
+
 def _live_tags(study: str, job: Progress) -> dict[str, str]:
     """What the entry of a run that still trains is found by."""
     names = ("environment", "estimator", "n", "seed", "key")
     known = {name: str(getattr(job, name)) for name in names}
-    return known | {"study": study, "live": "true"}
+    return known | {"study": study, "live": "true", "current": "true"}
 
 
 def _live_metrics(job: Progress, last: float) -> list[Metric]:
@@ -123,6 +127,10 @@ def _live_metrics(job: Progress, last: float) -> list[Metric]:
     return [
         Metric(name, value, now, update)
         for update, env_steps, mean_return in job.curve
-        for name, value in (("env_steps", env_steps), ("mean_return", mean_return))
+        for name, value in (
+            ("env_steps", env_steps),
+            ("trajectories", update * job.n),
+            ("mean_return", mean_return),
+        )
         if env_steps > last and math.isfinite(value)
     ]

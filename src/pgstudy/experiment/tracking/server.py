@@ -7,6 +7,7 @@ tagged `live: true`, which are gone when the run ends or the UI does.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NoReturn
 
 from mlflow import MlflowClient
 
@@ -37,7 +39,7 @@ class ServerError(RuntimeError):
 
 
 def links(results: Path, base: str) -> list[str]:
-    """One link per experiment. Errors: ServerError.
+    """One link per experiment, to our view of it if it has one. Errors: ServerError.
 
     Without the query MLflow opens its view for GenAI.
     """
@@ -45,8 +47,10 @@ def links(results: Path, base: str) -> list[str]:
         found = MlflowClient(tracking_uri(results)).search_experiments()
     except experiments.UNUSABLE as error:
         raise ServerError(experiments.unusable(results, error)) from None
+    shared = f"&viewStateShareKey={experiments.VIEW}"
     return [
-        f"{base}/#/experiments/{e.experiment_id}?workflowType=machine_learning"
+        f"{base}/#/experiments/{e.experiment_id}/runs?workflowType=machine_learning"
+        f"{shared if experiments.VIEW_TAG in e.tags else ''}"
         for e in found
         if e.name != "Default"
     ]
@@ -58,64 +62,134 @@ def serve(results: Path, port: int) -> None:
     if not experiments.store_is_there(results) and at_work is None:
         raise ServerError(f"nothing is tracked in {results} yet; run snakemake first")
     if not uri.startswith("http"):
-        with socket.socket() as probe:
-            if probe.connect_ex((HOST, port)) == 0:
-                raise ServerError(f"port {port} is taken; choose another with --port")
+        port = _free(port)
     watcher = Watcher(results)
     watcher.prepare()
-    base = f"http://{HOST}:{port}"
-    if uri.startswith("http"):
-        base = without_credentials(uri)
-    for link in links(results, base):
-        print(link, flush=True)
     if not uri.startswith("http"):
-        _serve(watcher, uri, port)
-    elif at_work is not None:
+        shown = links(results, f"http://{HOST}:{port}")
+        _serve(watcher, uri, port, shown)
+        return
+    if at_work is not None:
         print("curves of runs that train go there until that ends, or Ctrl-C")
-        _watch(watcher, at_work.is_at_work, lambda: None)
+    shown = links(results, without_credentials(uri))
+    print(*shown, sep="\n", flush=True)
+    if at_work is not None:
+        _watch(watcher, at_work.is_at_work)
 
 
-def _serve(watcher: Watcher, uri: str, port: int) -> None:
-    artifacts = (watcher.results.resolve() / places.ARTIFACTS).as_uri()
-    # the address may hold a password, which no command line should show
-    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST]
-    command += ["--port", str(port), "--workers", "1"]
-    server = subprocess.Popen(
-        [*command, "--default-artifact-root", artifacts],
-        env={NO_JOBS: "false"} | os.environ | {"MLFLOW_BACKEND_STORE_URI": uri},
-        start_new_session=True,  # it ends after us, with all its children
-    )
-    _watch(watcher, lambda: server.poll() is None, lambda: _end(server))
+def _free(port: int) -> int:
+    """The port, or any if it is 0. Errors: ServerError, if it is taken."""
+    with socket.socket() as probe:
+        if not port:
+            probe.bind((HOST, 0))
+            return int(probe.getsockname()[1])
+        if probe.connect_ex((HOST, port)) == 0:
+            raise ServerError(f"port {port} is taken; choose another with --port")
+    return port
+
+
+def _serve(watcher: Watcher, uri: str, port: int, shown: list[str]) -> None:
+    server = _Server(watcher.results, uri, port, shown)
+    _watch(watcher, server.goes_on, server.end, server.start)
+    if server.to_show:
+        raise ServerError("MLflow's server ended before it answered; it says why above")
+
+
+class _Server:
+    """`mlflow server`; `to_show` are links that are printed once it answers."""
+
+    def __init__(self, results: Path, uri: str, port: int, to_show: list[str]) -> None:
+        self._artifacts = (results.resolve() / places.ARTIFACTS).as_uri()
+        self._uri, self._port, self.to_show = uri, port, to_show
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        # the address may hold a password, which no command line should show
+        command = [sys.executable, "-m", "mlflow", "server", "--host", HOST]
+        command += ["--port", str(self._port), "--workers", "1"]
+        # a line for each request would carry our links off the screen
+        command += ["--uvicorn-opts", "--log-level warning"]
+        self._process = subprocess.Popen(
+            [*command, "--default-artifact-root", self._artifacts],
+            env={NO_JOBS: "false"}
+            | os.environ
+            | {"MLFLOW_BACKEND_STORE_URI": self._uri},
+            stdout=sys.stderr.fileno(),  # what we print are links alone
+            start_new_session=True,  # it ends after us, with all its children
+        )
+
+    def goes_on(self) -> bool:
+        if self.to_show and _answers(self._port):
+            print(*self.to_show, sep="\n", flush=True)
+            self.to_show.clear()
+        return self._process is not None and self._process.poll() is None
+
+    def end(self) -> None:
+        if self._process is not None:
+            _end(self._process)
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _watch(
-    watcher: Watcher, going: Callable[[], bool], end: Callable[[], None]
+    watcher: Watcher,
+    going: Callable[[], bool],
+    end: Callable[[], None] = lambda: None,
+    start: Callable[[], None] = lambda: None,
 ) -> None:
-    """Show runs that train while something goes on; then end it and remove them."""
+    """Show runs that train while something goes on; then end it and remove them.
+
+    A signal that comes while it starts waits for that: else nobody would end it.
+    """
     asked: list[int] = []
+    at_work: list[bool] = []
 
     def ask(number: int, _: object) -> None:
         asked.append(number)
-        sys.exit(128 + number)
+        if at_work and len(asked) == 1:
+            sys.exit(128 + number)
 
-    for number in ENDING:
-        signal.signal(number, ask)
-    due = 0.0
+    _at_signals(ask)
     try:
-        # what a handler raises in a destructor is lost, so `asked` is looked at too
-        while going() and not asked:
-            if time.monotonic() >= due:
-                watcher.look()
-                due = time.monotonic() + SECONDS
-            time.sleep(0.2)
+        start()
+        at_work.append(True)
+        _look_while(lambda: not asked and going(), watcher)
     finally:
-        for number in ENDING:
-            signal.signal(number, signal.SIG_IGN)  # a second one changes nothing
+        at_work.clear()
+        _at_signals(signal.SIG_IGN)  # a second one changes nothing
         end()
         watcher.close()
         if asked:
-            print("stopped", flush=True)
-            sys.exit(0 if asked[0] == signal.SIGINT else 128 + asked[0])
+            _stopped(asked[0])
+
+
+def _stopped(number: int) -> NoReturn:
+    print("stopped", flush=True)
+    sys.exit(0 if number == signal.SIGINT else 128 + number)
+
+
+def _at_signals(do: Callable[[int, Any], None] | signal.Handlers) -> None:
+    for number in ENDING:
+        signal.signal(number, do)
+
+
+def _look_while(going: Callable[[], bool], watcher: Watcher) -> None:
+    # what a signal's handler raises in a destructor is lost, so `going` looks at it too
+    due = 0.0
+    while going():
+        if time.monotonic() >= due:
+            watcher.look()
+            due = time.monotonic() + SECONDS
+        time.sleep(0.2)
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:

@@ -26,6 +26,7 @@ from pgstudy.experiment.tracking import entities, known, mirror
 from pgstudy.experiment.tracking.experiments import (
     UNUSABLE,
     TrackingError,
+    describe,
     experiment,
     unusable,
 )
@@ -70,6 +71,7 @@ class _Uploader:
         self.owner = owner(results)
         self.client = MlflowClient(self.uri)
         self.experiment_id = experiment(self.client, results, self.study.name)
+        describe(self.client, self.experiment_id, self.study)
 
     def sync(self, runs: list[Run]) -> Report:
         there = known.entries(self.client, self.uri, self.experiment_id, self.owner)
@@ -124,7 +126,7 @@ class _Uploader:
             self.experiment_id,
             start_time=start,
             tags=entities.tags(self.study, run, record) | self.owner.tags,
-            run_name=run.name,
+            run_name=entities.name(run),
         )
         run_id, place = str(entry.info.run_id), entry.info.artifact_uri
         # `client.log_artifact` would ask for the place once more
@@ -135,6 +137,7 @@ class _Uploader:
         metrics = list(entities.metrics(run, record, start, end))
         current = [RunTag("current", "true")]
         entities.log(self.client, run_id, metrics, params, current)
+        entities.log_environment(self.client, run_id, record)
         # The status, which makes an entry count, comes last.
         self.client.set_terminated(run_id, "FINISHED", end_time=end)
         return run_id
