@@ -166,6 +166,7 @@ RENDERERS: dict[str, Callable[[StudyRecord, str], str]] = {
     "met": met,
     "caption": caption,
     "answer": laws.answer,
+    "leads": laws.leads,
     "laws": laws.laws,
     "points": laws.points,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pgstudy.analysis.claims.answer import law_sentences, with_interval
+from pgstudy.analysis.claims.answer import law_sentences, lead, with_interval
 from pgstudy.analysis.claims.law import Row
 from pgstudy.analysis.common.columns import TRADEOFFS
 from pgstudy.analysis.common.numbers import number, p_value, steps
@@ -29,6 +29,12 @@ def answer(record: StudyRecord, _: str) -> str:
     found = _tradeoffs(record)
     names = found.laws["environment"].unique()
     return "\n\n".join(law_sentences(name, found) for name in names)
+
+
+def leads(record: StudyRecord, _: str) -> str:
+    """The first sentence of each of these paragraphs."""
+    found = _tradeoffs(record)
+    return "\n\n".join(lead(name, found) for name in found.laws["environment"].unique())
 
 
 def laws(record: StudyRecord, _: str) -> str:
