@@ -80,6 +80,10 @@ def nested(config, path, value):
         (["estimators", 0, "gamma"], 1.5, ["gamma: 1.5 is too large"]),
         (["estimators", 0, "baseline"], "constant", ["needs the key 'constant'"]),
         (["estimators", 0, "constant"], 3, ["belongs to the baseline constant"]),
+        (["estimators", 0, "window"], 5, ["'window'", "set baseline: running-mean"]),
+        (["estimators", 0, "decay"], 0.9, ["'decay'", "set baseline: running-mean"]),
+        (["estimators", 0, "window"], 0, ["window: 0 is too small"]),
+        (["estimators", 0, "decay"], 1, ["decay: 1 is too large"]),
         (["estimators", 0, "discounting"], "biased", ["no gamma^t to drop"]),
         (["estimators", 0, "baseline"], "learned", ["needs value.learning_rate"]),
         (["estimators", 0, "value"], {}, ["belongs to the baseline learned"]),
@@ -135,6 +139,19 @@ def test_a_fault_names_the_key_and_the_cure(smoke, path, value, words):
     nested(smoke, path, value)
     text = faults(smoke)
     assert all(word in text for word in words), text
+
+
+def test_a_running_mean_forgets_in_one_way(smoke):
+    """Both ways at once are a fault; each by itself reaches the specification."""
+    estimator = {"name": "mean", "baseline": "running-mean"}
+    smoke["estimators"] = [estimator | {"window": 3, "decay": "9e-1"}]
+    text = faults(smoke)
+    assert "'window' and 'decay' are both set" in text
+    assert "leave one out" in text
+    smoke["estimators"] = [estimator | {"window": 3}]
+    assert load_study(smoke).cells[0].specification.estimator.window == 3
+    smoke["estimators"] = [estimator | {"decay": "9e-1"}]
+    assert load_study(smoke).cells[0].specification.estimator.decay == 0.9
 
 
 def test_all_faults_are_reported_together(smoke):

@@ -24,6 +24,8 @@ CASES = {
     "adam": {"optimizer": ADAM},
     "normalised observations": {"policy": NORMALISED},
     "running mean": {"estimator": EstimatorSpecification(baseline="running-mean")},
+    "window": {"estimator": EstimatorSpecification(baseline="running-mean", window=2)},
+    "decay": {"estimator": EstimatorSpecification(baseline="running-mean", decay=0.7)},
     "learned": {"estimator": EstimatorSpecification(baseline="learned", value=VALUE)},
     "one environment": {"n": 1},
     "corridor": {"environment": corridor(), "policy": PolicySpecification()},

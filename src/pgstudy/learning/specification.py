@@ -29,6 +29,8 @@ LATER_OPTIONS = {
     "target": None,
     "trajectories_per_start": None,
     "length_division": False,
+    "window": None,
+    "decay": None,
 }
 
 BudgetUnit = Literal["env_steps", "updates", "episodes"]
@@ -88,7 +90,8 @@ class ValueSpecification:
 class EstimatorSpecification:
     """How the rewards of a batch weigh its score functions; see `estimators`.
 
-    `constant` belongs to the baseline of that name, `value` to `learned`.
+    `constant` belongs to the baseline of that name, `value` to `learned`, `window` and
+    `decay` to `running-mean`: how it forgets old batches (None: it does not).
     `entropy` is the coefficient of the entropy bonus. `trajectories_per_start` is G:
     the N trajectories are B = N / G groups, and those of a group begin in one start
     state (None: each in its own). `length_division` divides a trajectory's weights by
@@ -105,6 +108,8 @@ class EstimatorSpecification:
     entropy: float = 0.0
     trajectories_per_start: int | None = None
     length_division: bool = False
+    window: int | None = None
+    decay: float | None = None
 
     @property
     def remembers(self) -> bool:

@@ -56,4 +56,6 @@ def _value(schema: Rule, rule: Rule) -> str:
         text += f", from {rule['minimum']}"
     if "exclusiveMinimum" in rule:
         text += f", above {rule['exclusiveMinimum']}"
+    if "exclusiveMaximum" in rule:
+        text += f" and below {rule['exclusiveMaximum']}"
     return text + (f" to {rule['maximum']}" if "maximum" in rule else "")

@@ -178,6 +178,8 @@ def _estimator(
         entropy=float(how["entropy"]),
         trajectories_per_start=group_size(how, n),
         length_division=how["length_division"],
+        window=how.get("window"),
+        decay=how.get("decay"),
     )
 
 

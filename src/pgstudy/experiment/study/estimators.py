@@ -8,6 +8,7 @@ from typing import Any
 Options = Mapping[str, Any]
 
 GROUPS = ("trajectories_per_start", "starts")
+MEMORY = ("window", "decay")
 
 
 def _preset(
@@ -57,6 +58,20 @@ def group_faults(estimator: Options) -> list[str]:
                 f"'{asked}' is at odds with 'preset: {preset}', {meant}; {cure}"
             )
     return faults
+
+
+def memory_faults(estimator: Options) -> list[str]:
+    """What is wrong with how the baseline running-mean forgets."""
+    given = [key for key in MEMORY if key in estimator]
+    if given and expanded(estimator).get("baseline") != "running-mean":
+        cure = "set baseline: running-mean, or leave it out"
+        return [
+            f"'{key}' belongs to the baseline running-mean: {cure}" for key in given
+        ]
+    if len(given) > 1:
+        cause = "each says how old batches are forgotten; leave one out"
+        return [f"'window' and 'decay' are both set: {cause}"]
+    return []
 
 
 def _word(value: Any) -> str:
