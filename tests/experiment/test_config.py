@@ -154,6 +154,29 @@ def test_a_running_mean_forgets_in_one_way(smoke):
     assert load_study(smoke).cells[0].specification.estimator.decay == 0.9
 
 
+def test_an_n_that_adapts_has_bounds_and_no_groups(smoke):
+    """What can't adapt is left out, with the reason, or a fault with its cure."""
+    estimator = {"name": "a", "adaptive": {"ratio": 1, "most": 4}}
+    smoke["estimators"], smoke["sample_counts"] = [estimator], [1, 4, 8]
+    smoke["defaults"]["optimizer"] = {"learning_rate": 0.001}
+    for entry in smoke["environments"]:
+        entry["optimizer"] = {"learning_rate": 0.001}
+    study = load_study(smoke)
+    assert {cell.n for cell in study.cells} == {4}
+    assert study.cells[0].specification.estimator.adaptive.most == 4
+    reasons = {left.n: left.reason for left in study.left_out}
+    assert "at N = 1 there is none" in reasons[1]
+    assert "N = 8 is above adaptive.most: 4" in reasons[8]
+    smoke["estimators"] = [estimator | {"trajectories_per_start": 2}]
+    text = faults(smoke)
+    assert "'adaptive' can't be used with 'trajectories_per_start'" in text
+    assert "leave one out" in text
+    smoke["estimators"] = [{"name": "a", "adaptive": {"ratio": 0, "most": 1.5}}]
+    text = faults(smoke)
+    assert "adaptive.ratio: 0 is too small" in text
+    assert "adaptive.most: 1.5 is not a whole number" in text
+
+
 def test_all_faults_are_reported_together(smoke):
     """One look at the message is enough to mend the file."""
     smoke |= {"gama": 1, "seeds": [0, 0], "bins": 0}

@@ -38,7 +38,7 @@ def draw(study: Study, found: Tradeoffs | None, environment: str) -> Drawn:
     layout.title(figure, _title(points, environment))
     layout.legend(figure, handles(study, found))
     sns.despine(figure)
-    return figure, points.merge(found.laws, on=["environment", "estimator"])
+    return figure, points.merge(found.laws, on=["environment", "estimator"], how="left")
 
 
 def _title(points: pd.DataFrame, environment: str) -> str:
@@ -73,7 +73,10 @@ def handles(study: Study, found: Tradeoffs) -> list[Line2D]:
 
 
 def _points(axes: Axes, points: pd.DataFrame, look: Mapping[str, Any]) -> None:
-    """A point for each N, with its label; hollow where some runs did not arrive."""
+    """A point for each N, with its label; hollow where some runs did not arrive.
+
+    Where N adapts, which no law is for, the label is the least N, with a plus.
+    """
     there = points[np.isfinite(points["updates"].astype(float))]
     for row in there.to_dict("records"):
         at = row["updates"], row["trajectories"]
@@ -84,7 +87,8 @@ def _points(axes: Axes, points: pd.DataFrame, look: Mapping[str, Any]) -> None:
         whole = row["arrived"] == row["runs"]
         face = look["color"] if whole else "white"
         axes.plot(*at, **{**look, "ls": "", "ms": 4.5, "mfc": face})
-        axes.annotate(f"{row['n']:g}", at, color=look["color"], **LABEL)
+        adapts = "" if np.isfinite(row["law_updates"]) else "+"
+        axes.annotate(f"{row['n']:g}{adapts}", at, color=look["color"], **LABEL)
 
 
 def _curve(

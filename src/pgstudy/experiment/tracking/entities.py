@@ -59,9 +59,10 @@ def thinned(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def metrics(run: Run, record: RunRecord, start: int, end: int) -> Iterator[Metric]:
-    """The updates table, finite values only; `episodes` is N x update and left out.
+    """The updates table, finite values only.
 
-    A column that is the same throughout is its first and its last point.
+    `episodes` adds up the updates' N, and is left out. A column that is the same
+    throughout is its first and its last point.
     """
     table = thinned(pd.read_parquet(run.folder / UPDATES))
     total = record.updates
