@@ -106,7 +106,8 @@ def _point_rows(
 def _adaptive_rows(source: _Source, cells: list[Cell]) -> Iterator[dict[str, Any]]:
     """Of an estimator whose N adapts: no law, and the trajectories that its runs had.
 
-    A run that did not arrive counts as it was at its cap.
+    A run that did not arrive counts with its cap, and with as many trajectories an
+    update as it had.
     """
     edges = at_edge(source.study, source.tuning)
     for cell in cells:
@@ -114,12 +115,11 @@ def _adaptive_rows(source: _Source, cells: list[Cell]) -> Iterator[dict[str, Any
             continue
         runs = rows_of(source.tables.runs, cell)
         ended = runs[runs["status"].isin(COMPLETE)]
+        each = (ended["episodes"] / ended["updates"]).to_numpy(float)
         yield {
             **_facts(source, cell, point),
             **columns("updates", intervals.mean([point.updates])),
-            **columns(
-                "trajectories", intervals.mean([ended["episodes"].to_numpy(float)])
-            ),
+            **columns("trajectories", intervals.mean([each * point.updates])),
             "edge": edges.get(cell.group, ""),
         }
 
