@@ -27,6 +27,7 @@ from pgstudy.learning.specification import (
     EstimatorSpecification,
     PolicySpecification,
 )
+from pgstudy.learning.training import train
 from tests.learning.helpers import specification
 
 TOTAL = EstimatorSpecification()
@@ -259,6 +260,32 @@ def test_every_batch_meets_the_baseline_that_the_run_had():
     made = Probe(run, arrays, Effort(50, 10**9), "a test")
     found = made.samples(2, {"own": how, "held": held}).estimates
     assert (found["own"] == found["held"]).all()
+
+
+@pytest.mark.parametrize("option", [{"window": 2}, {"decay": 0.5}])
+@pytest.mark.parametrize("milestone", ["start", "middle", "end"])
+def test_a_baseline_that_forgets_is_that_of_the_milestone(option, milestone):
+    """The mean of the batches that the run had seen by then, as it weighed them."""
+    how = EstimatorSpecification(baseline="running-mean", **option)
+    run = specification(
+        environment=CORRIDOR, policy=PolicySpecification(), estimator=how
+    )
+    training = train(run, 0)
+    policy = {k: v.numpy() for k, v in training.policy.items()}
+    kept = {
+        name.removeprefix(f"{milestone}/"): values
+        for name, values in training.milestones.items()
+        if name.startswith(f"{milestone}/")
+    }
+    seen = {"start": 0, "middle": 3, "end": 5}[milestone]
+    returns = training.episodes["return"].reshape(-1, 4)[:seen]
+    ages = np.arange(seen)[::-1]
+    weights = ages < 2 if "window" in option else 0.5**ages
+    b = float(weights @ returns.mean(1) / weights.sum()) if seen else 0.0
+    held = EstimatorSpecification(baseline="constant", constant=b)
+    made = Probe(run, policy | kept, Effort(50, 10**9), "a test")
+    found = made.samples(2, {"own": how, "held": held}).estimates
+    assert found["own"] == pytest.approx(found["held"], rel=1e-5, abs=1e-5)
 
 
 def test_estimates_are_means_of_gradients_per_trajectory():

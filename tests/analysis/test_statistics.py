@@ -48,3 +48,10 @@ def test_an_update_over_an_edge_counts_by_its_share():
     ends, returns = np.array([50.0, 150.0, 200.0]), np.array([0.0, 6.0, 12.0])
     found = statistics.binned(ends, returns, np.array([0.0, 100.0, 200.0]))
     assert found == pytest.approx([3 / 1.5, 15 / 1.5])
+
+
+def test_every_trajectory_weighs_the_same_where_updates_have_more_of_them():
+    """2 of return 1 and 6 of 5 by step 100; half of 4 of return 9 in the rest."""
+    ends, returns, n = np.array([[50.0, 100, 200], [1, 5, 9], [2, 6, 4]])
+    found = statistics.binned(ends, returns, np.array([0.0, 100.0, 150.0]), n)
+    assert found == pytest.approx([(2 * 1 + 6 * 5) / 8, 9])

@@ -1,6 +1,7 @@
 """When a run has reached the threshold, and how long runs took."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,6 +25,13 @@ def test_the_rule_fires_at_the_end_of_the_update_that_ends_the_window():
     assert thresholds.reached_at(0, run, 2) == 20
     assert thresholds.reached_at(4, run, 2) == INF
     assert thresholds.reached_at(4, run, 1) == 40
+
+
+def test_where_n_differs_the_mean_is_that_of_the_trajectories():
+    """Of 1 and 3 trajectories with returns 4 and 2: 2.5, not 3."""
+    run = replace(history([10, 20, 30], [4, 2, 2]), n=np.array([1.0, 3, 3]))
+    assert thresholds.reached_at(2.5, run, 2) == 20
+    assert thresholds.reached_at(2.6, run, 2) == INF
 
 
 def test_one_noisy_update_is_not_enough():

@@ -80,6 +80,10 @@ def nested(config, path, value):
         (["estimators", 0, "gamma"], 1.5, ["gamma: 1.5 is too large"]),
         (["estimators", 0, "baseline"], "constant", ["needs the key 'constant'"]),
         (["estimators", 0, "constant"], 3, ["belongs to the baseline constant"]),
+        (["estimators", 0, "window"], 5, ["'window'", "set baseline: running-mean"]),
+        (["estimators", 0, "decay"], 0.9, ["'decay'", "set baseline: running-mean"]),
+        (["estimators", 0, "window"], 0, ["window: 0 is too small"]),
+        (["estimators", 0, "decay"], 1, ["decay: 1 is too large"]),
         (["estimators", 0, "discounting"], "biased", ["no gamma^t to drop"]),
         (["estimators", 0, "baseline"], "learned", ["needs value.learning_rate"]),
         (["estimators", 0, "value"], {}, ["belongs to the baseline learned"]),
@@ -135,6 +139,42 @@ def test_a_fault_names_the_key_and_the_cure(smoke, path, value, words):
     nested(smoke, path, value)
     text = faults(smoke)
     assert all(word in text for word in words), text
+
+
+def test_a_running_mean_forgets_in_one_way(smoke):
+    """Both ways at once are a fault; each by itself reaches the specification."""
+    estimator = {"name": "mean", "baseline": "running-mean"}
+    smoke["estimators"] = [estimator | {"window": 3, "decay": "9e-1"}]
+    text = faults(smoke)
+    assert "'window' and 'decay' are both set" in text
+    assert "leave one out" in text
+    smoke["estimators"] = [estimator | {"window": 3}]
+    assert load_study(smoke).cells[0].specification.estimator.window == 3
+    smoke["estimators"] = [estimator | {"decay": "9e-1"}]
+    assert load_study(smoke).cells[0].specification.estimator.decay == 0.9
+
+
+def test_an_n_that_adapts_has_bounds_and_no_groups(smoke):
+    """What can't adapt is left out, with the reason, or a fault with its cure."""
+    estimator = {"name": "a", "adaptive": {"ratio": 1, "most": 4}}
+    smoke["estimators"], smoke["sample_counts"] = [estimator], [1, 4, 8]
+    smoke["defaults"]["optimizer"] = {"learning_rate": 0.001}
+    for entry in smoke["environments"]:
+        entry["optimizer"] = {"learning_rate": 0.001}
+    study = load_study(smoke)
+    assert {cell.n for cell in study.cells} == {4}
+    assert study.cells[0].specification.estimator.adaptive.most == 4
+    reasons = {left.n: left.reason for left in study.left_out}
+    assert "at N = 1 there is none" in reasons[1]
+    assert "N = 8 is above adaptive.most: 4" in reasons[8]
+    smoke["estimators"] = [estimator | {"trajectories_per_start": 2}]
+    text = faults(smoke)
+    assert "'adaptive' can't be used with 'trajectories_per_start'" in text
+    assert "leave one out" in text
+    smoke["estimators"] = [{"name": "a", "adaptive": {"ratio": 0, "most": 1.5}}]
+    text = faults(smoke)
+    assert "adaptive.ratio: 0 is too small" in text
+    assert "adaptive.most: 1.5 is not a whole number" in text
 
 
 def test_all_faults_are_reported_together(smoke):

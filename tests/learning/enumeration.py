@@ -76,7 +76,11 @@ def as_batch(trajectories, inputs=1):
 
 def estimate(estimator, batch, theta, n, value=None):
     """The gradient of a stateless softmax, with the project's weights: [actions]."""
-    weights = StepWeights(estimator, value)(batch)
+    return estimate_with(StepWeights(estimator, value)(batch), batch, theta, n)
+
+
+def estimate_with(weights, batch, theta, n):
+    """The same with given weights of the batch's steps."""
     parameters = torch.tensor(theta, dtype=torch.float64, requires_grad=True)
     log_probs = torch.log_softmax(parameters, 0)[batch.actions]
     objective = surrogate(log_probs, torch.from_numpy(weights), n)

@@ -1,5 +1,8 @@
 """Baselines that remember, against loops written out."""
 
+import itertools
+import math
+
 import numpy as np
 import pytest
 
@@ -7,7 +10,14 @@ from pgstudy.learning.estimators.baselines import StepWeights
 from pgstudy.learning.estimators.learned_value import LearnedValue
 from pgstudy.learning.policies.normaliser import Normaliser
 from pgstudy.learning.specification import ValueSpecification
-from tests.learning.enumeration import Trajectory, as_batch, specification
+from tests.learning.enumeration import (
+    Trajectory,
+    as_batch,
+    bandit,
+    corridor,
+    estimate_with,
+    specification,
+)
 
 
 def trajectories(seed=0, lengths=(3, 1, 4)):
@@ -36,6 +46,77 @@ def test_running_mean_to_go_is_a_mean_per_step():
     weights(as_batch([Trajectory((0,) * 2, (0, 0), (1.0, 8.0), 1.0)]))
     last = weights(as_batch([Trajectory((0,) * 3, (0,) * 3, (0.0, 0.0, 5.0), 1.0)]))
     assert last == pytest.approx([5 - (6 + 6 + 9) / 3, 5 - 8 / 3, 5])
+
+
+def one_step(*totals):
+    """A batch of trajectories of one step each."""
+    return as_batch([Trajectory((0,), (0,), (total,), 1.0) for total in totals])
+
+
+@pytest.mark.parametrize(
+    ("how", "baselines"),
+    [
+        ({"window": 1}, [0, 4, 7, 1]),
+        ({"window": 2}, [0, 4, 6, 5]),
+        ({"window": 3}, [0, 4, 6, 19 / 4]),
+        ({"decay": 0.5}, [0, 4, 16 / 2.5, (8 + 1) / (1.25 + 1)]),
+    ],
+)
+def test_a_running_mean_forgets(how, baselines):
+    """Batches of 1, 2, 1 and 1 trajectories; the first ones count whole."""
+    weights = StepWeights(specification(baseline="running-mean", **how))
+    batches = [(4.0,), (6.0, 8.0), (1.0,), (0.0,)]
+    found = [weights(one_step(*totals)) for totals in batches]
+    met = [totals[0] - one[0] for totals, one in zip(batches, found, strict=True)]
+    assert met == pytest.approx(baselines, abs=1e-12)
+
+
+@pytest.mark.parametrize("how", [{"window": 2}, {"decay": 0.5}])
+def test_a_running_mean_that_forgets_is_a_mean_per_step(how):
+    """Credits to go (9, 8) and (6, 0): those that have ended count as 0."""
+    weights = StepWeights(specification(credit="to-go", baseline="running-mean", **how))
+    weights(as_batch([Trajectory((0,), (0,), (6.0,), 1.0)]))
+    weights(as_batch([Trajectory((0,) * 2, (0, 0), (1.0, 8.0), 1.0)]))
+    last = weights(as_batch([Trajectory((0,) * 3, (0,) * 3, (0.0, 0.0, 5.0), 1.0)]))
+    old = how.get("decay", 1.0)
+    means = [(9 + old * 6) / (1 + old), 8 / (1 + old), 0]
+    assert last == pytest.approx([5 - mean for mean in means])
+
+
+@pytest.mark.parametrize(
+    ("how", "spread"),
+    [({}, 1 / 2), ({"window": 1}, 1), ({"window": 2}, 1 / 2), ({"decay": 0.5}, 5 / 9)],
+)
+def test_what_a_running_mean_subtracts_leaves_grad_j(how, spread):
+    """Over all three batches of the bandit: mean of the third one's estimate, and
+    variance, 4/9 (1 + spread) - 2/9, where b has `spread` times a reward's variance.
+    """
+    mean, square = np.zeros(3), 0.0
+    for past in itertools.product(bandit(), repeat=3):
+        weights = StepWeights(specification(baseline="running-mean", **how))
+        *_, last = [weights(as_batch([t])) for t in past]
+        found = estimate_with(last, as_batch(past[-1:]), (0.0,) * 3, 1)
+        chance = math.prod(t.probability for t in past)
+        mean += chance * found
+        square += chance * found @ found
+    assert mean == pytest.approx([-1 / 3, 0, 1 / 3], abs=1e-12)
+    assert square - mean @ mean == pytest.approx(4 / 9 * (1 + spread) - 2 / 9)
+
+
+@pytest.mark.parametrize("how", [{}, {"window": 1}, {"decay": 0.9}])
+@pytest.mark.parametrize("credit", ["total", "to-go"])
+def test_on_the_corridor_too(how, credit):
+    """Over all pairs of trajectories of at most four steps."""
+    mean = np.zeros(2)
+    for past in itertools.product(corridor((0.0, 0.0), 4), repeat=2):
+        weights = StepWeights(
+            specification(baseline="running-mean", credit=credit, **how)
+        )
+        weights(as_batch(past[:1]))
+        batch = as_batch(past[1:])
+        found = estimate_with(weights(batch), batch, (0.0, 0.0), 1)
+        mean += math.prod(t.probability for t in past) * found
+    assert mean[1] == pytest.approx(0.0625, abs=1e-12)
 
 
 def learned(update, features="constant", hidden=(), alpha=0.25):

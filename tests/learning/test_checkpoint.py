@@ -6,6 +6,7 @@ import pytest
 
 from pgstudy.experiment.store.checkpoints import Saved, decode, encode
 from pgstudy.learning.specification import (
+    AdaptiveSpecification,
     Budget,
     EnvironmentSpecification,
     EstimatorSpecification,
@@ -19,11 +20,15 @@ from tests.learning.helpers import corridor, specification
 VALUE = ValueSpecification(0.01, "observation", (4,))
 ADAM = OptimizerSpecification("adam", 1e-2, "linear")
 NORMALISED = PolicySpecification((8,), normalise_observations=True)
+FOLLOW = AdaptiveSpecification(2.0, 64)
 CASES = {
     "plain": {},
     "adam": {"optimizer": ADAM},
     "normalised observations": {"policy": NORMALISED},
     "running mean": {"estimator": EstimatorSpecification(baseline="running-mean")},
+    "window": {"estimator": EstimatorSpecification(baseline="running-mean", window=2)},
+    "decay": {"estimator": EstimatorSpecification(baseline="running-mean", decay=0.7)},
+    "adaptive": {"estimator": EstimatorSpecification(adaptive=FOLLOW)},
     "learned": {"estimator": EstimatorSpecification(baseline="learned", value=VALUE)},
     "one environment": {"n": 1},
     "corridor": {"environment": corridor(), "policy": PolicySpecification()},
@@ -101,4 +106,4 @@ def test_a_snapshot_does_not_change_with_the_training():
     texts = {one["parameters"].tobytes() for one in kept}
     assert len(texts) == 5
     assert [one["history"]["spent"]["updates"] for one in kept] == [1, 2, 3, 4, 5]
-    assert [len(one["history"]["returns"]) for one in kept] == [1, 2, 3, 4, 5]
+    assert [len(one["history"]["trajectories"]) for one in kept] == [1, 2, 3, 4, 5]

@@ -206,7 +206,7 @@ def test_the_optimizer_gets_that_gradient(monkeypatch):
     monkeypatch.setattr(
         mine.optimizer, "step", lambda *given: seen.append((given[0].copy(), given[1]))
     )
-    mine.update()
+    mine.learn(mine.sampler.sample())
     ((gradient, learning_rate),) = seen
     assert (
         learning_rate == OptimizerSpecification("sgd", 1e-3, "constant").learning_rate

@@ -15,6 +15,8 @@ from pgstudy.learning.training import train
 from tests.learning.helpers import specification
 
 RUNNING = EstimatorSpecification(baseline="running-mean", credit="to-go")
+WINDOW = EstimatorSpecification(baseline="running-mean", credit="to-go", window=2)
+DECAY = EstimatorSpecification(baseline="running-mean", credit="to-go", decay=0.7)
 NETWORK = EstimatorSpecification(
     baseline="learned", value=ValueSpecification(0.01, "observation", (4,))
 )
@@ -29,7 +31,7 @@ def kept_at(milestones, at):
     return {k: v for k, v in found.items() if k.startswith("baseline.")}
 
 
-@pytest.mark.parametrize("how", [RUNNING, NETWORK, SCALAR])
+@pytest.mark.parametrize("how", [RUNNING, WINDOW, DECAY, NETWORK, SCALAR])
 def test_the_next_batch_meets_the_baseline_that_was_kept(how):
     """At the start, in the middle and at the end, to the last bit of its weights."""
     run = specification(estimator=how, policy=NORMALISED)
@@ -63,6 +65,17 @@ def test_what_is_kept_is_a_copy():
     assert kept["end/baseline.count"] == 5 * 4
     assert not kept["start/baseline.sums"].any()
     assert np.abs(kept["end/baseline.sums"]).sum() > 0
+
+
+def test_what_is_forgotten_is_not_kept():
+    """Of a window, the last two batches of four; of a decay, their weights."""
+    kept = train(specification(estimator=WINDOW), 0).milestones
+    assert kept["start/baseline.counts"].tolist() == [0]
+    assert kept["middle/baseline.counts"].tolist() == [4, 4]
+    assert len(kept["end/baseline.sums"]) == 2
+    kept = train(specification(estimator=DECAY), 0).milestones
+    weight = 4 * (1 + 0.7 + 0.7**2)
+    assert kept["middle/baseline.count"].item() == pytest.approx(weight)
 
 
 @pytest.mark.parametrize("baseline", ["none", "batch-mean", "leave-one-out"])

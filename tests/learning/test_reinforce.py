@@ -298,7 +298,7 @@ def test_the_entropy_of_each_batch_is_logged(environment_id):
         inputs = torch.from_numpy(batch.inputs)
         outputs = twin.policy.network.torch_outputs(inputs)
         expected.append(twin.policy.entropy(outputs).mean().item())
-        trainer.update()
+        trainer.learn(trainer.sampler.sample())
     entropy = trainer.history.updates()["entropy"]
     assert entropy == pytest.approx(expected, rel=1e-5)
     assert len(set(entropy.tolist())) == 3

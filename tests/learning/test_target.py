@@ -84,7 +84,7 @@ def test_a_target_changes_no_number_of_the_way_there(arrived):
     """
     trainer = Trainer(run_of(), 0)
     for _ in range(3):
-        trainer.update()
+        trainer.learn(trainer.sampler.sample())
     norms = trainer.history.updates()["gradient_norm"]
     trainer.sampler.close()
     assert norms.tolist() == arrived.updates["gradient_norm"][:3].tolist()

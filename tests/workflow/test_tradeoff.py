@@ -34,6 +34,12 @@ CONFIG = {
     "estimators": [
         {"name": "total-return"},
         {"name": "leave-one-out", "baseline": "leave-one-out"},
+        {
+            "name": "adaptive",
+            "baseline": "leave-one-out",
+            "adaptive": {"ratio": 1, "most": 64},
+            "sample_counts": [2],
+        },
     ],
 }
 
@@ -71,7 +77,7 @@ def test_one_call_searches_in_rounds_until_each_best_has_its_neighbours(tradeoff
 
 
 def test_the_tuning_runs_are_those_that_were_asked_for(tradeoff):
-    """Not those of the whole grid: 2 x 2 x 7 learning rates x 2 seeds would be 56."""
+    """Not those of the whole grid: 5 cells x 7 learning rates x 2 seeds would be 70."""
     runs = pd.read_csv(tradeoff.results / "law-tuning" / "tables" / "runs.csv")
     last = max(
         (tradeoff.results / "law-tuning" / "search").iterdir(),
@@ -82,17 +88,34 @@ def test_the_tuning_runs_are_those_that_were_asked_for(tradeoff):
 
 
 def test_the_points_are_the_means_of_the_runs(tradeoff):
-    """Where all have arrived; their trajectories are N times that."""
+    """Where all have arrived; their trajectories are N times that, where N is fixed."""
     runs, points = table(tradeoff, "tables/runs"), table(tradeoff, "law/points")
-    assert len(points) == 4
+    assert len(points) == 5
     for row in points.itertuples():
         here = runs[(runs["estimator"] == row.estimator) & (runs["n"] == row.n)]
         arrived = here["updates"] < row.cap
         assert arrived.sum() == row.arrived
         if row.arrived == row.runs:
             assert row.updates == pytest.approx(here["updates"].mean())
-        assert row.trajectories == pytest.approx(row.n * row.updates)
+        if row.estimator != "adaptive":
+            assert row.trajectories == pytest.approx(row.n * row.updates)
         assert row.updates_low <= row.updates <= row.updates_high
+
+
+def test_where_n_adapts_trajectories_are_those_of_the_runs(tradeoff):
+    """N differs between updates, in true numbers; there is a point, and no law."""
+    runs, points = table(tradeoff, "tables/runs"), table(tradeoff, "law/points")
+    here = runs[runs["estimator"] == "adaptive"]
+    assert len(here) == 5
+    assert (here["episodes"] > 2 * here["updates"]).any()
+    (row,) = points[points["estimator"] == "adaptive"].itertuples()
+    assert row.trajectories == pytest.approx(here["episodes"].mean())
+    assert row.updates == pytest.approx(here["updates"].mean())
+    assert np.isnan(row.law_updates)
+    files = (tradeoff.results / "runs").glob("corridor/adaptive/N2/*/updates.parquet")
+    for updates in map(pd.read_parquet, files):
+        assert (updates["trajectories"].cumsum() == updates["episodes"]).all()
+        assert not (updates["trajectories"] % 2).any()
 
 
 def test_each_law_goes_through_its_two_points(tradeoff):

@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
+from pgstudy.learning.divergence import sampled
 from pgstudy.learning.policies.distributions import PolicyOverflow
 from pgstudy.learning.results import Training
-from pgstudy.learning.rollouts.batch import Batch
+from pgstudy.learning.rollouts.batch import Batch, joined
 
 Outcome = Batch | PolicyOverflow
 Course = Generator[None, Outcome, Training]
 """A training that is sent a batch, or that there is none, whenever it yields."""
+
+
+def batches(count: int) -> Generator[None, Outcome, Batch]:
+    """Want so many batches, one after the other; they are joined. Errors: Stopped."""
+    found = []
+    for _ in range(count):
+        found.append(sampled((yield)))
+    return joined(found)
 
 
 def drive(

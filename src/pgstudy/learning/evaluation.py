@@ -14,7 +14,7 @@ import numpy as np
 from pgstudy.learning import divergence
 from pgstudy.learning.environments.global_generators import seeded
 from pgstudy.learning.policies.distributions import Policy
-from pgstudy.learning.results import Column
+from pgstudy.learning.rollouts.columns import Column
 from pgstudy.learning.rollouts.sampler import Sampler
 from pgstudy.learning.rollouts.sampling import make_samplers, restarted, sampling
 from pgstudy.learning.rollouts.side_by_side import Player

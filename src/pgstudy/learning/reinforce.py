@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from pgstudy.learning import divergence, evaluation
-from pgstudy.learning.courses import Course, Outcome, drive
+from pgstudy.learning.courses import Course, Outcome, batches, drive
 from pgstudy.learning.divergence import Stopped
 from pgstudy.learning.environments import global_generators
+from pgstudy.learning.estimators.adaptive import NextBatch
 from pgstudy.learning.estimators.baselines import StepWeights
 from pgstudy.learning.estimators.gradients import gradient_and_entropy
 from pgstudy.learning.estimators.learned_value import LearnedValue
@@ -49,6 +50,7 @@ class Trainer:
         flat = self.policy.parameters.flat
         self.optimizer = make_optimizer(specification.optimizer, flat)
         self.weights = StepWeights(specification.estimator, self._value())
+        self.next_batch = NextBatch(specification)
         self.history = History(specification.n)
         self.spent = self.history.spent
 
@@ -59,10 +61,6 @@ class Trainer:
         inputs = self.sampler.layout.inputs
         generator = np.random.default_rng(self.streams.value)
         return LearnedValue(value, inputs, self.policy.normaliser, generator)
-
-    def update(self) -> None:
-        """Sample N trajectories of pi_theta and learn from them. Errors: Stopped."""
-        self.learn(divergence.sample(self.sampler))
 
     def learn(self, batch: Batch) -> None:
         """Take one step from N trajectories. Errors: Stopped.
@@ -81,6 +79,7 @@ class Trainer:
         norm = math.sqrt(exact.dot(exact))
         self.history.estimated(norm, entropy)
         divergence.check_gradient(norm, policy, how, batch, weights)
+        self.history.scaled(self.next_batch.follow(policy, batch, weights))
         # step uphill
         self.optimizer.step(gradient, learning_rate)
         divergence.check_parameters(policy)
@@ -132,7 +131,7 @@ class Trainer:
             self._keep("start")
             self._evaluate("untrained", self.streams.untrained)
         while (before := self._progress()) < 1:
-            self.learn(divergence.sampled((yield)))
+            self.learn((yield from batches(self.next_batch.count)))
             if before < MIDDLE <= self._progress():
                 self._keep("middle")
             if self._reached():  # no checkpoint: it would train on from there
@@ -191,6 +190,7 @@ class Trainer:
             "parameters": self.policy.parameters,
             "optimizer": self.optimizer,
             "weights": self.weights,
+            "next_batch": self.next_batch,
             "history": self.history,
         }
         if self.policy.normaliser is not None:

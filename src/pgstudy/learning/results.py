@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from pgstudy.learning.rollouts import columns
 from pgstudy.learning.rollouts.batch import Batch
+from pgstudy.learning.rollouts.columns import Column
 
-Column = npt.NDArray[Any]
 Status = Literal["finished", "diverged", "stuck"]
 Evaluation = Literal["untrained", "final"]
 
@@ -26,7 +26,8 @@ class Training:
     gradient_norm, entropy, mean_return, std_return, mean_length, truncated_share);
     counts are totals after the update, returns are those of its batch, and so is the
     entropy: the policy's in nats, a mean over the states it visited. A run with a
-    target has test_return, NaN where the policy was not tested.
+    target has test_return, NaN where the policy was not tested. One whose N adapts has
+    trajectories, the N of the update, and noise_scale, which that of the next follows.
     episodes: columns with a row per trajectory (update, trajectory, return, length,
     terminated). policy: everything that makes the final policy, by name. milestones:
     the same of earlier policies, as `start/<name>` and `middle/<name>` (of the budget),
@@ -85,6 +86,7 @@ class History:
     gradient_norms: list[float] = field(default_factory=list)
     entropies: list[float] = field(default_factory=list)
     test_returns: dict[str, float] = field(default_factory=dict)
+    noise_scales: dict[str, float] = field(default_factory=dict)
     returns: list[Column] = field(default_factory=list)
     lengths: list[Column] = field(default_factory=list)
     terminated: list[Column] = field(default_factory=list)
@@ -97,7 +99,7 @@ class History:
         """Begin a new update's row."""
         self.spent["env_steps"] += len(batch.inputs)
         self.spent["updates"] += 1
-        self.spent["episodes"] += self.n
+        self.spent["episodes"] += len(batch.lengths)
         self.learning_rates.append(learning_rate)
         self.gradient_norms.append(np.nan)
         self.entropies.append(np.nan)
@@ -109,6 +111,11 @@ class History:
         """Complete it: the norm of the gradient, and the policy's mean entropy."""
         self.gradient_norms[-1] = norm
         self.entropies[-1] = entropy
+
+    def scaled(self, noise: float | None) -> None:
+        """Note the noise scale after the last update, of a run whose N adapts."""
+        if noise is not None:
+            self.noise_scales[str(self.spent["updates"])] = noise
 
     def tested(self, mean_return: float) -> None:
         """Note what a test after the last update found, see `evaluation`."""
@@ -140,19 +147,24 @@ class History:
         )
 
     def state(self) -> dict[str, Any]:
-        """See `Trainer.state`; of the tables, a row per update."""
+        """See `Trainer.state`; trajectories in one array for all updates."""
         return vars(self) | {
             "learning_rates": np.array(self.learning_rates, np.float64),
             "gradient_norms": np.array(self.gradient_norms, np.float64),
             "entropies": np.array(self.entropies, np.float64),
-            "returns": self._matrix(self.returns, np.float64),
-            "lengths": self._matrix(self.lengths, np.int64),
-            "terminated": self._matrix(self.terminated, np.bool_),
+            "returns": np.concatenate(self.returns),
+            "lengths": np.concatenate(self.lengths),
+            "terminated": np.concatenate(self.terminated),
+            "trajectories": columns.counts(self.lengths),
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
         """The inverse of `state`."""
-        for name, value in saved.items():
+        every = dict(saved)
+        ends = every.pop("trajectories").cumsum()[:-1]
+        for name in ("returns", "lengths", "terminated"):
+            every[name] = np.split(every[name], ends)
+        for name, value in every.items():
             old = getattr(self, name)
             if isinstance(old, dict):
                 old.update(value)
@@ -161,34 +173,27 @@ class History:
 
     def updates(self) -> dict[str, Column]:
         """See `Training.updates`."""
-        returns = self._matrix(self.returns, np.float64)
-        lengths = self._matrix(self.lengths, np.int64)
-        count = np.arange(1, len(returns) + 1)
-        tests = [self.test_returns.get(str(update), np.nan) for update in count]
-        return {
+        n, count = columns.counts(self.lengths), np.arange(1, len(self.lengths) + 1)
+        steps = columns.each(np.sum, self.lengths, self.n)
+        found = {
             "update": count,
-            "env_steps": lengths.sum(1).cumsum(),
-            "episodes": count * self.n,
+            "env_steps": steps.cumsum(dtype=np.int64),
+            "episodes": n.cumsum(),
             "learning_rate": np.array(self.learning_rates, np.float64),
             "gradient_norm": np.array(self.gradient_norms, np.float64),
             "entropy": np.array(self.entropies, np.float64),
-            "mean_return": returns.mean(1),
-            "std_return": returns.std(1),
-            "mean_length": lengths.mean(1),
-            "truncated_share": 1 - self._matrix(self.terminated, np.bool_).mean(1),
-            **({"test_return": np.array(tests)} if self.test_returns else {}),
+            "mean_return": columns.each(np.mean, self.returns, self.n),
+            "std_return": columns.each(np.std, self.returns, self.n),
+            "mean_length": columns.each(np.mean, self.lengths, self.n),
+            "truncated_share": 1 - columns.each(np.mean, self.terminated, self.n),
         }
+        if self.test_returns:
+            found["test_return"] = columns.after(count, self.test_returns)
+        if self.noise_scales:
+            found["trajectories"] = n
+            found["noise_scale"] = columns.after(count, self.noise_scales)
+        return found
 
     def episodes(self) -> dict[str, Column]:
         """See `Training.episodes`."""
-        count = len(self.returns)
-        return {
-            "update": np.repeat(np.arange(1, count + 1), self.n),
-            "trajectory": np.tile(np.arange(self.n), count),
-            "return": self._matrix(self.returns, np.float64).ravel(),
-            "length": self._matrix(self.lengths, np.int64).ravel(),
-            "terminated": self._matrix(self.terminated, np.bool_).ravel(),
-        }
-
-    def _matrix(self, rows: list[Column], dtype: npt.DTypeLike) -> Column:
-        return np.array(rows, dtype).reshape(len(rows), self.n)
+        return columns.of_trajectories(self.returns, self.lengths, self.terminated)

@@ -29,6 +29,9 @@ LATER_OPTIONS = {
     "target": None,
     "trajectories_per_start": None,
     "length_division": False,
+    "window": None,
+    "decay": None,
+    "adaptive": None,
 }
 
 BudgetUnit = Literal["env_steps", "updates", "episodes"]
@@ -85,10 +88,21 @@ class ValueSpecification:
 
 
 @dataclass(frozen=True)
+class AdaptiveSpecification:
+    """An N that follows the noise scale B of the gradient: about `ratio` B trajectories
+    in the next update, in whole batches of N, `most` at most; see `adaptive`.
+    """
+
+    ratio: float
+    most: int
+
+
+@dataclass(frozen=True)
 class EstimatorSpecification:
     """How the rewards of a batch weigh its score functions; see `estimators`.
 
-    `constant` belongs to the baseline of that name, `value` to `learned`.
+    `constant` belongs to the baseline of that name, `value` to `learned`, `window` and
+    `decay` to `running-mean`: how it forgets old batches (None: it does not).
     `entropy` is the coefficient of the entropy bonus. `trajectories_per_start` is G:
     the N trajectories are B = N / G groups, and those of a group begin in one start
     state (None: each in its own). `length_division` divides a trajectory's weights by
@@ -105,6 +119,9 @@ class EstimatorSpecification:
     entropy: float = 0.0
     trajectories_per_start: int | None = None
     length_division: bool = False
+    window: int | None = None
+    decay: float | None = None
+    adaptive: AdaptiveSpecification | None = None
 
     @property
     def remembers(self) -> bool:
@@ -154,6 +171,7 @@ class TargetSpecification:
 class RunSpecification:
     """One cell of a study, made concrete: N trajectories per update and how to learn.
 
+    With an estimator that adapts, N is the least, and each update has a multiple of it.
     `evaluation_episodes` fresh episodes are run with the untrained and with the final
     policy (0: none). With `stop_when_truncated` a truncated episode ends the run as
     stuck. With a `target` the run ends there, or when its budget is spent.
@@ -170,10 +188,16 @@ class RunSpecification:
     target: TargetSpecification | None = None
 
     def __post_init__(self) -> None:
-        """Errors: ValueError, if the N trajectories are no whole groups."""
-        size = self.estimator.trajectories_per_start
+        """Errors: ValueError, if the N trajectories are no whole groups, or if N is to
+        adapt and is 1, or above what it may be.
+        """
+        size, adaptive = self.estimator.trajectories_per_start, self.estimator.adaptive
         if size is not None and (size < 1 or self.n % size):
             raise ValueError(f"{self.n} trajectories are no whole groups of {size}")
+        if adaptive is not None and not 2 <= self.n <= adaptive.most:
+            raise ValueError(
+                f"N = {self.n} can't adapt: it is not 2 to {adaptive.most}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """The specification as plain JSON types; `from_dict` is its inverse."""
@@ -185,6 +209,8 @@ class RunSpecification:
         estimator = dict(data["estimator"])
         if estimator["value"] is not None:
             estimator["value"] = ValueSpecification(**_tuples(estimator["value"]))
+        if (adaptive := estimator.get("adaptive")) is not None:
+            estimator["adaptive"] = AdaptiveSpecification(**adaptive)
         target = data.get("target")
         return cls(
             environment=EnvironmentSpecification(**data["environment"]),

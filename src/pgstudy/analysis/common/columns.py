@@ -224,9 +224,9 @@ POINTS = (
     *_with_bounds(
         "updates", "S, mean updates to the threshold, fitted at this N alone"
     ),
-    *_with_bounds("trajectories", "E = N S"),
-    Column("law_updates", float, "S by the law"),
-    Column("law_trajectories", float, "E by the law"),
+    *_with_bounds("trajectories", "E = N S; where N adapts, those that the runs had"),
+    Column("law_updates", float, "S by the law; empty where N adapts"),
+    Column("law_trajectories", float, "E by the law; likewise"),
     Column("threshold", float, "return at which runs end"),
     *_with_bounds("end_return", "return of fresh episodes of the runs that arrived"),
     Column("edge", str, "smallest or largest: the learning rate is an end of its grid"),

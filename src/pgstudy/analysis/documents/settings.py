@@ -17,7 +17,7 @@ def settings_table(schema: Rule) -> str:
         rows += [_row(name, part, _value(schema, part)) for name, part in parts]
         entry = rule.get("items", {}).get("properties", {})
         own = {k: r for k, r in entry.items() if k not in shared}
-        rows += [_row(f"{key}[].{k}", r, _value(schema, r)) for k, r in own.items()]
+        rows += [_row(f"{key}[].{k}", r, _value(schema, r)) for k, r in _flat(own)]
     for key, rule in _flat(shared):
         rows.append(_row(f"*settings*.{key}", rule, _value(schema, rule)))
     return "\n".join(rows)
@@ -25,7 +25,7 @@ def settings_table(schema: Rule) -> str:
 
 def _flat(properties: Rule, prefix: str = "") -> Iterator[tuple[str, Rule]]:
     for key, rule in properties.items():
-        if rule.get("type") == "object":
+        if rule.get("type") == "object" and "properties" in rule:
             yield from _flat(rule["properties"], f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", rule
@@ -56,4 +56,6 @@ def _value(schema: Rule, rule: Rule) -> str:
         text += f", from {rule['minimum']}"
     if "exclusiveMinimum" in rule:
         text += f", above {rule['exclusiveMinimum']}"
+    if "exclusiveMaximum" in rule:
+        text += f" and below {rule['exclusiveMaximum']}"
     return text + (f" to {rule['maximum']}" if "maximum" in rule else "")

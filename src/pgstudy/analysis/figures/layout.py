@@ -103,6 +103,8 @@ def legend(
 
     The figure grows by its height, and to its width if one column is wider still.
     """
+    if not handles:
+        return
     for columns in range(min(len(handles), MOST_COLUMNS), 0, -1):
         made = figure.legend(
             handles=handles,

@@ -69,7 +69,9 @@ def panel(axes: Axes, study: Study, found: Tradeoffs, environment: str) -> pd.Da
 
 def handles(study: Study, found: Tradeoffs) -> list[Line2D]:
     """The legend's entries; estimators have their names at their curves."""
-    entries = [] if len(found.laws) else style.estimator_handles(study)
+    named = found.laws["estimator"].unique()
+    every = zip(study.estimators, style.estimator_handles(study), strict=True)
+    entries = [handle for name, handle in every if name not in named]
     if found.laws["predicted_n"].notna().any():
         look = STAR | {"mfc": "white", "ms": 9}
         entries.append(Line2D([], [], **look, label="predicted critical N"))
@@ -77,7 +79,10 @@ def handles(study: Study, found: Tradeoffs) -> list[Line2D]:
 
 
 def _points(axes: Axes, points: pd.DataFrame, look: Mapping[str, Any]) -> None:
-    """A point for each N, with its label; hollow where some runs did not arrive."""
+    """A point for each N, with its label; hollow where some runs did not arrive.
+
+    Where N adapts, which no law is for, the label is the least N, with a plus.
+    """
     there = points[np.isfinite(points["updates"].astype(float))]
     for row in there.to_dict("records"):
         at = row["updates"], row["trajectories"]
@@ -88,7 +93,8 @@ def _points(axes: Axes, points: pd.DataFrame, look: Mapping[str, Any]) -> None:
         whole = row["arrived"] == row["runs"]
         face = look["color"] if whole else "white"
         axes.plot(*at, **{**look, "ls": "", "ms": 4.5, "mfc": face})
-        axes.annotate(f"{row['n']:g}", at, color=look["color"], **LABEL)
+        adapts = "" if np.isfinite(row["law_updates"]) else "+"
+        axes.annotate(f"{row['n']:g}{adapts}", at, color=look["color"], **LABEL)
 
 
 def _curve(

@@ -33,7 +33,7 @@ from pgstudy.experiment.store.runs import MILESTONES, POLICY, Run, Store
 from pgstudy.experiment.study.estimators import reason_to_leave_out
 from pgstudy.experiment.study.study import Study
 from pgstudy.learning.estimators.gradients import one_thread
-from pgstudy.learning.results import Column
+from pgstudy.learning.rollouts.columns import Column
 from pgstudy.learning.specification import EstimatorSpecification
 
 Estimators = Mapping[str, EstimatorSpecification]

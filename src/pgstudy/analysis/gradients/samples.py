@@ -16,8 +16,8 @@ from pgstudy.learning.estimators.gradients import gradient
 from pgstudy.learning.estimators.learned_value import LearnedValue
 from pgstudy.learning.policies.distributions import Policy
 from pgstudy.learning.policies.making import load, make_policy
-from pgstudy.learning.results import Column
 from pgstudy.learning.rollouts.batch import Batch
+from pgstudy.learning.rollouts.columns import Column
 from pgstudy.learning.rollouts.sampling import Make, same_starts, sampling
 from pgstudy.learning.rollouts.streams import EpisodeStreams
 from pgstudy.learning.specification import EstimatorSpecification, RunSpecification

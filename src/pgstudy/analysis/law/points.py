@@ -21,6 +21,7 @@ from pgstudy.analysis.statistics.intervals import Interval
 from pgstudy.analysis.statistics.variances import columns
 from pgstudy.analysis.tables.build import Tables, rows_of
 from pgstudy.analysis.tables.tuning import at_edge, updates_taken
+from pgstudy.experiment.store.record import COMPLETE
 from pgstudy.experiment.study.cell import Cell
 from pgstudy.experiment.study.study import Study
 
@@ -46,6 +47,9 @@ def build(
     for environment in study.environments:
         for estimator in study.estimators:
             cells = study.cells_of(environment, estimator)
+            if cells and cells[0].specification.estimator.adaptive is not None:
+                points += list(_adaptive_rows(source, cells))
+                continue
             found = [(c, p) for c in cells if (p := _point(source, c)) is not None]
             arrived = [bool((p.updates < p.cap).any()) for _, p in found]
             if sum(arrived) < FEWEST:
@@ -88,27 +92,53 @@ def _point_rows(
 ) -> Iterator[dict[str, Any]]:
     edges = at_edge(source.study, source.tuning)
     for (cell, point), updates in zip(found, fitted.updates, strict=True):
-        runs = rows_of(source.tables.runs, cell)
-        arrived = point.updates < point.cap
-        ends = runs.loc[runs["status"] == "finished", "evaluation_return"]
-        ends = ends[runs["updates"] < point.cap].dropna()
         law = float(fitted.law.updates(np.array([float(cell.n)]))[0])
         yield {
-            "environment": cell.environment,
-            "estimator": cell.estimator,
-            "n": cell.n,
-            "learning_rate": cell.learning_rate,
-            "runs": len(point.updates),
-            "arrived": int(arrived.sum()),
-            "cap": int(point.cap),
+            **_facts(source, cell, point),
             **columns("updates", updates),
             **columns("trajectories", _times(updates, cell.n)),
             "law_updates": law,
             "law_trajectories": cell.n * law,
-            "threshold": cell.threshold,
-            **columns("end_return", intervals.mean([ends.to_numpy(float)])),
             "edge": edges.get(cell.group, ""),
         }
+
+
+def _adaptive_rows(source: _Source, cells: list[Cell]) -> Iterator[dict[str, Any]]:
+    """Of an estimator whose N adapts: no law, and the trajectories that its runs had.
+
+    A run that did not arrive counts with its cap, and with as many trajectories an
+    update as it had.
+    """
+    edges = at_edge(source.study, source.tuning)
+    for cell in cells:
+        if (point := _point(source, cell)) is None:
+            continue
+        runs = rows_of(source.tables.runs, cell)
+        ended = runs[runs["status"].isin(COMPLETE)]
+        each = (ended["episodes"] / ended["updates"]).to_numpy(float)
+        yield {
+            **_facts(source, cell, point),
+            **columns("updates", intervals.mean([point.updates])),
+            **columns("trajectories", intervals.mean([each * point.updates])),
+            "edge": edges.get(cell.group, ""),
+        }
+
+
+def _facts(source: _Source, cell: Cell, point: Point) -> dict[str, Any]:
+    runs = rows_of(source.tables.runs, cell)
+    ends = runs.loc[runs["status"] == "finished", "evaluation_return"]
+    ends = ends[runs["updates"] < point.cap].dropna()
+    return {
+        "environment": cell.environment,
+        "estimator": cell.estimator,
+        "n": cell.n,
+        "learning_rate": cell.learning_rate,
+        "runs": len(point.updates),
+        "arrived": int((point.updates < point.cap).sum()),
+        "cap": int(point.cap),
+        "threshold": cell.threshold,
+        **columns("end_return", intervals.mean([ends.to_numpy(float)])),
+    }
 
 
 def _law_row(

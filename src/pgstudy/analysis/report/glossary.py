@@ -78,6 +78,13 @@ def _words(how: EstimatorSpecification) -> str:
         words[0] += f", rewards discounted by γ = {how.gamma:g}"
     if how.baseline != "none":
         words.append(f"b is {BASELINES[how.baseline]}")
+    if how.window is not None:
+        words.append(f"batches of the last {how.window} updates count")
+    if how.decay is not None:
+        words.append(f"a batch weighs {how.decay:g} of the next one")
+    if how.adaptive is not None:
+        most = how.adaptive.most
+        words.append(f"N follows the gradient's noise scale, up to {most}")
     if how.normalise:
         words.append("s is the standard deviation of the credits")
     if how.length_division:

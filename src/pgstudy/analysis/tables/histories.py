@@ -17,13 +17,15 @@ FINAL_SHARE = 0.1  # "final" is the last tenth of a run, by the unit of its curv
 @dataclass(frozen=True)
 class History:
     """After each of U updates: environment steps, and steps or episodes, spent so far;
-    the mean return of its batch, and the share of it that was truncated. All: [U].
+    the mean return of its batch, the share of it that was truncated, and how many
+    trajectories it had, if that differs between updates. All: [U].
     """
 
     env_steps: Array
     ends: Array
     returns: Array
     truncated: Array
+    n: Array | None = None
 
     @property
     def final_return(self) -> float:
@@ -37,12 +39,12 @@ class History:
 
     def _at_end(self, values: Array) -> float:
         span = np.array([(1 - FINAL_SHARE) * self.ends[-1], self.ends[-1]])
-        return float(basics.binned(self.ends, values, span)[0])
+        return float(basics.binned(self.ends, values, span, self.n)[0])
 
     def by_updates(self, edges: Array) -> Array:
         """Mean returns between the updates that `edges` name: [bins]."""
         ends = np.arange(1.0, len(self.returns) + 1)
-        return basics.binned(ends, self.returns, edges)
+        return basics.binned(ends, self.returns, edges, self.n)
 
     def steps_at(self, updates: Array) -> Array:
         """Environment steps spent after so many updates, between two by its share."""
@@ -58,6 +60,8 @@ def read(run: Run, unit: str) -> History | None:
     names = ["env_steps", unit, "mean_return", "truncated_share"]
     # a fifth of what pandas takes, which looks for a data set of many files
     with pq.ParquetFile(run.folder / UPDATES) as file:
+        if "trajectories" in file.schema_arrow.names:
+            names.append("trajectories")
         table = file.read(list(set(names)), use_threads=False)
     return History(*(table[name].to_numpy().astype(np.float64) for name in names))
 
@@ -66,4 +70,4 @@ def binned(history: History | None, edges: Array) -> Array:
     """Mean returns on the bins, [bins]; NaN where the run is not, or not there."""
     if history is None:
         return np.full(len(edges) - 1, np.nan)
-    return basics.binned(history.ends, history.returns, edges)
+    return basics.binned(history.ends, history.returns, edges, history.n)

@@ -43,8 +43,11 @@ def reached_at(threshold: float, history: History | None, updates: int) -> float
     """
     if history is None or len(history.returns) < updates:
         return math.inf
-    sums = np.concatenate([[0.0], history.returns.cumsum()])
-    means = (sums[updates:] - sums[:-updates]) / updates
+    n = np.ones(len(history.returns)) if history.n is None else history.n
+    sums, counts = (
+        np.concatenate([[0.0], values.cumsum()]) for values in (n * history.returns, n)
+    )
+    means = (sums[updates:] - sums[:-updates]) / (counts[updates:] - counts[:-updates])
     found = np.flatnonzero(means >= threshold)
     return float(history.ends[updates - 1 + found[0]]) if len(found) else math.inf
 

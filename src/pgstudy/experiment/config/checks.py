@@ -8,7 +8,12 @@ from typing import Any
 
 from pgstudy.experiment.config.schema import estimator_defaults
 from pgstudy.experiment.study.cell import Cell, rivals
-from pgstudy.experiment.study.estimators import expanded, group_faults
+from pgstudy.experiment.study.estimators import (
+    adaptive_faults,
+    expanded,
+    group_faults,
+    memory_faults,
+)
 from pgstudy.experiment.system import places
 from pgstudy.experiment.system.files import canonical_json
 
@@ -49,7 +54,8 @@ def general_faults(config: Config) -> list[str]:
 def estimator_faults(estimator: Config) -> list[str]:
     """Keys of an estimator that do not go together, in whatever environment."""
     how = estimator_defaults() | expanded(estimator)
-    faults = group_faults(estimator)
+    faults = group_faults(estimator) + memory_faults(estimator)
+    faults += adaptive_faults(estimator)
     if how["baseline"] == "constant" and "constant" not in how:
         faults.append("the baseline constant needs the key 'constant'")
     if how["baseline"] != "constant" and "constant" in how:

@@ -29,7 +29,11 @@ from pgstudy.experiment.config.tradeoff import tradeoff_of, with_tradeoff
 from pgstudy.experiment.provenance import user_code
 from pgstudy.experiment.provenance.identity import NOT_KNOWN, identity_of
 from pgstudy.experiment.study.cell import Cell, LeftOut
-from pgstudy.experiment.study.estimators import expanded, reason_to_leave_out
+from pgstudy.experiment.study.estimators import (
+    cannot_adapt,
+    expanded,
+    reason_to_leave_out,
+)
 from pgstudy.experiment.study.published import Published
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.system.errors import ConfigError
@@ -148,7 +152,7 @@ def _environment_cells(
         places = [config.get("defaults", {}), entry, estimator, pair]
         counts = estimator.get("sample_counts", config.get("sample_counts", []))
         for n in sorted(set(counts)):
-            reason = reason_to_leave_out(estimator, n)
+            reason = reason_to_leave_out(estimator, n) or cannot_adapt(estimator, n)
             if n not in config.get("sample_counts", [n]):
                 reason = f"{n} is not among the study's sample_counts"
             if reason:

@@ -19,6 +19,7 @@ from pgstudy.experiment.study.estimators import group_size
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.learning.environments.spaces import Finite, Layout
 from pgstudy.learning.specification import (
+    AdaptiveSpecification,
     Budget,
     BudgetUnit,
     EnvironmentSpecification,
@@ -178,7 +179,16 @@ def _estimator(
         entropy=float(how["entropy"]),
         trajectories_per_start=group_size(how, n),
         length_division=how["length_division"],
+        window=how.get("window"),
+        decay=how.get("decay"),
+        adaptive=_adaptive(how.get("adaptive")),
     )
+
+
+def _adaptive(given: Settings | None) -> AdaptiveSpecification | None:
+    if given is None:
+        return None
+    return AdaptiveSpecification(float(given["ratio"]), given["most"])
 
 
 def _typed(settings: Settings) -> dict[str, Any]:

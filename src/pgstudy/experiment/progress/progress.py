@@ -41,8 +41,8 @@ class Curve:
         seen, total = self._seen, len(history.lengths)
         if total == seen:
             return
-        lengths = np.array(history.lengths[seen:])
-        steps = self.env_steps + lengths.reshape(total - seen, -1).sum(1).cumsum()
+        lengths = np.array([each.sum() for each in history.lengths[seen:]])
+        steps = self.env_steps + lengths.cumsum()
         while total // self._stride > POINTS:
             self._stride *= 2
         self.rows = [row for row in self.rows if row[0] % self._stride == 0]

@@ -8,6 +8,7 @@ from typing import Any
 Options = Mapping[str, Any]
 
 GROUPS = ("trajectories_per_start", "starts")
+MEMORY = ("window", "decay")
 
 
 def _preset(
@@ -59,6 +60,29 @@ def group_faults(estimator: Options) -> list[str]:
     return faults
 
 
+def memory_faults(estimator: Options) -> list[str]:
+    """What is wrong with how the baseline running-mean forgets."""
+    given = [key for key in MEMORY if key in estimator]
+    if given and expanded(estimator).get("baseline") != "running-mean":
+        cure = "set baseline: running-mean, or leave it out"
+        return [
+            f"'{key}' belongs to the baseline running-mean: {cure}" for key in given
+        ]
+    if len(given) > 1:
+        cause = "each says how old batches are forgotten; leave one out"
+        return [f"'window' and 'decay' are both set: {cause}"]
+    return []
+
+
+def adaptive_faults(estimator: Options) -> list[str]:
+    """What is wrong with an N that is to follow the noise."""
+    groups = [key for key in GROUPS if key in estimator]
+    if "adaptive" not in estimator or not groups:
+        return []
+    cause = "the noise is measured between trajectories, and those of a group are alike"
+    return [f"'adaptive' can't be used with '{groups[0]}': {cause}; leave one out"]
+
+
 def _word(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -81,6 +105,18 @@ def reason_to_leave_out(estimator: Options, n: int) -> str:
         if whole and n % whole:
             return f"N = {n} is no multiple of {key}: {whole}"
     return _without_others(estimator, n, group_size(estimator, n))
+
+
+def cannot_adapt(estimator: Options, n: int) -> str:
+    """Why an estimator's N can't follow the noise from N on; empty if it can."""
+    if "adaptive" not in estimator:
+        return ""
+    if n == 1:
+        return (
+            "adaptive measures the spread over trajectories, and at N = 1 there is none"
+        )
+    most = estimator["adaptive"]["most"]
+    return f"N = {n} is above adaptive.most: {most}" if n > most else ""
 
 
 def _without_others(estimator: Options, n: int, size: int | None) -> str:

@@ -123,7 +123,8 @@ def metrics(run: Run, record: RunRecord, start: int, end: int) -> Iterator[Metri
     is logged. A column that is the same throughout is its first and its last point.
     """
     table = thinned(pd.read_parquet(run.folder / UPDATES))
-    table = table.rename(columns={"episodes": "trajectories"})
+    # of runs whose N adapts, `trajectories` is the N of each update
+    table = table.rename(columns={"episodes": "trajectories", "trajectories": "n"})
     total = record.updates
     for name in table.columns.drop("update"):
         rows = table

@@ -29,7 +29,8 @@ from pgstudy.experiment.store.runs import (
 from pgstudy.experiment.system.addresses import without_folders
 from pgstudy.experiment.system.files import file_digest, write_atomically
 from pgstudy.learning.environments.spaces import fault
-from pgstudy.learning.results import Column, Training
+from pgstudy.learning.results import Training
+from pgstudy.learning.rollouts.columns import Column
 
 
 def save(run: Run, training: Training, made: Provenance) -> None:

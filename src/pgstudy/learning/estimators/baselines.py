@@ -1,15 +1,15 @@
-"""From a batch to the weights of its steps, with the baselines that remember."""
+"""From a batch to the weights of its steps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from pgstudy.learning.environments.spaces import Floats
 from pgstudy.learning.estimators.learned_value import LearnedValue
+from pgstudy.learning.estimators.memory import RunningMean, WindowMean, running_mean
 from pgstudy.learning.estimators.weights import (
     Array,
     Mask,
@@ -41,8 +41,10 @@ class StepWeights:
         self, specification: EstimatorSpecification, value: LearnedValue | None = None
     ) -> None:
         self._specification = specification
-        running = specification.baseline == "running-mean"
-        self._memory = RunningMean() if running else value
+        self._memory: RunningMean | WindowMean | LearnedValue | None = value
+        how = specification
+        if how.baseline == "running-mean":
+            self._memory = running_mean(how.window, how.decay)
 
     def __call__(self, batch: Batch) -> Array:
         """The weights of all M steps, in the batch's order: [M]."""
@@ -96,41 +98,3 @@ class StepWeights:
         """
         if self._memory is not None:
             self._memory.load(arrays)
-
-
-class RunningMean:
-    """b_t = mean of C_jt over all trajectories of earlier batches; 0 before any.
-
-    Trajectories that have ended count with reward-to-go 0. Unbiased.
-    """
-
-    def __init__(self) -> None:
-        self._sums: Array = np.zeros((1, 1))
-        self._count = 0
-
-    def __call__(self, credit: Array, batch: Batch) -> Array:
-        """credit: [1 or T, N] -> [1 or T, 1]; then it is remembered."""
-        missing = max(0, len(credit) - len(self._sums))
-        self._sums = np.pad(self._sums, ((0, missing), (0, 0)))
-        baseline = self._sums[: len(credit)] / max(self._count, 1)
-        self._sums[: len(credit)] += credit.sum(1, keepdims=True)
-        self._count += credit.shape[1]
-        return baseline
-
-    def state(self) -> dict[str, Any]:
-        """See `Trainer.state`."""
-        return vars(self)
-
-    def restore(self, saved: dict[str, Any]) -> None:
-        """The inverse of `state`."""
-        vars(self).update(saved)
-
-    def saved(self) -> dict[str, Array | Floats]:
-        """See `StepWeights`: sums over trajectories [T, 1], and their number [1]."""
-        count = np.array([self._count], np.float64)
-        return {"baseline.sums": self._sums.copy(), "baseline.count": count}
-
-    def load(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        """See `StepWeights`."""
-        self._sums = arrays["baseline.sums"].copy()
-        self._count = int(arrays["baseline.count"].item())
