@@ -73,25 +73,18 @@ def equation(how: EstimatorSpecification) -> str:
 
 def _words(how: EstimatorSpecification) -> str:
     credit, total = CREDITS[how.credit]
-    words = [f"{credit} = {total}"]
-    if how.gamma != 1:
-        words[0] += f", rewards discounted by γ = {how.gamma:g}"
-    if how.baseline != "none":
-        words.append(f"b is {BASELINES[how.baseline]}")
-    if how.window is not None:
-        words.append(f"batches of the last {how.window} updates count")
-    if how.decay is not None:
-        words.append(f"a batch weighs {how.decay:g} of the next one")
-    if how.adaptive is not None:
-        most = how.adaptive.most
-        words.append(f"N follows the gradient's noise scale, up to {most}")
-    if how.normalise:
-        words.append("s is the standard deviation of the credits")
-    if how.length_division:
-        words.append("T_i is the number of steps of the trajectory")
-    if how.trajectories_per_start is not None:
-        size = how.trajectories_per_start
-        words.append(f"groups of {size} trajectories begin in one start state")
-    if how.entropy:
-        words.append(f"an entropy bonus of {how.entropy:g} is added")
-    return "; ".join(words)
+    adaptive = how.adaptive.most if how.adaptive else None
+    words = {
+        f"{credit} = {total}": True,
+        f"rewards are discounted by γ = {how.gamma:g}": how.gamma != 1,
+        f"b is {BASELINES.get(how.baseline)}": how.baseline != "none",
+        f"batches of the last {how.window} updates count": how.window is not None,
+        f"a batch weighs {how.decay} of the next one": how.decay is not None,
+        "s is the standard deviation of the credits": how.normalise,
+        "T_i is the number of steps of the trajectory": how.length_division,
+        f"groups of {how.trajectories_per_start} trajectories begin in one start "
+        "state": how.trajectories_per_start is not None,
+        f"N follows the gradient's noise scale, up to {adaptive}": bool(adaptive),
+        f"an entropy bonus of {how.entropy:g} is added": how.entropy != 0,
+    }
+    return "; ".join(text for text, said in words.items() if said)
