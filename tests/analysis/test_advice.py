@@ -9,6 +9,7 @@ from pgstudy.analysis.common.columns import LAWS, POINTS, names
 from pgstudy.analysis.common.tradeoffs import Tradeoffs
 from pgstudy.analysis.documents.advice import advice_text
 from pgstudy.analysis.law.advice import advise
+from tests.conftest import ROOT
 
 S_MIN, E_MIN = 30.0, 690.0  # critical N: 23
 LARGEST = 0.012  # learning rate
@@ -34,6 +35,7 @@ def pilot(counts=(2, 32, 128), spread=1.2, predicted=None, rates=None, s_min=S_M
         "s_min": s_min,
         "e_min": E_MIN,
         "critical_n": E_MIN / s_min,
+        "fit_p": 0.5,
         "critical_n_low": critical / spread,
         "critical_n_high": critical * spread,
         "predicted_n": predicted if predicted is not None else math.nan,
@@ -88,3 +90,25 @@ def test_the_price_of_the_pilot_is_said():
     text = advice_text(pilot(), [runs, runs])
     assert text.endswith("The pilot: 2,600 trajectories, 6 runs.")
     assert "use leave-one-out, N = 32 and learning rate 0.00698" in text
+
+
+# Critical N by programs that share no code with this one, from 200 and more runs at
+# each N.
+MEASURED = {
+    ("CartPole-v1", "leave-one-out"): 23,
+    ("CartPole-v1", "total-return"): 96,
+    ("corridor", "leave-one-out"): 46,
+    ("corridor", "total-return"): 142,
+}
+
+
+def test_the_flagship_advises_an_n_within_a_factor_of_two_of_another_measurement():
+    """The stored study; its fitted critical N on CartPole are within 15 %."""
+    stored = Tradeoffs.read(ROOT / "docs" / "data" / "flagship")
+    advised = {(one.environment, one.estimator): one for one in advise(stored)}
+    assert set(advised) == set(MEASURED)
+    for place, expected in MEASURED.items():
+        assert 0.5 <= advised[place].best.n / expected <= 2, place
+    laws = stored.laws.set_index(["environment", "estimator"])["critical_n"]
+    for place in list(MEASURED)[:2]:
+        assert laws[place] == pytest.approx(MEASURED[place], rel=0.15)

@@ -17,13 +17,13 @@ from pgstudy.analysis.claims.verdicts import FAILS, HOLDS
 from pgstudy.analysis.common.names import FigureKey
 from pgstudy.analysis.common.numbers import bounded, number, p_value, steps
 from pgstudy.analysis.common.tradeoffs import Tradeoffs
+from pgstudy.analysis.law.advice import POOR_FIT
 from pgstudy.analysis.law.fit import Law
 from pgstudy.experiment.study.study import Study
 
 UNRESOLVED = 5  # times the low end of an interval, which then says little
 RUN = re.compile(r" \(.*\)$")
 MOST = 3  # sentences of a study without a law
-POOR_FIT = 0.01  # p below which the law is said not to describe the runs
 
 LAW_RULE = (
     "Fitted by likelihood to the runs' updates, taken as gamma distributed; a run that "

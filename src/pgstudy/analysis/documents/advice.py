@@ -51,7 +51,7 @@ def _why(advice: Advice) -> str:
         return f"Its critical N is {critical}, fitted to the pilot's updates."
     return (
         f"Its critical N is {critical}, predicted by the gradient's noise; the pilot's "
-        "runs alone do not resolve it."
+        "law does not describe its runs well, or they do not resolve it."
     )
 
 

@@ -18,6 +18,7 @@ from pgstudy.analysis.common.tradeoffs import Tradeoffs
 from pgstudy.analysis.law.fit import Law
 from pgstudy.analysis.statistics.intervals import Interval
 
+POOR_FIT = 0.01  # p below which the law does not describe the runs
 RESOLVED = 4.0  # ends of an interval within this factor: the law is used as fitted
 AROUND = 3  # powers of two on each side of the N that is advised
 
@@ -92,13 +93,15 @@ def _advice(row: dict[Any, Any], points: pd.DataFrame) -> Advice:
 
 
 def _critical_n(row: dict[Any, Any]) -> tuple[Interval, bool]:
-    """The fitted one if the pilot resolves it, else the predicted one if known."""
+    """The fitted one if the law describes the runs and they resolve it; else the
+    predicted one, if it is known.
+    """
     names = ("", "_low", "_high")
     fitted, predicted = (
         Interval(*(float(row[f"{name}{end}"]) for end in names))
         for name in ("critical_n", "predicted_n")
     )
-    resolved = fitted.high <= RESOLVED * fitted.low
+    resolved = fitted.high <= RESOLVED * fitted.low and not row["fit_p"] < POOR_FIT
     if resolved or not math.isfinite(predicted.estimate):
         return fitted, True
     return predicted, False
