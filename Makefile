@@ -50,11 +50,11 @@ paper: .venv/installed  ## published figures and our study of N; results/paper.p
 
 extras: .venv/extras  ## add box2d, mujoco, envpool, accounts for MLflow, SLURM, and S3
 
-# Six workers for two cores: tests of kills and of clusters wait most of their time.
+# Four workers for two cores: tests of kills and of clusters wait most of their time.
 # With PYTHONDONTWRITEBYTECODE, hundreds of processes would compile our modules.
 test: .venv/extras  ## run the test suite, real Snakemake and MLflow calls included
 	python -m compileall -q src tests
-	$(EATMYDATA) pytest -n 6 --dist loadfile --no-loadscope-reorder --durations 10
+	$(EATMYDATA) pytest -n 4 --dist loadfile --no-loadscope-reorder --durations 10
 
 lint: .venv/installed  ## ruff, mypy --strict on src, deptry, snakefmt, snakemake --lint, hadolint
 	ruff format --check src tests benchmarks

@@ -92,7 +92,7 @@ def add_law(folder):
     """That of the stored trade-off study."""
     file = folder.path / "law" / "laws.csv"
     file.parent.mkdir()
-    shutil.copy(ROOT / "docs" / "data" / "tradeoff" / "laws.csv", file)
+    shutil.copy(ROOT / "docs" / "data" / "flagship" / "laws.csv", file)
     record(folder.path, "law", {"law/laws.csv": file_digest(file)})
 
 

@@ -106,7 +106,7 @@ def test_one_call_leaves_comparison_paper_set_and_report(finished):
     cell = "reward-to-go, N = 1, learning rate 2^-12"
     assert f"| Figure 1.2 | {cell} |" in finished.log_text
     report = (finished.made / "report.html").read_text()
-    assert "<b>10 of 10</b>values met" in report
+    assert "10 of 10</b> published values met" in report
     assert report.count("data:image/png;base64,") == 5 + 2
     assert finished.snakemake().text.count(NOTHING) == 1
 
@@ -121,7 +121,7 @@ def test_a_value_outside_its_tolerance_is_an_error_after_the_report(project):
     assert "1 of 10 values are outside their tolerance: Figure 1.2, rew" in result.text
     assert "Traceback" not in result.text
     report = (project.made / "report.html").read_text()
-    assert "<b>9 of 10</b>values met" in report
+    assert "9 of 10</b> published values met" in report
     assert "<b>fail</b>: outside the tolerance" in report
     project.publish(FIGURE)
     assert "train" not in project.jobs()

@@ -30,7 +30,7 @@ FAULTY = {
     "environments": [
         {
             "id": "CartPole-v1",
-            "env_steps": 50_000,
+            "env_steps": 80_000,  # it is still at work when a fault comes
             "policy": {"hidden": [16]},
             "optimizer": {"learning_rate": 1e-4},
         }

@@ -32,7 +32,7 @@ def test_one_call_leaves_everything(finished):
     assert (made / "report.html").stat().st_size > 10_000
     assert len(pd.read_csv(made / "tables" / "runs.csv")) == 12
     assert len(list((made / "figures").iterdir())) == 10 * 4
-    assert len(list((made / "paper").iterdir())) == 2 * 3 + 2
+    assert len(list((made / "paper").iterdir())) == 2 * 2 * 3 + 2
     assert {p.name for p in finished.folder.iterdir()} == {
         ".snakemake",
         "results",
