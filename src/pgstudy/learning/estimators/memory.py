@@ -4,6 +4,7 @@ credits that they are subtracted from. Trajectories that have ended count with 0
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,27 @@ from pgstudy.learning.estimators.weights import Array
 from pgstudy.learning.rollouts.batch import Batch
 
 
-class RunningMean:
+class _Memory(abc.ABC):
+    """Between two updates its state is what it remembers."""
+
+    def state(self) -> dict[str, Array | Floats]:
+        """See `Trainer.state`."""
+        return self.saved()
+
+    def restore(self, saved: Mapping[str, npt.NDArray[Any]]) -> None:
+        """The inverse of `state`."""
+        self.load(saved)
+
+    @abc.abstractmethod
+    def saved(self) -> dict[str, Array | Floats]:
+        """See `StepWeights`."""
+
+    @abc.abstractmethod
+    def load(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """See `StepWeights`."""
+
+
+class RunningMean(_Memory):
     """b_t = mean of C_jt over all trajectories of earlier batches; 0 before any.
 
     With a `decay` D, a trajectory weighs D^k once k later batches have been seen. The
@@ -37,14 +58,6 @@ class RunningMean:
         self._count = self._decay * self._count + n
         return baseline
 
-    def state(self) -> dict[str, Array | Floats]:
-        """See `Trainer.state`."""
-        return self.saved()
-
-    def restore(self, saved: Mapping[str, npt.NDArray[Any]]) -> None:
-        """The inverse of `state`."""
-        self.load(saved)
-
     def saved(self) -> dict[str, Array | Floats]:
         """See `StepWeights`: sums over trajectories [T, 1], and their weights' [1]."""
         count = np.array([self._count], np.float64)
@@ -56,15 +69,14 @@ class RunningMean:
         self._count = arrays["baseline.count"].item()
 
 
-class WindowMean:
+class WindowMean(_Memory):
     """b_t = mean of C_jt over the trajectories of the last K batches; 0 before any."""
 
     def __init__(self, window: int) -> None:
         self._window = window
         self._sums: Array = np.zeros((1, 1))
-        self._counts: Array = np.zeros(
-            1
-        )  # a batch of nothing, until K others are there
+        # one batch of nothing, until K others are there
+        self._counts: Array = np.zeros(1)
 
     def __call__(self, credit: Array, batch: Batch) -> Array:
         """credit: [1 or T, N] -> [1 or T, 1]; then it is remembered."""
@@ -77,14 +89,6 @@ class WindowMean:
         self._sums = sums[-self._window :]
         self._counts = np.append(self._counts, n)[-self._window :]
         return baseline
-
-    def state(self) -> dict[str, Array | Floats]:
-        """See `Trainer.state`."""
-        return self.saved()
-
-    def restore(self, saved: Mapping[str, npt.NDArray[Any]]) -> None:
-        """The inverse of `state`."""
-        self.load(saved)
 
     def saved(self) -> dict[str, Array | Floats]:
         """See `StepWeights`: a row of sums for each batch [K, T], and their N [K]."""
