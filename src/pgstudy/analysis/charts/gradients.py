@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pgstudy.analysis.charts.parts import (
+    ZOOM,
     Spec,
     estimator,
     number,
@@ -37,7 +38,11 @@ def gradients(study: Study, environment: str) -> Spec:
         f"{environment}: estimates of the gradient",
         {"field": "at", "sort": list(FRACTIONS)},
         [
-            {"mark": "line", "encoding": {"y": y}, "params": [switch("estimator")]},
+            {
+                "mark": "line",
+                "encoding": {"y": y},
+                "params": [switch("estimator"), ZOOM],
+            },
             {"mark": "rule", "encoding": {"y": _value("low"), "y2": {"field": "high"}}},
             {"mark": point, "encoding": {"y": y, "tooltip": KNOWN}},
         ],

@@ -50,7 +50,7 @@ def top(title: str, params: Sequence[Spec], layer: list[Spec], **more: Any) -> S
 
 
 def panels(title: str, column: Spec, layer: list[Spec], look: Spec) -> Spec:
-    """A whole specification of panels side by side, each with its own scale of y.
+    """A whole specification of panels side by side, without its data.
 
     column: the field of the panels. look: the encoding of all layers.
     """
