@@ -53,7 +53,7 @@ def test_it_advises_the_power_of_two_nearest_to_the_critical_n():
     assert found.best.updates == pytest.approx(S_MIN + E_MIN / 32)
     assert found.best.trajectories == pytest.approx(32 * S_MIN + E_MIN)
     assert found.best.measured
-    other = next(choice for choice in found.others if choice.n == 64)
+    other = next(choice for choice in found.choices if choice.n == 64)
     assert not other.measured
     assert other.learning_rate == pytest.approx(LARGEST / (1 + 23 / 64))
 

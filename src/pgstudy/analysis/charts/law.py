@@ -39,7 +39,6 @@ POINT = tooltip(
 )  # fmt: skip
 PARTLY = "toNumber(datum.arrived) < toNumber(datum.runs)"  # they are hollow
 STEPS = 61  # points of a curve
-SPAN = 1.6  # a curve goes on beyond its points by this factor
 STAR = "M0,-1L0.29,-0.4L0.95,-0.31L0.48,0.15L0.59,0.81L0,0.5L-0.59,0.81L-0.48,0.15L-0.95,-0.31L-0.29,-0.4Z"  # noqa: E501
 
 
@@ -83,8 +82,8 @@ def _lines(found: Tradeoffs, environment: str) -> tuple[list[Spec], list[Spec]]:
     for row in laws.to_dict("records"):
         law = Law(row["s_min"], row["e_min"])
         counts = points.loc[points["estimator"] == row["estimator"], "n"]
-        ends = counts.min() / SPAN, counts.max() * SPAN
-        curves += _on_law(law, row["estimator"], np.geomspace(*ends, STEPS))
+        n, *_ = law.curve(counts.to_numpy(float), STEPS)
+        curves += _on_law(law, row["estimator"], n)
         if np.isfinite(row["predicted_n"]):
             stars += _on_law(law, row["estimator"], np.array([row["predicted_n"]]))
     return curves, stars

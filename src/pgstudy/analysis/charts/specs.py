@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pgstudy.analysis.charts import gradients, law, returns
 from pgstudy.analysis.charts.parts import Spec
-from pgstudy.analysis.common.names import FigureKey, figure_keys
+from pgstudy.analysis.common.names import UNITS, FigureKey, figure_keys
 from pgstudy.analysis.common.tradeoffs import Tradeoffs
 from pgstudy.experiment.study.study import Study
 
@@ -16,7 +16,6 @@ HERE = Path(__file__).parent
 # Vega, Vega-Lite and vega-embed in one file; `python -m tests.vega --write` makes it.
 LIBRARY = HERE / "vega.js"
 SHOW = HERE / "show.js"
-UNITS = {"env_steps": "environment steps", "episodes": "episodes"}
 
 # By the kind of the figure; kinds that are not here have a picture only.
 KINDS: dict[str, Callable[[Study, str], Spec]] = {

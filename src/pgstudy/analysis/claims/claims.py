@@ -20,7 +20,7 @@ from pgstudy.analysis.claims.verdicts import (
     judge,
     within,
 )
-from pgstudy.analysis.common.names import FigureKey
+from pgstudy.analysis.common.names import UNITS, FigureKey
 from pgstudy.analysis.common.tradeoffs import Tradeoffs
 from pgstudy.analysis.statistics.comparisons import welch
 from pgstudy.analysis.statistics.intervals import Interval
@@ -29,8 +29,6 @@ from pgstudy.analysis.tables.build import Tables, at_best_learning_rates, rows_o
 from pgstudy.analysis.tables.tuning import at_edge, learning_rate_slope
 from pgstudy.experiment.study.cell import Cell, Group
 from pgstudy.experiment.study.study import Study
-
-UNITS = {"env_steps": "environment steps", "episodes": "episodes", "updates": "updates"}
 
 
 def build(

@@ -15,6 +15,7 @@ VERIFIED_RUNS = Path("tables") / "runs.csv"  # those that a verification speaks 
 FEW_RUNS = 5  # below this an interval says little, and none is drawn
 NUMBERS, TABLE = "numbers.tex", "table.tex"
 FRACTIONS = ("start", "middle", "end")  # of a run's training
+UNITS = {"env_steps": "environment steps", "episodes": "episodes", "updates": "updates"}
 LARGEST_MATRIX = 36  # cells; of more of them the first ones are drawn
 ENDINGS = ("pdf", "svg", "png")
 

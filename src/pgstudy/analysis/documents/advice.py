@@ -42,7 +42,7 @@ def _of(advice: Advice, every: Sequence[Advice]) -> Iterator[str]:
         f"about {steps(best.trajectories)} trajectories in {steps(best.updates)} "
         f"updates. {_why(advice)}"
     )
-    yield table(HEADER, [_row(choice, best) for choice in advice.others])
+    yield table(HEADER, [_row(choice, best) for choice in advice.choices])
 
 
 def _why(advice: Advice) -> str:

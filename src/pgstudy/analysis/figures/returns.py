@@ -9,6 +9,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
+from pgstudy.analysis.common.names import UNITS
 from pgstudy.analysis.figures import layout, style
 from pgstudy.analysis.figures.layout import FINAL, Drawn, errors, finish, mean_and_band
 from pgstudy.analysis.tables.build import (
@@ -20,7 +21,6 @@ from pgstudy.analysis.tables.build import (
 from pgstudy.experiment.study.cell import Cell
 from pgstudy.experiment.study.study import Study
 
-UNITS = {"env_steps": "environment steps", "episodes": "episodes"}
 MEANS = {"final_return": "mean", "final_low": "low", "final_high": "high"}
 CELL = ["environment", "estimator", "n", "learning_rate"]
 SLOT = 0.11  # inches for an estimator at one N, in a figure of final returns

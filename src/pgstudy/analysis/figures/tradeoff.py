@@ -24,8 +24,8 @@ from pgstudy.experiment.study.study import Study
 SIZE = 5.2, 3.8  # inches
 LINE = 0.32  # inches, of a row of critical N
 AXES = "updates", "trajectories"
+STEPS = 200  # points of a curve
 WIDEST = 30  # times the estimates, on each side
-SPAN = 1.6  # a curve goes on beyond its points by this factor
 NAME: Any = {"xytext": (4, 0), "textcoords": "offset points", "fontsize": 7}
 NAME |= {"ha": "left", "va": "center"}
 LABEL: Any = {"xytext": (5, 4), "textcoords": "offset points", "fontsize": 7}
@@ -105,13 +105,12 @@ def _curve(
     Returns where it ends, at the smallest N.
     """
     law = Law(row["s_min"], row["e_min"])
-    n = np.geomspace(points["n"].min() / SPAN, points["n"].max() * SPAN, 200)
-    axes.plot(law.updates(n), n * law.updates(n), color=colour, lw=1)
+    _, updates, trajectories = law.curve(points["n"].to_numpy(float), STEPS)
+    axes.plot(updates, trajectories, color=colour, lw=1)
     if np.isfinite(row["predicted_n"]):
-        updates = float(law.updates(np.array([row["predicted_n"]]))[0])
-        axes.plot(updates, row["predicted_n"] * updates, **STAR, mfc=colour)
-    last = float(law.updates(n[:1])[0])
-    return last, float(n[0]) * last
+        there = float(law.updates(np.array([row["predicted_n"]]))[0])
+        axes.plot(there, row["predicted_n"] * there, **STAR, mfc=colour)
+    return float(updates[0]), float(trajectories[0])
 
 
 def critical(study: Study, found: Tradeoffs | None) -> Drawn:

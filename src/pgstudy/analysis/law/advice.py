@@ -39,7 +39,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Advice:
-    """For one environment and estimator: the choice, others beside it, and why.
+    """For one environment and estimator: the best choice, all choices, and why.
 
     fitted: whether the critical N is that of the law; else the gradient's noise
     predicts it, and the law is scaled to the pilot's updates.
@@ -51,7 +51,7 @@ class Advice:
     critical_n: Interval
     fitted: bool
     best: Choice
-    others: tuple[Choice, ...]
+    choices: tuple[Choice, ...]
 
 
 def advise(found: Tradeoffs) -> list[Advice]:
@@ -88,7 +88,7 @@ def _advice(row: dict[Any, Any], points: pd.DataFrame) -> Advice:
         critical_n=critical,
         fitted=fitted,
         best=next(choice for choice in every if choice.n == n),
-        others=tuple(every),
+        choices=tuple(every),
     )
 
 

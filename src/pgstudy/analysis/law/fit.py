@@ -35,6 +35,7 @@ from pgstudy.analysis.statistics.basics import BOOTSTRAP_SEED, Array
 from pgstudy.analysis.statistics.intervals import TAIL, Interval, percentile_interval
 
 DRAWS = 2000
+BEYOND = 1.6  # a curve goes on beyond its points by this factor
 
 
 class Law(NamedTuple):
@@ -51,6 +52,14 @@ class Law(NamedTuple):
     def updates(self, n: Array) -> Array:
         """S(N)."""
         return self.s_min + self.e_min / n
+
+    def curve(self, counts: Array, steps: int) -> Array:
+        """N over the range of counts and a little beyond, its updates and trajectories:
+        [3, steps].
+        """
+        n = np.geomspace(counts.min() / BEYOND, counts.max() * BEYOND, steps)
+        updates = self.updates(n)
+        return np.array([n, updates, n * updates])
 
 
 class Fit(NamedTuple):
