@@ -58,6 +58,8 @@ CHARTS = {
     f"line for each N and estimator; the band is {INTERVAL}",
     "equal_updates": "{e}: the same at equal updates, where N trajectories cost N "
     "times the steps. This picture always flatters a large N",
+    "final_return": "Return over the last tenth of training against N: every seed "
+    f"(dots), mean, and {INTERVAL}",
     "tuning": "{e}: {value} against the learning rate, mean over the tuning seeds; "
     "the chosen ones are filled",
     "gradients": "{e}: estimates of the gradient from N fresh trajectories, at "
