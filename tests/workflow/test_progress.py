@@ -68,6 +68,27 @@ def tracked_only(clone, **environment):
     )
 
 
+def hold_runs(clone):
+    """Stop the processes that train, each with a curve: the UI may start slowly."""
+    wait_until(lambda: with_curves(clone), 60)
+    held = with_curves(clone)
+    for process in held:
+        os.kill(process, signal.SIGSTOP)
+    return held
+
+
+def with_curves(clone):
+    """Processes that train a run with more than two points of its curve."""
+    return {run.pid for run in states.running(clone.results) if len(run.curve) > 2}
+
+
+def release(held):
+    """Let them train on."""
+    while held:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(held.pop(), signal.SIGCONT)
+
+
 def found(clone):
     """The entries of the study in MLflow, and the points of each."""
     client = MlflowClient(f"sqlite:///{clone.results / 'mlflow.db'}")
@@ -92,11 +113,12 @@ def seen(tmp_path_factory):
     """All that was seen of one call, with a UI beside it that opened before the end."""
     clone, began = watched(tmp_path_factory.mktemp("seen")), time.monotonic()
     call = tracked_only(clone, PGSTUDY_PROGRESS_SECONDS="2")
-    wait_until(lambda: plan.read_plan(clone.results), 60)
+    held = hold_runs(clone)
     ui = start_ui(clone)
     try:
         wait_until(lambda: max(found(clone)[1], default=0) > 2, 60)
         during = found(clone)
+        release(held)
         text = call.communicate()[0]
         left = followers(clone)
         assert call.returncode == 0, text
@@ -104,6 +126,7 @@ def seen(tmp_path_factory):
         time.sleep(4)  # the watcher looks once more
         assert ui.poll() is None
     finally:
+        release(held)
         ui.terminate()
         code = ui.wait(40)
     return SimpleNamespace(
