@@ -45,6 +45,7 @@ localrules:
     track,
     tracked,
     claims,
+    proofs,
     recordings,
     report,
     partial_report,

@@ -53,7 +53,7 @@ def test_version_is_that_of_the_package():
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("pgstudy pr", ["progress", "prune"]),
+        ("pgstudy pr", ["progress", "proofs", "prove", "prune"]),
         ("pgstudy capsule ", ["check", "pack"]),
         ("pgstudy prune --y", ["--yes"]),
     ],
@@ -99,7 +99,8 @@ def test_steps_by_hand_need_no_special_folder(tmp_path):
     file = results / "small" / "study.json"
     code, text = pgstudy("figures", file)
     assert (code, "run `pgstudy tables` first" in text) == (1, True)
-    for step in ("tables", "measure", "gradients", "claims", "figures", "report"):
+    early = ("tables", "measure", "gradients", "claims", "proofs")
+    for step in (*early, "figures", "report"):
         done = warm.pgstudy(step, file, folder=tmp_path)
         assert (done.returncode, done.stdout + done.stderr) == (0, "")
     assert (results / "small" / "report.html").exists()
@@ -110,6 +111,7 @@ def test_steps_by_hand_need_no_special_folder(tmp_path):
         (f"gradients/{PART}", "measure", "gradients"),
         ("gradients/ShortCorridor-v0.csv", "gradients", "claims"),
         ("claims.csv", "claims", "report"),
+        ("proofs.csv", "proofs", "report"),
         ("figures/final_return.png", "figures", "report"),
         ("study.json", "plan", "figures"),
     ):

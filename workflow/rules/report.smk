@@ -17,6 +17,19 @@ rule claims:
         "pgstudy --log {log:q} claims {input.study:q}"
 
 
+rule proofs:
+    input:
+        study="results/{study}/study.json",
+    output:
+        report("results/{study}/proofs.csv", "../report/proofs.rst", "Claims"),
+    log:
+        "results/logs/{study}/proofs.log",
+    params:
+        code=steps.digest("proofs"),
+    shell:
+        "pgstudy --log {log:q} proofs {input.study:q}"
+
+
 rule recordings:
     input:
         study="results/{study}/study.json",
@@ -38,6 +51,7 @@ rule report:
         gradients=GRADIENTS,
         law=LAW,
         claims=rules.claims.output,
+        proofs=rules.proofs.output,
         figures=FIGURES,
         recordings=rules.recordings.output,
         tracked="results/{study}/tracked.json",

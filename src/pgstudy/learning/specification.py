@@ -32,6 +32,8 @@ LATER_OPTIONS = {
     "window": None,
     "decay": None,
     "adaptive": None,
+    "weights": None,
+    "kwargs": None,
 }
 
 BudgetUnit = Literal["env_steps", "updates", "episodes"]
@@ -103,7 +105,9 @@ class EstimatorSpecification:
 
     `constant` belongs to the baseline of that name, `value` to `learned`, `window` and
     `decay` to `running-mean`: how it forgets old batches (None: it does not).
-    `entropy` is the coefficient of the entropy bonus. `trajectories_per_start` is G:
+    `weights` is a user's own function or class, with its `kwargs`, in place of all of
+    these but gamma; see `own`. `entropy` is the coefficient of the entropy bonus.
+    `trajectories_per_start` is G:
     the N trajectories are B = N / G groups, and those of a group begin in one start
     state (None: each in its own). `length_division` divides a trajectory's weights by
     its number of steps.
@@ -122,17 +126,21 @@ class EstimatorSpecification:
     window: int | None = None
     decay: float | None = None
     adaptive: AdaptiveSpecification | None = None
+    weights: str | None = None
+    kwargs: Mapping[str, Any] | None = None
 
     @property
     def remembers(self) -> bool:
-        """Whether the baseline carries something from one batch to the next."""
-        return self.baseline in ("running-mean", "learned")
+        """Whether something is carried from one batch to the next, or may be."""
+        own = self.weights is not None
+        return own or self.baseline in ("running-mean", "learned")
 
     @property
     def compares(self) -> bool:
-        """Whether a trajectory's weights depend on the others of its batch."""
+        """Whether a trajectory's weights depend on the others of its batch, or may."""
         others = ("batch-mean", "leave-one-out", "per-step-mean")
-        return self.normalise or self.baseline in others
+        own = self.weights is not None
+        return own or self.normalise or self.baseline in others
 
 
 @dataclass(frozen=True)

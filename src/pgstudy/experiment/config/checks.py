@@ -13,6 +13,7 @@ from pgstudy.experiment.study.estimators import (
     expanded,
     group_faults,
     memory_faults,
+    own_faults,
 )
 from pgstudy.experiment.system import places
 from pgstudy.experiment.system.files import canonical_json
@@ -55,7 +56,7 @@ def estimator_faults(estimator: Config) -> list[str]:
     """Keys of an estimator that do not go together, in whatever environment."""
     how = estimator_defaults() | expanded(estimator)
     faults = group_faults(estimator) + memory_faults(estimator)
-    faults += adaptive_faults(estimator)
+    faults += adaptive_faults(estimator) + own_faults(estimator)
     if how["baseline"] == "constant" and "constant" not in how:
         faults.append("the baseline constant needs the key 'constant'")
     if how["baseline"] != "constant" and "constant" in how:

@@ -28,6 +28,7 @@ from pgstudy.experiment.config.settings import fitted, resolve
 from pgstudy.experiment.config.tradeoff import tradeoff_of, with_tradeoff
 from pgstudy.experiment.provenance import user_code
 from pgstudy.experiment.provenance.identity import NOT_KNOWN, identity_of
+from pgstudy.experiment.study import own_estimators
 from pgstudy.experiment.study.cell import Cell, LeftOut
 from pgstudy.experiment.study.estimators import (
     cannot_adapt,
@@ -70,7 +71,8 @@ def load_study(raw: Mapping[str, Any], known_faults: Sequence[str] = ()) -> Stud
         faults.append(f"no cell is left: {left_out[0].label}: {left_out[0].reason}")
     published: list[Published] = []
     if not faults:  # they name cells, and without these there would be noise
-        of_code = user_code.faults(c.specification.environment for c in cells)
+        of_code = user_code.faults(c.specification for c in cells)
+        of_code += own_estimators.faults(config["estimators"], cells)
         if not of_code:
             cells = [_identified(cell) for cell in cells]
         published, faults = load_published(config.get("published", []), cells)
@@ -108,7 +110,7 @@ def assembled(
 
 def _identified(cell: Cell) -> Cell:
     """The cell with the code and versions that its runs are made with."""
-    return replace(cell, identity=identity_of(cell.specification.environment))
+    return replace(cell, identity=identity_of(cell.specification))
 
 
 def _one_spelling(config: dict[str, Any]) -> list[int]:

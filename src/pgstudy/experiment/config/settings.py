@@ -182,6 +182,8 @@ def _estimator(
         window=how.get("window"),
         decay=how.get("decay"),
         adaptive=_adaptive(how.get("adaptive")),
+        weights=how.get("weights"),
+        kwargs=how.get("kwargs") or None,
     )
 
 

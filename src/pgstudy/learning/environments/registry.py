@@ -69,6 +69,18 @@ def _import(name: str) -> None:
         importlib.import_module(name)
 
 
+def load_object(place: str) -> Any:
+    """What a user's module has by a name, as module:name. Errors: UnusableEnvironment,
+    if the module can't be imported, or has no such name.
+    """
+    module, _, name = place.partition(":")
+    load_module(module)
+    try:
+        return getattr(sys.modules[module], name)
+    except AttributeError:
+        raise UnusableEnvironment(f"module {module} has no '{name}'") from None
+
+
 def load_code(specification: EnvironmentSpecification) -> None:
     """Import all that makes the environment, before a run's own draws begin.
 
