@@ -1,4 +1,4 @@
-"""An estimator of one's own: the total return less the median of the others' returns."""
+"""An estimator of one's own: the return less the median of the other returns."""
 
 import numpy as np
 

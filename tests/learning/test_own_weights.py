@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pgstudy.learning.environments.spaces import UnusableEnvironment
+from pgstudy.learning.environments.faults import UnusableEnvironment
 from pgstudy.learning.estimators.baselines import StepWeights
 from pgstudy.learning.estimators.own import OwnWeights, UnusableWeights
 from pgstudy.learning.estimators.own_trial import check

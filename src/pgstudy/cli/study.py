@@ -19,12 +19,11 @@ from pgstudy.cli.common import (
 from pgstudy.experiment.config.loading import load_study, read_config
 from pgstudy.experiment.config.schema import schema
 from pgstudy.experiment.planning import read_chosen
-from pgstudy.experiment.provenance import user_code
+from pgstudy.experiment.provenance import own_parts, user_code
 from pgstudy.experiment.store import search as rounds
 from pgstudy.experiment.store.digests import recording
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.store.study_folder import StudyFolder
-from pgstudy.experiment.study import own_estimators
 from pgstudy.experiment.study.cell import rivals
 from pgstudy.experiment.study.jobs import AT_ONCE, described, packed
 from pgstudy.experiment.study.study import Study
@@ -72,7 +71,7 @@ def prove(
 
     if ":" in what:
         how = EstimatorSpecification(weights=what)
-        if fault := own_estimators.fault(how):
+        if fault := own_parts.estimator_fault(how):
             raise UserError(f"{what} can't be used: {fault}")
         print(proof_text({what: how}))
     else:

@@ -32,6 +32,8 @@ LATER_OPTIONS = {
     "window": None,
     "decay": None,
     "adaptive": None,
+    "wrappers": None,
+    "network": None,
     "weights": None,
     "kwargs": None,
 }
@@ -47,7 +49,8 @@ class EnvironmentSpecification:
 
     `vectorize`: False steps a list of environments, True the vector environment that
     is registered with the id, "envpool" that of the library of this name.
-    `module` is imported first, for ids that a user's own module registers.
+    `module` is imported first, for ids that a user's own module registers. `wrappers`
+    are put around it in order, each an `id`, as module:name, and its `kwargs`.
     """
 
     id: str
@@ -55,6 +58,7 @@ class EnvironmentSpecification:
     max_episode_steps: int
     vectorize: bool | Literal["envpool"] = False
     module: str | None = None
+    wrappers: tuple[Mapping[str, Any], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ class PolicySpecification:
     `hidden` lists the widths of the hidden layers; empty means a linear policy.
     `initial_probabilities` is what the untrained softmax gives the actions in every
     state (None: near-equal). `log_std` is where the Gaussian's log standard deviations
-    start.
+    start. `network` is a user's own, or a built-in one for images, made with `kwargs`
+    in place of the hidden layers; see `own_network`.
     """
 
     hidden: tuple[int, ...] = ()
@@ -73,6 +78,8 @@ class PolicySpecification:
     normalise_observations: bool = False
     initial_probabilities: tuple[float, ...] | None = None
     log_std: float = 0.0
+    network: str | None = None
+    kwargs: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -221,7 +228,7 @@ class RunSpecification:
             estimator["adaptive"] = AdaptiveSpecification(**adaptive)
         target = data.get("target")
         return cls(
-            environment=EnvironmentSpecification(**data["environment"]),
+            environment=EnvironmentSpecification(**_tuples(data["environment"])),
             n=data["n"],
             estimator=EstimatorSpecification(**estimator),
             policy=PolicySpecification(**_tuples(data["policy"])),

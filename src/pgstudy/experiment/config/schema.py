@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 FOLDER = ROOT / "workflow" / "schemas"
 TEXT_KEYS = {"study", "register", "id", "name", "baseline", "schedule", "published"}
 TEXT_KEYS |= {"source", "item", "note", "why", "label", "estimator", "environment"}
-TEXT_KEYS |= {"weights"}
+TEXT_KEYS |= {"weights", "network"}
+WITH_KWARGS = ("environments", "estimators", "wrappers", "policy")
 MAX_CHARACTERS = 100_000  # the config travels to jobs on one command line
 NUMBER = re.compile(r"(?=.{1,40}$)[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 POWER = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\^(-?\d{1,3})")
@@ -85,7 +86,7 @@ def normalise(value: Any, key: str = "", parent: str = "") -> Any:
     Text stays text under keys that hold text; kwargs stay as they are.
     """
     if isinstance(value, Mapping):
-        if key == "kwargs" and parent in ("environments", "estimators"):
+        if key == "kwargs" and parent in WITH_KWARGS:
             return dict(value)
         return {str(k): normalise(v, str(k), key) for k, v in value.items()}
     if isinstance(value, list | tuple):

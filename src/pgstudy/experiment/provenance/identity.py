@@ -23,6 +23,7 @@ from pgstudy.learning.specification import RunSpecification
 
 CODE = "code"  # a user's, among the facts of an environment
 NUMERIC_LIBRARIES = ("gymnasium", "numpy", "torch")
+KNOWN = (*NUMERIC_LIBRARIES, "pgstudy")  # in the identity of all runs
 PACKAGES = (
     "snakemake",
     "mlflow",
@@ -133,7 +134,8 @@ def identity_of(specification: RunSpecification) -> Identity:
     packages = registry.packages(specification.environment)
     tops = [name.partition(".")[0] for name in own_modules(specification)]
     packages += filter(is_installed_package, tops)
-    environment |= _packages_identity(tuple(packages))
+    named = dict.fromkeys(p for p in packages if p not in KNOWN)
+    environment |= _packages_identity(tuple(named))
     files = {} if code is None else code.contents
     return Identity(numeric_identity(), environment, files)
 

@@ -14,9 +14,11 @@ from pgstudy.learning.specification import EnvironmentSpecification, RunSpecific
 
 
 def own_modules(specification: RunSpecification) -> list[str]:
-    """Modules of what a user gave by its name, beside the environment."""
-    place = specification.estimator.weights
-    return [] if place is None else [place.partition(":")[0]]
+    """Modules of what a user gave by its name, beside the environment's id."""
+    wrappers = specification.environment.wrappers or ()
+    places = [*(wrapper["id"] for wrapper in wrappers)]
+    places += [specification.estimator.weights, specification.policy.network]
+    return [place.partition(":")[0] for place in places if place and ":" in place]
 
 
 def own_packages(

@@ -26,7 +26,7 @@ from pgstudy.experiment.provenance.code_files import Answer, UserCode, found
 from pgstudy.experiment.provenance.packages import own_modules, own_packages
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.experiment.system.files import canonical_json
-from pgstudy.learning.environments.spaces import UnusableEnvironment
+from pgstudy.learning.environments.faults import UnusableEnvironment
 from pgstudy.learning.specification import EnvironmentSpecification, RunSpecification
 
 SECONDS = 60.0  # for an environment to be imported, made and stepped once

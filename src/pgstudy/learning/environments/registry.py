@@ -15,8 +15,8 @@ import gymnasium
 import numpy as np
 from gymnasium.envs.registration import EnvSpec, find_highest_version
 
+from pgstudy.learning.environments.faults import UnusableEnvironment
 from pgstudy.learning.environments.global_generators import seeded
-from pgstudy.learning.environments.spaces import UnusableEnvironment
 from pgstudy.learning.specification import EnvironmentSpecification
 
 gymnasium.register(

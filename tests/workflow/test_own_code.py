@@ -1,4 +1,4 @@
-"""The example with an estimator of one's own, as its reader runs it."""
+"""The examples with an estimator and a network of one's own, as readers run them."""
 
 import shutil
 import zipfile
@@ -68,3 +68,22 @@ def test_its_code_travels_in_the_capsule(project, tmp_path):
     assert code == 0, said
     names = zipfile.ZipFile(capsule).namelist()
     assert any(name.endswith("code/median.py") for name in names)
+
+
+def test_a_network_of_ones_own_is_trained_saved_and_read_again(tmp_path):
+    """Its study beside the built-in layers; an edit trains its own runs again."""
+    config = yaml.safe_load((EXAMPLES / "own_network.yaml").read_text())
+    config |= {"seeds": 2, "sample_counts": [4]}
+    config["gradients"] = {"batches": 20, "env_steps": 2000}
+    config["defaults"] |= {"env_steps": 2000, "evaluation_episodes": 2}
+    made = Project(tmp_path / "made", config)
+    shutil.copy(EXAMPLES / "skip.py", made.folder)
+    made.succeed()
+    folder = made.results / "own-network"
+    assert pd.read_csv(folder / "tables/summary.csv")["finished"].tolist() == [2, 2]
+    assert set(pd.read_csv(folder / "gradients/skip.csv")["at"]) >= {"start", "end"}
+    code, said = pgstudy("check", made.config, cwd=made.folder)
+    assert (code, "your code: skip.py" in said) == (0, True)
+    text = (made.folder / "skip.py").read_text()
+    (made.folder / "skip.py").write_text(text.replace("0.01", "0.02"))
+    assert made.jobs()["train"] == 1
