@@ -48,7 +48,7 @@ paper: .venv/installed  ## published figures and our study of N; results/paper.p
 	snakemake --cores $(CORES) --configfile config/sample_counts.yaml
 	paper/compile results
 
-extras: .venv/extras  ## add box2d, mujoco, envpool, accounts for MLflow, SLURM, and S3
+extras: .venv/extras  ## add box2d, mujoco, envpool, MinAtar, accounts for MLflow, SLURM, and S3
 
 # Four workers for two cores: tests of kills and of clusters wait most of their time.
 # With PYTHONDONTWRITEBYTECODE, hundreds of processes would compile our modules.

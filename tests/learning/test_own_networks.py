@@ -20,6 +20,7 @@ from pgstudy.learning.specification import (
     PolicySpecification,
 )
 from pgstudy.learning.training import train
+from tests.conftest import ROOT
 from tests.learning.helpers import corridor, estimate, specification
 from tests.learning.own_networks import PLACE
 
@@ -187,3 +188,22 @@ def test_the_convolutional_network_wants_an_image():
     convolutional = PolicySpecification(network="convolutional")
     with pytest.raises(UnusableNetwork, match=r"have the shape \(4,\); an image is"):
         check(convolutional, layout(FOUR, TWO))
+
+
+def test_minatar_is_trained_by_the_convolutional_network(monkeypatch):
+    """As config/examples/pictures.yaml has it, for two updates; to the same bits."""
+    pytest.importorskip("minatar", reason="pip install -r requirements-extras.lock")
+    monkeypatch.syspath_prepend(ROOT / "config/examples")
+    wrapper = {"id": "minatar_envs:SmallSeeds"}
+    breakout = EnvironmentSpecification(
+        "MinAtar/Breakout-v1", {}, 100, False, "minatar_envs", (wrapper,)
+    )
+    spec = specification(
+        environment=breakout,
+        policy=PolicySpecification(network="convolutional"),
+        budget=Budget("updates", 2),
+        evaluation_episodes=0,
+    )
+    assert train(spec, 0).digest() == train(spec, 0).digest()
+    names = train(spec, 0).policy.keys()
+    assert {"layers.0.weight", "layers.3.weight", "layers.5.bias"} <= names

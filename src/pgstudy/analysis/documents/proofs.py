@@ -31,7 +31,8 @@ RULE = (
 
 def proof_text(estimators: dict[str, EstimatorSpecification]) -> str:
     """Verdicts and all rows of some estimators, and the built-in ones beside them."""
-    mine, beside = proof_table(estimators), proof_table(BESIDE)
+    others = {name: how for name, how in BESIDE.items() if name not in estimators}
+    mine, beside = proof_table(estimators), proof_table(others)
     parts = [f"{name}: {word}." for name, word in _verdicts(mine).items()]
     parts += [_every_row(mine), _summary(pd.concat([mine, beside])), RULE]
     return "\n\n".join(parts)
