@@ -11,6 +11,7 @@ rule claims:
         report("results/{study}/claims.csv", "../report/claims.rst", "Claims"),
     log:
         "results/logs/{study}/claims.log",
+    localrule: True
     params:
         code=steps.digest("claims"),
     shell:
@@ -25,6 +26,7 @@ rule recordings:
         "results/{study}/recordings/recordings.json",
     log:
         "results/logs/{study}/recordings.log",
+    localrule: True
     params:
         code=steps.digest("recordings"),
     shell:
@@ -48,6 +50,7 @@ rule report:
         markdown="results/{study}/report.md",
     log:
         "results/logs/{study}/report.log",
+    localrule: True
     params:
         code=steps.digest("report"),
     shell:
@@ -59,5 +62,6 @@ rule partial_report:
         study=f"results/{STUDY.name}/study.json",
     log:
         f"results/logs/{STUDY.name}/partial_report.log",
+    localrule: True
     shell:
         "pgstudy --log {log:q} partial-report {input.study:q}"
