@@ -41,6 +41,9 @@ STORE = Store(Path("results"))
 # Of another Snakefile, which hands over a config and reads its own files.
 MODULE = not workflow.modifier.is_main_snakefile()
 FILES = [] if MODULE else workflow.overwrite_configfiles or [DEFAULT]
+PREFIXED = workflow.modifier.path_modifier.replace_prefix("results/")
+if PREFIXED != "results/":
+    raise WorkflowError("pgstudy writes below results/: its module can't have a prefix")
 
 try:
     repeated = [fault for file in FILES for fault in yaml_files.read(Path(file))[1]]
