@@ -11,6 +11,7 @@ rule claims:
         report("results/{study}/claims.csv", "../report/claims.rst", "Claims"),
     log:
         "results/logs/{study}/claims.log",
+    localrule: True
     params:
         code=steps.digest("claims"),
     shell:
@@ -24,6 +25,7 @@ rule proofs:
         report("results/{study}/proofs.csv", "../report/proofs.rst", "Claims"),
     log:
         "results/logs/{study}/proofs.log",
+    localrule: True
     params:
         code=steps.digest("proofs"),
     shell:
@@ -38,6 +40,7 @@ rule recordings:
         "results/{study}/recordings/recordings.json",
     log:
         "results/logs/{study}/recordings.log",
+    localrule: True
     params:
         code=steps.digest("recordings"),
     shell:
@@ -62,6 +65,7 @@ rule report:
         markdown="results/{study}/report.md",
     log:
         "results/logs/{study}/report.log",
+    localrule: True
     params:
         code=steps.digest("report"),
     shell:
@@ -73,5 +77,6 @@ rule partial_report:
         study=f"results/{STUDY.name}/study.json",
     log:
         f"results/logs/{STUDY.name}/partial_report.log",
+    localrule: True
     shell:
         "pgstudy --log {log:q} partial-report {input.study:q}"

@@ -31,6 +31,7 @@ WORKFLOW = "Snakefile"
 CODE = (
     "Makefile",
     "pyproject.toml",
+    "setup.py",
     "requirements.lock",
     "requirements-extras.lock",
     "README.md",

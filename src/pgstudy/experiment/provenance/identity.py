@@ -16,7 +16,7 @@ from typing import Any
 from pgstudy.experiment.provenance import git, user_code
 from pgstudy.experiment.provenance.code_files import digest_now
 from pgstudy.experiment.provenance.packages import is_installed_package, own_modules
-from pgstudy.experiment.system.places import PACKAGE
+from pgstudy.experiment.system.places import PACKAGE, ROOT
 from pgstudy.learning import dispatch
 from pgstudy.learning.environments import registry
 from pgstudy.learning.specification import RunSpecification
@@ -142,7 +142,7 @@ def identity_of(specification: RunSpecification) -> Identity:
 
 def _lock_digest() -> str | None:
     """SHA-256 of the lock file that the environment was made from, if it is here."""
-    file = PACKAGE.parents[1] / "requirements.lock"
+    file = ROOT / "requirements.lock"
     return (
         hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file.is_file() else None
     )
