@@ -202,7 +202,7 @@ def test_the_first_study_runs_without_a_checkout(installed):
     """From the wheel alone; the line that it prints is Snakemake's."""
     snakefile = installed.packages / "pgstudy/project/Snakefile"
     line = f"snakemake --cores 2 --snakefile {snakefile} --configfile study.yaml"
-    assert installed.said.splitlines()[0] == line
+    assert line in installed.said.splitlines()
     results = installed.folder / "results"
     assert "<html" in (results / "first/report.html").read_text()
     assert {p.name for p in installed.folder.iterdir()} == {
