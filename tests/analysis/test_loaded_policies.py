@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gymnasium
@@ -13,7 +14,7 @@ import scipy.stats
 import torch
 
 from pgstudy import CantBeLoaded, load_policy
-from pgstudy.experiment.store.record import Provenance
+from pgstudy.experiment.store.record import Provenance, write_record
 from pgstudy.experiment.store.runs import POLICY
 from pgstudy.experiment.training.saving import save_failure
 from pgstudy.learning.rollouts.streams import Streams
@@ -195,24 +196,25 @@ def test_a_run_without_a_policy_says_why(learned, tmp_path):
     (folder / "run.json").write_text("{}")
     with pytest.raises(CantBeLoaded, match=r"run.json is damaged"):
         load_policy(folder)
-    failed = type(run)(run.cell, run.seed, folder, run.key)
+    failed = replace(run, folder=folder)
     save_failure(failed, RuntimeError("no power"), Provenance(made_by={}, started=0))
     with pytest.raises(CantBeLoaded, match=r"failed.*no power.*`pgstudy run"):
         load_policy(folder)
 
 
-def test_an_environment_that_is_gone_is_named(learned, tmp_path):
-    """The run's record is sound; what makes its environment is not installed."""
-    run = learned["FrozenLake-v1"]
-    folder = tmp_path / "run"
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("Gone-v0", "can't be made: .*Gone"), ("CliffWalking-v1", "has other weights")],
+)
+def test_an_environment_that_is_gone_is_named(learned, tmp_path, name, word):
+    """The run is sound; what makes its environment is not there, or is another one."""
+    run, folder = learned["FrozenLake-v1"], tmp_path / "run"
     shutil.copytree(run.folder, folder)
-    gone = json.loads((folder / "run.json").read_text())["specification"]
-    gone["environment"]["id"] = "Gone-v0"
-    again = type(run)(run.cell, run.seed, folder, run.key)
-    record = run.record()
-    object.__setattr__(record, "specification", gone)
-    again.write_record(record)
-    with pytest.raises(CantBeLoaded, match=r"FrozenLake-v1.*can't be made.*Gone"):
+    record, specification = run.record(), run.cell.specification
+    environment = replace(specification.environment, id=name)
+    other = replace(specification, environment=environment).to_dict()
+    write_record(folder, replace(record, specification=other))
+    with pytest.raises(CantBeLoaded, match=word):
         load_policy(folder)
 
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import pgstudy
-from pgstudy import CantBeLoaded, load_study
+from pgstudy import CantBeLoaded, load_policy, load_study
 from pgstudy.analysis.common import columns as common
 from pgstudy.analysis.common.columns import names
 from pgstudy.analysis.notebook import columns
@@ -31,7 +31,7 @@ CONFIG = SMALL | {
     "environments": [
         *SMALL["environments"],
         {"id": "CartPole-v1", "name": DIVERGED, "env_steps": 2000}
-        | {"optimizer": {"learning_rate": 1e9}},
+        | {"optimizer": {"learning_rate": 1e38}},
     ],
 }
 KINDS = {str: ("str", "category"), int: ("int64", "Int64"), float: ("float64",)}
@@ -117,6 +117,14 @@ def test_every_run_is_a_row_whatever_became_of_it(own):
     assert found["env_steps"].dtype == "Int64"
     assert set(study.updates["key"]) == set(found["key"][3:])
     assert study.summary["finished"].tolist() == [0, 1, 0, 0]
+
+
+def test_a_run_that_diverged_has_a_policy_without_actions(results):
+    """Its weights are what they are; no action is made up."""
+    runs = load_study(results / "small").runs
+    policy = load_policy(runs[runs["status"] == "diverged"].iloc[0])
+    with pytest.raises(ArithmeticError, match=r"not finite .*; the run diverged"):
+        policy.act([0.1, 0.2, 0.3, 0.4])
 
 
 def test_a_study_without_any_run_can_be_read(own):

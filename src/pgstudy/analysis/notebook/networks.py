@@ -48,7 +48,9 @@ def sequential(policy: Policy, activation: Activation) -> torch.nn.Sequential:
 
 def _linear(weight: Floats, bias: Floats | None) -> torch.nn.Linear:
     """A layer y = x weight + bias: [inputs, outputs], and [1, outputs]."""
-    linear = torch.nn.Linear(*weight.shape, bias=bias is not None, device="meta")
+    inputs, outputs = weight.shape
+    # no memory yet: torch would draw weights from its generator, which is the user's
+    linear = torch.nn.Linear(inputs, outputs, bias is not None, device="meta")
     state = {"weight": torch.tensor(weight.T.copy())}
     if bias is not None:
         state["bias"] = torch.tensor(bias[0])

@@ -66,12 +66,15 @@ class LoadedPolicy:
         """An action for one observation, both as the environment has them.
 
         It is drawn from pi(. | s); the most probable one, or the mean, if
-        `deterministic`. Errors: ValueError for what is no observation,
-        ArithmeticError where the run has diverged.
+        `deterministic`. Errors: ValueError for what is no observation, ArithmeticError
+        where the policy's outputs are no finite numbers, as of a run that diverged.
         """
-        outputs = self._policy.network.numpy_outputs(self._row(observation))
+        row = self._row(observation)
+        with np.errstate(all="ignore"):  # what goes wrong is raised
+            outputs = self._policy.network.numpy_outputs(row)
         if not np.isfinite(outputs).all():
-            raise ArithmeticError(f"{OVERFLOW}: the run is {self.record.status}")
+            seen = f"for the observation {observation!s:.100}"
+            raise ArithmeticError(f"{OVERFLOW} {seen}; the run {self.record.status}")
         noise = np.zeros((1, self._policy.noise_width), np.float32)
         if not deterministic:
             noise = self._policy.draw(self._generator, 1)
@@ -102,7 +105,8 @@ def load_policy(run: Any, seed: Seed = 0) -> LoadedPolicy:
     """The policy of a run: of its folder, its run.json, or a row of a study's `runs`.
 
     seed: of the actions that it draws. The environment is made once, since it says what
-    observations and actions are. Errors: CantBeLoaded.
+    observations and actions are; a module of your own that registers it is looked for
+    in the working folder, too. Errors: CantBeLoaded.
     """
     folder = run_folder(run)
     record = _record(folder)
