@@ -70,6 +70,7 @@ def texts(notebook):
 
 if __name__ == "__main__":
     matplotlib.use("agg")
+    os.environ["COLUMNS"] = "80"  # pandas cuts tables to the terminal's width
     os.chdir(sys.argv[1] if len(sys.argv) > 1 else FILE.parent)
     done = executed(nbformat.read(FILE, as_version=4))
     nbformat.validate(done)

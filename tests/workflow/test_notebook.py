@@ -1,7 +1,6 @@
 """docs/notebook.ipynb on a real study."""
 
 import json
-import os
 import subprocess
 import sys
 
@@ -23,7 +22,6 @@ def test_the_notebook_says_what_it_says(tmp_path_factory, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "tests.notebook", str(docs)],
         cwd=ROOT,
-        env=os.environ | {"COLUMNS": "80"},
         capture_output=True,
         text=True,
     )
