@@ -16,6 +16,7 @@ import torch
 from pgstudy import CantBeLoaded, load_policy
 from pgstudy.experiment.store.record import Provenance, write_record
 from pgstudy.experiment.store.runs import POLICY
+from pgstudy.experiment.system.files import file_digest
 from pgstudy.experiment.training.saving import save_failure
 from pgstudy.learning.rollouts.streams import Streams
 from pgstudy.learning.training import train
@@ -112,6 +113,34 @@ def test_the_network_gives_the_outputs(learned, name):
     linear = [m for m in policy.network if isinstance(m, torch.nn.Linear)]
     for module, key in zip(linear, layers, strict=True):
         assert module.weight.shape == saved[key].shape[::-1]
+
+
+def test_standardising_keeps_digits_and_clips(learned, tmp_path):
+    """Weights of a run, with statistics as of a time in seconds: 1.7e9 +- 30.
+
+    float32 has steps of 128 there. 500 deviations count as 10.
+    """
+    run, folder = learned["Pendulum-v1"], tmp_path / "run"
+    shutil.copytree(run.folder, folder)
+    saved = safetensors.numpy.load_file(folder / POLICY)
+    saved["observations.mean"][:], saved["observations.scale"][:] = 1.7e9, 1 / 30
+    safetensors.numpy.save_file(saved, folder / POLICY)
+    record = run.record()
+    files = record.files | {POLICY: file_digest(folder / POLICY)}
+    write_record(folder, replace(record, files=files))
+    policy = load_policy(folder)
+    for deviations, shown in (
+        ([0.3, -0.5, 1.0],) * 2,
+        ([0.3, -500, 700], [0.3, -10, 10]),
+    ):
+        seen = 1.7e9 + 30 * np.array(deviations)
+        hidden = np.tanh(shown @ saved["layer0.weight"] + saved["layer0.bias"][0])
+        mean = hidden @ saved["layer1.weight"] + saved["layer1.bias"][0]
+        expected = pytest.approx(mean.clip(-2, 2), rel=1e-4)
+        assert policy.act(seen, deterministic=True) == expected
+        assert policy.network(torch.tensor(seen)).detach().numpy() == pytest.approx(
+            mean, rel=1e-4
+        )
 
 
 def test_deterministic_is_the_mode(learned):
