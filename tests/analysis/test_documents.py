@@ -6,7 +6,8 @@ import re
 import pandas as pd
 import pytest
 
-from pgstudy.analysis.common.columns import CLAIMS, SCHEMAS, names
+from pgstudy.analysis.common.columns import CLAIMS, names
+from pgstudy.analysis.documents.blocks import SCHEMAS
 from pgstudy.analysis.documents.documents import BLOCK, Faulty, home, pictures, written
 from pgstudy.analysis.documents.records import StudyRecord, digest, kept
 from tests.commands import pgstudy

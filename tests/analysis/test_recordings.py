@@ -23,13 +23,10 @@ from pgstudy.learning.environments import registry as environments
 from pgstudy.learning.policies.making import load
 from pgstudy.learning.reinforce import Trainer
 from pgstudy.learning.rollouts.sampling import training_samplers
+from tests.analysis.conftest import BLIND
 
 pytest.importorskip("pygame")
 
-BLIND = "Blind-v0"  # no render method
-CORRIDOR = "pgstudy.learning.environments.corridor:ShortCorridor"
-if BLIND not in gymnasium.registry:
-    gymnasium.register(id=BLIND, entry_point=CORRIDOR, max_episode_steps=50)
 ADAM = {"name": "adam", "learning_rate": 0.02}
 LABELS = ("a/corridor", "CartPole-v1", "Pendulum-v1", BLIND)
 

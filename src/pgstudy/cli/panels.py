@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 # What a person types, in the order of a study's life.
 USERS = (
     *("init", "check", "settings", "run", "progress", "summary", "advise", "prove"),
-    *("watch", "ui", "doctor", "prune", "capsule", "document"),
+    *("watch", "ui", "doctor", "prune", "capsule", "export", "document"),
 )
 # What the workflow's rules call; each works by hand too.
 WORKFLOW = (

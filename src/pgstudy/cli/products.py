@@ -147,6 +147,22 @@ def partial_report(study_file: StudyFile) -> None:
 
 
 @app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="results/runs/.../seed<seed>-<key>")],
+    folder: Annotated[Path, typer.Argument(help="a new one")],
+) -> None:
+    """Write a run's policy for a model hub: weights, config, model card, recording."""
+    from pgstudy.analysis.notebook.errors import CantBeLoaded
+    from pgstudy.analysis.notebook.export import export as write_policy
+
+    try:
+        write_policy(run, folder)
+    except CantBeLoaded as error:
+        raise UserError(str(error)) from None
+    print(f"exported: {folder}")
+
+
+@app.command()
 def document(
     documents: Annotated[list[Path], typer.Argument(help="such as docs/*.md")],
     study: Annotated[

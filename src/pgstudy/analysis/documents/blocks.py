@@ -10,12 +10,13 @@ import pandas as pd
 
 from pgstudy.analysis.claims.acceptance import PASS
 from pgstudy.analysis.claims.verdicts import FAILS, FAMILY, HOLDS
-from pgstudy.analysis.common.columns import SCHEMAS
+from pgstudy.analysis.common import columns as common
 from pgstudy.analysis.common.names import ACCEPTANCE, CLAIMS
 from pgstudy.analysis.common.needed import Missing
 from pgstudy.analysis.common.numbers import bounded, number, p_value, steps
 from pgstudy.analysis.documents import laws
 from pgstudy.analysis.documents.records import SUMMARY, StudyRecord
+from pgstudy.analysis.notebook import columns as notebook
 from pgstudy.analysis.report import markdown
 
 FINDINGS = {
@@ -30,7 +31,13 @@ VERSIONS = {
     "gymnasium": "gymnasium",
 }
 
-TYPES: Mapping[type, str] = {str: "text", int: "whole numbers", float: "numbers"}
+TYPES: Mapping[type, str] = {
+    str: "text",
+    int: "whole numbers",
+    float: "numbers",
+    bool: "true or false",
+}
+SCHEMAS = {**common.SCHEMAS, **notebook.SCHEMAS}
 
 
 def made(record: StudyRecord, _: str) -> str:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import safetensors.numpy
 import safetensors.torch
 
+from pgstudy.experiment.provenance.identity import numeric_identity
 from pgstudy.experiment.store.record import (
     FAILED,
     INTERRUPTED,
@@ -27,7 +28,11 @@ from pgstudy.experiment.store.runs import (
     Run,
 )
 from pgstudy.experiment.system.addresses import without_folders
-from pgstudy.experiment.system.files import file_digest, write_atomically
+from pgstudy.experiment.system.files import (
+    canonical_json,
+    file_digest,
+    write_atomically,
+)
 from pgstudy.learning.environments.faults import fault
 from pgstudy.learning.results import Training
 from pgstudy.learning.rollouts.columns import Column
@@ -39,7 +44,9 @@ def save(run: Run, training: Training, made: Provenance) -> None:
     _write_table(run.folder / EPISODES, training.episodes)
     write_atomically(
         run.folder / POLICY,
-        lambda p: safetensors.torch.save_file(dict(training.policy), p),
+        lambda p: safetensors.torch.save_file(
+            dict(training.policy), p, _metadata(run, training)
+        ),
     )
     write_atomically(
         run.folder / MILESTONES,
@@ -61,6 +68,25 @@ def save(run: Run, training: Training, made: Provenance) -> None:
             files={name: file_digest(run.folder / name) for name in FILES},
         )
     )
+
+
+def _metadata(run: Run, training: Training) -> dict[str, str]:
+    """What a policy's file says of itself, where it lies without its run.json.
+
+    One key: safetensors writes several in an order that changes from call to call.
+    """
+    cell, returns = run.cell, training.evaluation["final"]
+    facts = {
+        "environment": cell.environment,
+        "estimator": cell.estimator,
+        "n": cell.n,
+        "seed": run.seed,
+        "key": run.key,
+        "specification": cell.specification.to_dict(),
+        "evaluation_return": float(returns.mean()) if len(returns) else None,
+        "versions": numeric_identity(),
+    }
+    return {"pgstudy": canonical_json(facts)}
 
 
 def save_failure(run: Run, error: BaseException, made: Provenance) -> None:
