@@ -14,12 +14,17 @@ import scipy.stats
 import torch
 
 from pgstudy import CantBeLoaded, load_policy
+from pgstudy.analysis.notebook.export import export
+from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.record import Provenance, write_record
-from pgstudy.experiment.store.runs import POLICY
+from pgstudy.experiment.store.runs import POLICY, Store
 from pgstudy.experiment.system.files import file_digest
+from pgstudy.experiment.training.block import train_block
 from pgstudy.experiment.training.saving import save_failure
 from pgstudy.learning.rollouts.streams import Streams
 from pgstudy.learning.training import train
+from tests.analysis.conftest import LEARNED
+from tests.learning.own_networks import PLACE, Small
 
 PLAYED = ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1", "ShortCorridor-v0"]
 
@@ -258,3 +263,26 @@ def test_the_file_of_a_policy_says_what_it_is(learned):
     assert (said["key"], said["evaluation_return"]) == (run.key, pytest.approx(mean))
     assert said["versions"]["torch"] == torch.__version__
     assert train(specification, said["seed"]).digest() == record.digest
+
+
+def test_a_network_of_ones_own_is_the_module_itself(tmp_path):
+    """Trained, read again, and called by torch; a model card is refused with why."""
+    own = {"network": f"{PLACE}:Small", "kwargs": {"width": 5}}
+    cartpole = {"id": "CartPole-v1", "policy": own, "env_steps": 600}
+    study = load_study(LEARNED | {"environments": [cartpole]})
+    store = Store(tmp_path)
+    (block,) = study.blocks()
+    assert not train_block(store, block)
+    run = store.run(study.cells[0], 0)
+    policy = load_policy(run.folder)
+    module = policy.network.network
+    assert isinstance(module, Small)
+    saved = safetensors.numpy.load_file(run.folder / POLICY)
+    for name, value in module.state_dict().items():
+        assert np.array_equal(value.numpy(), saved[name])
+    observation = np.array([0.1, -0.2, 0.03, 0.4], np.float32)
+    assert policy.network(torch.from_numpy(observation)[None]).shape == (1, 2)
+    assert policy.act(observation) in (0, 1)
+    with pytest.raises(CantBeLoaded, match=r"its network is .*Small, which no model"):
+        export(run.folder, tmp_path / "card")
+    assert not (tmp_path / "card").exists()
