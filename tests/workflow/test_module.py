@@ -75,6 +75,16 @@ def test_a_prefix_is_refused_in_a_sentence(tmp_path):
     assert "its module can't have a prefix" in said
 
 
+def test_every_rule_but_the_training_of_a_clusters_job_says_where_it_runs():
+    """One that says nothing would be submitted to a cluster, however short it is."""
+    files = [ROOT / "Snakefile", *(ROOT / "workflow").rglob("*.smk")]
+    start = re.compile(r"^ *(?:rule|checkpoint) (?=\w+:)", re.MULTILINE)
+    rules = [rule for f in files for rule in start.split(f.read_text())[1:]]
+    silent = {r.partition(":")[0] for r in rules if "localrule:" not in r}
+    assert len(rules) > 20
+    assert silent == {"train_blocks"}
+
+
 def test_the_catalogue_finds_what_it_asks_for(tmp_path):
     """Words, a page of settings, flags, and a workflow/Snakefile, which is the same."""
     readme = (ROOT / "README.md").read_text().lower()
