@@ -48,7 +48,7 @@ paper: .venv/installed  ## published figures and our study of N; results/paper.p
 	snakemake --cores $(CORES) --configfile config/sample_counts.yaml
 	paper/compile results
 
-extras: .venv/extras  ## add box2d, mujoco, envpool, accounts for MLflow, SLURM, and S3
+extras: .venv/extras  ## add box2d, mujoco, envpool, MinAtar, accounts for MLflow, SLURM, and S3
 
 # Four workers for two cores: tests of kills and of clusters wait most of their time.
 # With PYTHONDONTWRITEBYTECODE, hundreds of processes would compile our modules.
@@ -57,8 +57,8 @@ test: .venv/extras  ## run the test suite, real Snakemake and MLflow calls inclu
 	$(EATMYDATA) pytest -n 4 --dist loadfile --no-loadscope-reorder --durations 10
 
 lint: .venv/installed  ## ruff, mypy --strict on src, deptry, snakefmt, snakemake --lint, hadolint
-	ruff format --check src tests benchmarks
-	ruff check src tests benchmarks
+	ruff format --check src tests benchmarks setup.py
+	ruff check src tests benchmarks setup.py
 	mypy
 	deptry src
 	snakefmt --check Snakefile workflow
@@ -66,8 +66,8 @@ lint: .venv/installed  ## ruff, mypy --strict on src, deptry, snakefmt, snakemak
 	hadolint Dockerfile
 
 format: .venv/installed  ## rewrite the code in the project's style
-	ruff format src tests benchmarks
-	ruff check --fix src tests benchmarks
+	ruff format src tests benchmarks setup.py
+	ruff check --fix src tests benchmarks setup.py
 	snakefmt Snakefile workflow
 
 bench: .venv/extras  ## measure speed and memory; the table is for benchmarks/README.md

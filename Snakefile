@@ -13,9 +13,11 @@ report: "workflow/report/workflow.rst"
 
 # A config file describes a whole study: the default one is read only if no other is
 # given, so that nothing of it slips into another study.
+HERE = workflow.current_basedir.get_path_or_uri(secret_free=True)
+DEFAULT = f"{HERE}/config/config.yaml"
 if not workflow.overwrite_configfiles:
 
-    configfile: f"{workflow.basedir}/config/config.yaml"
+    configfile: DEFAULT
 
 
 include: "workflow/rules/common.smk"
@@ -29,34 +31,8 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/verify.smk"
 
 
-# All but train_blocks and measure are short; on a cluster they run where snakemake does.
-localrules:
-    all,
-    plan,
-    submit,
-    train,
-    search,
-    choose,
-    tables,
-    gradients,
-    law,
-    figures,
-    environment_figures,
-    track,
-    tracked,
-    claims,
-    recordings,
-    report,
-    partial_report,
-    compare,
-    accept,
-    paper,
-    verify,
-    capsule,
-
-
+# Rules that say `localrule: True` are short: on a cluster they run where snakemake does.
 rule all:
-    default_target: True
     input:
         manifests,
         tuning_manifests,
@@ -66,3 +42,4 @@ rule all:
         f"results/{STUDY.name}/report.html",
         expand(f"results/{STUDY.name}/paper/{{name}}", name=paper_names(STUDY)),
         [f"results/{STUDY.name}/accepted"] if PUBLISHED else [],
+    localrule: True

@@ -42,7 +42,8 @@ ONE_BY_ONE = {
 LONG = [
     *("test_slurm", "test_storage", "test_paper", "test_golden", "test_damage"),
     *("test_acceptance", "test_workflow", "test_tracking", "test_cli", "test_capsule"),
-    *("test_mirror", "test_secrets", "test_group", "test_configs", "test_tuning"),
+    *("test_installed", "test_mirror", "test_secrets", "test_group"),
+    *("test_configs", "test_tuning"),
 ]
 
 

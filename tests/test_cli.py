@@ -53,7 +53,7 @@ def test_version_is_that_of_the_package():
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("pgstudy pr", ["progress", "prune"]),
+        ("pgstudy pr", ["progress", "proofs", "prove", "prune"]),
         ("pgstudy capsule ", ["check", "pack"]),
         ("pgstudy prune --y", ["--yes"]),
     ],
@@ -99,7 +99,8 @@ def test_steps_by_hand_need_no_special_folder(tmp_path):
     file = results / "small" / "study.json"
     code, text = pgstudy("figures", file)
     assert (code, "run `pgstudy tables` first" in text) == (1, True)
-    for step in ("tables", "measure", "gradients", "claims", "figures", "report"):
+    early = ("tables", "measure", "gradients", "claims", "proofs")
+    for step in (*early, "figures", "report"):
         done = warm.pgstudy(step, file, folder=tmp_path)
         assert (done.returncode, done.stdout + done.stderr) == (0, "")
     assert (results / "small" / "report.html").exists()
@@ -110,6 +111,7 @@ def test_steps_by_hand_need_no_special_folder(tmp_path):
         (f"gradients/{PART}", "measure", "gradients"),
         ("gradients/ShortCorridor-v0.csv", "gradients", "claims"),
         ("claims.csv", "claims", "report"),
+        ("proofs.csv", "proofs", "report"),
         ("figures/final_return.png", "figures", "report"),
         ("study.json", "plan", "figures"),
     ):
@@ -256,6 +258,20 @@ def test_doctor_compares_this_machine_with_the_one_of_the_runs(tmp_path):
     assert "made on a machine like this one" in text
 
 
+def test_init_writes_a_first_study_and_overwrites_nothing(tmp_path):
+    """It is sound, in about ten lines, and what to type next is said."""
+    code, said = pgstudy("init", "my study.yaml", cwd=tmp_path)
+    assert (code, said.splitlines()[-1]) == (0, "  pgstudy run 'my study.yaml'")
+    file = tmp_path / "my study.yaml"
+    assert len(file.read_text().splitlines()) <= 13
+    assert pgstudy("check", file)[0] == 0
+    file.write_text("mine")
+    code, said = pgstudy("init", "my study.yaml", cwd=tmp_path)
+    message = "my study.yaml is there already; name another file"
+    assert (code, said) == (1, f"pgstudy: {message}\n")
+    assert file.read_text() == "mine"
+
+
 @pytest.mark.parametrize("content", ["study: &x [*x]", "study: 5", "[" * 999])
 def test_run_says_what_is_wrong_before_snakemake_starts(tmp_path, content):
     """Which would hang or show a traceback at some of these."""
@@ -309,6 +325,7 @@ def test_run_ends_as_snakemake_does(tmp_path):
         ("train", "{}"),
         ("choose", "nowhere.json", "out.json"),
         ("run", "nowhere.yaml"),
+        ("init", "nowhere/study.yaml"),
         ("check", "."),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from pgstudy.analysis.gradients import exact
 from pgstudy.learning.environments.corridor import ShortCorridor
-from pgstudy.learning.environments.spaces import UnusableEnvironment
+from pgstudy.learning.environments.faults import UnusableEnvironment
 
 
 @pytest.fixture(scope="module")

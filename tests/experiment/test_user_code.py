@@ -13,6 +13,7 @@ import yaml
 from pgstudy.experiment.provenance import user_code
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.learning.specification import EnvironmentSpecification
+from tests.learning.helpers import specification
 
 ENVIRONMENT = '''
 import gymnasium
@@ -197,7 +198,7 @@ def test_check_lists_the_files(project):
     (project / "study.yaml").write_text(yaml.safe_dump(BOTH))
     done = pgstudy(project, "check", "study.yaml")
     assert done.returncode == 0, done.stderr
-    lines = [ln for ln in done.stdout.splitlines() if ln.startswith("code of")]
+    lines = [ln for ln in done.stdout.splitlines() if ln.startswith("your code")]
     named = {line.partition(": ")[2] for line in lines}
     assert named == FILES.keys() - {"notes.py", "data/more.txt"}
 
@@ -236,7 +237,8 @@ def asked(folder, monkeypatch, name, code):
     tail = f"gymnasium.register('toy/{name}-v0', '{name}:Odd', max_episode_steps=9)\n"
     (folder / f"{name}.py").write_text(f"{head}\nclass Odd(Maze):\n    {code}\n{tail}")
     monkeypatch.chdir(folder)
-    return user_code.of(EnvironmentSpecification(f"toy/{name}-v0", {}, 9, module=name))
+    made = EnvironmentSpecification(f"toy/{name}-v0", {}, 9, module=name)
+    return user_code.of(specification(environment=made))
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 
 from pgstudy.learning.environments import registry as environments
 from pgstudy.learning.environments.corridor import ShortCorridor
+from pgstudy.learning.environments.faults import UnusableEnvironment
 from pgstudy.learning.environments.making import make
-from pgstudy.learning.environments.spaces import UnusableEnvironment
 from pgstudy.learning.environments.trial import check
 from pgstudy.learning.specification import EnvironmentSpecification
 
@@ -23,9 +23,10 @@ def checked(environment_id, vectorize=False, **kwargs):
     [
         ("NoSuchThing-v1", "doesn't exist"),
         ("CartPole-v0", "outdated; use CartPole-v1"),
-        ("Blackjack-v1", r"observations are Tuple\("),
-        ("test/Dict-v0", r"observations are Dict\("),
-        ("test/Multi-v0", "actions are MultiDiscrete"),
+        ("test/Text-v0", r"observations are Dict\("),
+        ("test/Sequence-v0", r"observations are Sequence\("),
+        ("test/Whole-v0", r"actions are Box\("),
+        ("test/Lists-v0", r"actions are Tuple\("),
     ],
 )
 def test_an_unusable_environment_says_why(environment_id, reason):
@@ -46,12 +47,14 @@ class Spaces(gymnasium.Env):
 
 
 BOX, TWO = gymnasium.spaces.Box(0, 1, (2,)), gymnasium.spaces.Discrete(2)
-gymnasium.register(
-    "test/Dict-v0", lambda: Spaces(gymnasium.spaces.Dict({"a": BOX}), TWO)
-)
-gymnasium.register(
-    "test/Multi-v0", lambda: Spaces(BOX, gymnasium.spaces.MultiDiscrete([2, 2]))
-)
+UNUSABLE = {
+    "test/Text-v0": (gymnasium.spaces.Dict(a=BOX, b=gymnasium.spaces.Text(3)), TWO),
+    "test/Sequence-v0": (gymnasium.spaces.Sequence(BOX), TWO),
+    "test/Whole-v0": (BOX, gymnasium.spaces.Box(0, 3, (2,), int)),
+    "test/Lists-v0": (BOX, gymnasium.spaces.Tuple([TWO, TWO])),
+}
+for name, both in UNUSABLE.items():
+    gymnasium.register(name, lambda both=both: Spaces(*both))
 gymnasium.register(
     "test/Picture-v0", lambda: Spaces(gymnasium.spaces.Box(0, 1, (2, 3)), TWO)
 )

@@ -10,7 +10,7 @@ import torch
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
-from pgstudy.learning.environments.spaces import EnvironmentFault
+from pgstudy.learning.environments.faults import EnvironmentFault
 from tests.learning.helpers import sampler
 
 WAYS = {

@@ -4,7 +4,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from pgstudy.learning.environments.spaces import EnvironmentFault
+from pgstudy.learning.environments.faults import EnvironmentFault
 from pgstudy.learning.policies.distributions import PolicyOverflow
 from pgstudy.learning.rollouts.noise import NOISE_CHUNK, NoiseStream
 from pgstudy.learning.specification import PolicySpecification

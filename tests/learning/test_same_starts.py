@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
+from pgstudy.learning.environments.faults import UnusableEnvironment
 from pgstudy.learning.environments.parallel.same_starts import SameStarts
-from pgstudy.learning.environments.spaces import UnusableEnvironment
 from pgstudy.learning.rollouts.sampling import training_samplers
 from pgstudy.learning.specification import (
     EnvironmentSpecification,

@@ -10,7 +10,7 @@ from gymnasium.vector import AutoresetMode
 
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.system.errors import ConfigError
-from pgstudy.learning.environments.spaces import UnusableEnvironment
+from pgstudy.learning.environments.faults import UnusableEnvironment
 from pgstudy.learning.environments.trial import check
 from pgstudy.learning.specification import EnvironmentSpecification
 

@@ -15,6 +15,7 @@ rule plan:
         "results/{study}/study.json",
     log:
         "results/logs/{study}/plan.log",
+    localrule: True
     params:
         config=lambda wildcards: canonical_json(STUDIES[wildcards.study].config),
         # with the keys of its runs: other code or versions, another plan
@@ -34,6 +35,7 @@ checkpoint search:
         "results/{study}-tuning/search/{number}.json",
     log:
         "results/logs/{study}/search/{number}.log",
+    localrule: True
     params:
         config=lambda wildcards: canonical_json(TUNING.config),
         planned=lambda wildcards: study_file.digest(TUNING),
@@ -50,6 +52,7 @@ checkpoint choose:
         "results/{study}/chosen.json",
     log:
         "results/logs/{study}/choose.log",
+    localrule: True
     params:
         code=steps.digest("choose"),
     shell:
@@ -70,21 +73,18 @@ rule tables:
         ),
     log:
         "results/logs/{study}/tables.log",
+    localrule: True
     params:
         code=steps.digest("tables"),
     shell:
         "pgstudy --log {log:q} tables {input.study:q}"
 
 
-if STUDY.gradients:
-    seconds = seconds_of_a_measurement(
-        STUDY.sample_counts, STUDY.gradients["env_steps"]
-    )
-    # than what a cluster's job takes before it measures; or the runs are here alone
-    if STORAGE or seconds < SHORTEST:
-
-        localrules:
-            measure,
+# Than what a cluster's job takes before it measures; or the runs are here alone.
+SHORT = bool(STORAGE)
+if STUDY.gradients and not STORAGE:
+    env_steps = STUDY.gradients["env_steps"]
+    SHORT = seconds_of_a_measurement(STUDY.sample_counts, env_steps) < SHORTEST
 
 
 # The longest jobs after training, so they begin as soon as their policies are there.
@@ -100,6 +100,7 @@ rule measure:
         estimator=r"[^/]+",
         at=r"[a-z]+",
     priority: 1
+    localrule: SHORT
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
@@ -118,6 +119,7 @@ rule gradients:
         "results/{study}/gradients/{environment}.csv",
     log:
         "results/logs/{study}/gradients/{environment}.log",
+    localrule: True
     params:
         environment=lambda wildcards: named(wildcards, "environment"),
         code=steps.digest("gradients"),
@@ -135,6 +137,7 @@ rule law:
         expand("results/{{study}}/law/{table}.csv", table=TRADEOFFS),
     log:
         "results/logs/{study}/law.log",
+    localrule: True
     params:
         code=steps.digest("law"),
     shell:
@@ -154,6 +157,7 @@ rule figures:
         drawn(TOGETHER, "pdf", "png", "csv"),
     log:
         "results/logs/{study}/figures.log",
+    localrule: True
     params:
         code=steps.digest("figures"),
     shell:
@@ -171,6 +175,7 @@ rule environment_figures:
         drawn(EACH, "pdf", "png", "csv"),
     log:
         "results/logs/{study}/figures/{environment}.log",
+    localrule: True
     params:
         environment=lambda wildcards: named(wildcards, "environment"),
         code=steps.digest("figures"),

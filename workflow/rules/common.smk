@@ -38,7 +38,12 @@ dispatch.plan_for_jobs()
 
 STORE = Store(Path("results"))
 
-FILES = workflow.overwrite_configfiles or [f"{workflow.basedir}/config/config.yaml"]
+# Of another Snakefile, which hands over a config and reads its own files.
+MODULE = not workflow.modifier.is_main_snakefile()
+FILES = [] if MODULE else workflow.overwrite_configfiles or [DEFAULT]
+PREFIXED = workflow.modifier.path_modifier.replace_prefix("results/")
+if PREFIXED != "results/":
+    raise WorkflowError("pgstudy writes below results/: its module can't have a prefix")
 
 try:
     repeated = [fault for file in FILES for fault in yaml_files.read(Path(file))[1]]
@@ -83,6 +88,8 @@ def found():
         return planning.Found()
     if makes_files():
         state = planning.begin(CALL, FOLDER)
+        if MODULE and state.trouble:  # whose onstart may not be called
+            raise WorkflowError(state.trouble)
     else:
         state = planning.look(FOLDER)
     for line in state.lines:
@@ -187,7 +194,9 @@ onstart:
         logger.info(described([job.blocks for job in jobs]) if jobs else "")
     let_sigterm_wait()
     start_forkserver()
-    jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "train"]
+    jobs = [
+        job for job in workflow.dag.needrun_jobs() if job.rule is rules.train.rule
+    ]
     missing = {run.folder for runs in found().missing.values() for run in runs}
     runs = [
         run for job in jobs for run in STORE.runs(blocks()[job.wildcards.block])

@@ -9,6 +9,7 @@ rule compare:
         "results/{study}/acceptance.csv",
     log:
         "results/logs/{study}/compare.log",
+    localrule: True
     params:
         code=steps.digest("comparison"),
     shell:
@@ -25,6 +26,7 @@ rule accept:
         touch("results/{study}/accepted"),
     log:
         "results/logs/{study}/accept.log",
+    localrule: True
     shell:
         "pgstudy --log {log:q} accept {input.study:q}"
 
@@ -39,6 +41,7 @@ rule paper:
         expand("results/{{study}}/paper/{name}", name=paper_names(STUDY)),
     log:
         "results/logs/{study}/paper.log",
+    localrule: True
     params:
         code=steps.digest("paper"),
     shell:

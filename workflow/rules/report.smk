@@ -11,10 +11,25 @@ rule claims:
         report("results/{study}/claims.csv", "../report/claims.rst", "Claims"),
     log:
         "results/logs/{study}/claims.log",
+    localrule: True
     params:
         code=steps.digest("claims"),
     shell:
         "pgstudy --log {log:q} claims {input.study:q}"
+
+
+rule proofs:
+    input:
+        study="results/{study}/study.json",
+    output:
+        report("results/{study}/proofs.csv", "../report/proofs.rst", "Claims"),
+    log:
+        "results/logs/{study}/proofs.log",
+    localrule: True
+    params:
+        code=steps.digest("proofs"),
+    shell:
+        "pgstudy --log {log:q} proofs {input.study:q}"
 
 
 rule recordings:
@@ -25,6 +40,7 @@ rule recordings:
         "results/{study}/recordings/recordings.json",
     log:
         "results/logs/{study}/recordings.log",
+    localrule: True
     params:
         code=steps.digest("recordings"),
     shell:
@@ -38,6 +54,7 @@ rule report:
         gradients=GRADIENTS,
         law=LAW,
         claims=rules.claims.output,
+        proofs=rules.proofs.output,
         figures=FIGURES,
         recordings=rules.recordings.output,
         tracked="results/{study}/tracked.json",
@@ -48,6 +65,7 @@ rule report:
         markdown="results/{study}/report.md",
     log:
         "results/logs/{study}/report.log",
+    localrule: True
     params:
         code=steps.digest("report"),
     shell:
@@ -59,5 +77,6 @@ rule partial_report:
         study=f"results/{STUDY.name}/study.json",
     log:
         f"results/logs/{STUDY.name}/partial_report.log",
+    localrule: True
     shell:
         "pgstudy --log {log:q} partial-report {input.study:q}"

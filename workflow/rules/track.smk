@@ -15,6 +15,7 @@ rule track:
         "results/{study}/tracked.json",
     log:
         "results/logs/{study}/track.log",
+    localrule: True
     params:
         uri=without_credentials(TRACKING_URI),
         code=steps.digest("track"),
@@ -33,6 +34,7 @@ rule tracked:
         touch("results/{study}/in-mlflow"),
     log:
         "results/logs/{study}/tracked.log",
+    localrule: True
     params:
         code=steps.digest("track"),
     shell:

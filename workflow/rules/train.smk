@@ -13,6 +13,7 @@ rule train:
         "results/manifests/{block}.json",
     log:
         "results/logs/train/{block}.log",
+    localrule: True
     threads: 1
     params:
         block=lambda wildcards: blocks()[wildcards.block].to_json(),
@@ -28,6 +29,7 @@ if STORAGE:
             stored("results/jobs/{job}.json"),
         log:
             "results/logs/jobs/{job}-submit.log",
+        localrule: True
         shell:
             "cp results/jobs/{wildcards.job}.json {output:q} 2> {log:q}"
 

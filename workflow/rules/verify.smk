@@ -9,6 +9,7 @@ rule verify:
         study=f"results/{STUDY.name}/study.json",
     log:
         f"results/logs/{STUDY.name}/verify.log",
+    localrule: True
     shell:
         "pgstudy --log {log:q} verify {input.study:q}"
 
@@ -21,5 +22,6 @@ rule capsule:
         f"results/{STUDY.name}/capsule.zip",
     log:
         f"results/logs/{STUDY.name}/capsule.log",
+    localrule: True
     shell:
         "pgstudy --log {log:q} capsule pack {input.study:q}"

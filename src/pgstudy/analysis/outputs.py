@@ -17,6 +17,7 @@ from pgstudy.analysis.common.csv_files import read_csv
 from pgstudy.analysis.common.names import (
     ACCEPTANCE,
     CLAIMS,
+    PROOFS,
     VERIFICATION,
     VERIFIED_RUNS,
     gradients_file,
@@ -115,6 +116,12 @@ def read_claims(folder: StudyFolder) -> pd.DataFrame:
     """The claims and their verdicts. Errors: Missing."""
     need(folder.path, CLAIMS, "claims")
     return read_csv(folder.path / CLAIMS, columns.CLAIMS)
+
+
+def read_proofs(folder: StudyFolder) -> pd.DataFrame:
+    """What the estimators compute on small problems. Errors: Missing."""
+    need(folder.path, PROOFS, "proofs")
+    return read_csv(folder.path / PROOFS, columns.PROOFS)
 
 
 def read_verification(folder: StudyFolder) -> str | None:

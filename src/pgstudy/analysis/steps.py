@@ -78,6 +78,7 @@ STEPS = {
         _analysis("outputs.py", "claims"),
         reads=("tables", "gradients", "law"),
     ),
+    "proofs": Step("analysis.proofs.step:proofs", _analysis("common", "proofs")),
     "figures": Step(
         "analysis.figures.step:figures",
         _analysis("outputs.py", "figures"),
@@ -98,7 +99,7 @@ STEPS = {
         _analysis("outputs.py", "charts", "report"),
         reads=(
             *("tables", "gradients", "law", "comparison"),
-            *("claims", "figures", "recordings"),
+            *("claims", "proofs", "figures", "recordings"),
         ),
     ),
 }

@@ -8,8 +8,8 @@ from typer.core import TyperGroup
 
 # What a person types, in the order of a study's life.
 USERS = (
-    *("check", "settings", "run", "progress", "summary", "advise", "ui"),
-    *("doctor", "prune", "capsule", "export", "document"),
+    *("init", "check", "settings", "run", "progress", "summary", "advise", "prove"),
+    *("watch", "ui", "doctor", "prune", "capsule", "export", "document"),
 )
 # What the workflow's rules call; each works by hand too.
 WORKFLOW = (
@@ -21,6 +21,7 @@ WORKFLOW = (
         "law",
         "compare",
         "claims",
+        "proofs",
         "recordings",
         "figures",
         "paper",

@@ -81,6 +81,12 @@ def claims(study_file: StudyFile) -> None:
 
 
 @app.command()
+def proofs(study_file: StudyFile) -> None:
+    """Write proofs.csv: bias and variance of each estimator, by enumeration."""
+    make("proofs", study_file)
+
+
+@app.command()
 def recordings(study_file: StudyFile) -> None:
     """Record an episode each of an environment's worst, median and best run."""
     make("recordings", study_file)

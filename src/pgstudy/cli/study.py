@@ -19,7 +19,7 @@ from pgstudy.cli.common import (
 from pgstudy.experiment.config.loading import load_study, read_config
 from pgstudy.experiment.config.schema import schema
 from pgstudy.experiment.planning import read_chosen
-from pgstudy.experiment.provenance import user_code
+from pgstudy.experiment.provenance import own_parts, user_code
 from pgstudy.experiment.store import search as rounds
 from pgstudy.experiment.store.digests import recording
 from pgstudy.experiment.store.runs import Store
@@ -30,6 +30,7 @@ from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.study.study_file import STUDY_FILE, Plan, write_plan
 from pgstudy.experiment.study.tuning import Choice, tuning_study
 from pgstudy.experiment.system.files import write_json
+from pgstudy.learning.specification import EstimatorSpecification
 
 
 @app.command()
@@ -53,9 +54,28 @@ def check(
     print(f"on a cluster: {most}{described(packs)} (docs/clusters.md)")
     for cell in study.left_out:
         print(f"left out: {cell.label}: {cell.reason}")
-    own = user_code.everything(cell.specification.environment for cell in cells)
+    own = user_code.everything(cell.specification for cell in cells)
     for name, _ in own.files:
-        print(f"code of its environments: {name}")
+        print(f"your code: {name}")
+
+
+@app.command()
+def prove(
+    what: Annotated[
+        str, typer.Argument(help="your estimator as module:name, or a config file")
+    ],
+) -> None:
+    """Say whether an estimator is biased, by enumeration on small problems."""
+    from pgstudy.analysis.documents.proofs import proof_text
+    from pgstudy.analysis.proofs.step import estimators
+
+    if ":" in what:
+        how = EstimatorSpecification(weights=what)
+        if fault := own_parts.estimator_fault(how):
+            raise UserError(f"{what} can't be used: {fault}")
+        print(proof_text({what: how}))
+    else:
+        print(proof_text(estimators(read_config(Path(what)))))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Training: the commands of the workflow's jobs."""
+"""Training: the commands of the workflow's jobs, and a look into one run."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pgstudy.cli.common import RESULTS, UserError, app, table_of
 from pgstudy.experiment import cluster
 from pgstudy.experiment.cluster_jobs import read_blocks
 from pgstudy.experiment.store import archive
+from pgstudy.experiment.store.record import COMPLETE, read_record
 from pgstudy.experiment.store.runs import Run, Store
 from pgstudy.experiment.study.cell import Block
 
@@ -100,3 +101,33 @@ def _say_if_failed(failed: list[Run], of: int) -> None:
             f"{len(failed)} of {of} runs failed; the others are kept, these are "
             f"tried again next time. Tracebacks: {places}"
         )
+
+
+@app.command()
+def watch(
+    run: Annotated[Path, typer.Argument(help="a run's folder below results/runs")],
+    update: Annotated[
+        list[int] | None, typer.Option(min=1, help="from 1; may be repeated")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="the page")] = Path("watch.html"),
+) -> None:
+    """Write a page that goes through updates of a small run, step by step."""
+    from pgstudy.analysis.lesson.capture import CantBeShown, capture
+    from pgstudy.analysis.lesson.page import page
+    from pgstudy.learning.specification import RunSpecification
+
+    record = read_record(run)
+    if record is None or record.status not in COMPLETE:
+        where = "results/runs/<environment>/<estimator>/N<N>/seed<seed>-<key>"
+        raise UserError(f"{run} is no complete run's folder, such as {where}")
+    last = record.updates
+    wanted = sorted(set(update or [1, max(1, last // 10), max(1, last // 2), last]))
+    if wanted[-1] > last:
+        raise UserError(f"the run has {last:,} updates, and none {wanted[-1]:,}")
+    try:
+        specification = RunSpecification.from_dict(record.specification)
+        found = capture(specification, record.seed, wanted)
+    except CantBeShown as error:
+        raise UserError(f"{run.name} can't be shown: {error}") from None
+    output.write_text(page(record, found), "utf-8")
+    print(f"watch: {output}")

@@ -40,6 +40,13 @@ def pack_capsule(study_file: StudyFile) -> None:
     """Pack config, code, lock, runs and results into capsule.zip, an RO-Crate."""
     from pgstudy.analysis.reproduce.capsule import CantBePacked, pack
 
+    if places.INSTALLED:
+        raise UserError(
+            "a capsule holds the project's code and lock file, which this wheel has "
+            "not; in a checkout of the same version call\n"
+            "  snakemake capsule --cores 1 --directory FOLDER --configfile FILE\n"
+            "with the folder and the file of this study: it trains nothing again"
+        )
     try:
         made = pack(opened(study_file))
     except CantBePacked as error:
@@ -96,8 +103,11 @@ def prune(
     from pgstudy.experiment import pruning
 
     store, files = Store(results), sorted(Path("config").rglob("*.yaml"))
-    if not files:
-        raise UserError("there is no config/ here; call this in the project's folder")
+    if not files and not config:
+        raise UserError(
+            "there is no config/ here; call this in the project's folder, or name the "
+            "files of your studies by --config"
+        )
     try:
         asked = pruning.wanted([*files, *(config or [])], store)
         with _no_call_at_work(results):

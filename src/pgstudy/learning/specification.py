@@ -32,6 +32,10 @@ LATER_OPTIONS = {
     "window": None,
     "decay": None,
     "adaptive": None,
+    "wrappers": None,
+    "network": None,
+    "weights": None,
+    "kwargs": None,
 }
 
 BudgetUnit = Literal["env_steps", "updates", "episodes"]
@@ -45,7 +49,8 @@ class EnvironmentSpecification:
 
     `vectorize`: False steps a list of environments, True the vector environment that
     is registered with the id, "envpool" that of the library of this name.
-    `module` is imported first, for ids that a user's own module registers.
+    `module` is imported first, for ids that a user's own module registers. `wrappers`
+    are put around it in order, each an `id`, as module:name, and its `kwargs`.
     """
 
     id: str
@@ -53,6 +58,7 @@ class EnvironmentSpecification:
     max_episode_steps: int
     vectorize: bool | Literal["envpool"] = False
     module: str | None = None
+    wrappers: tuple[Mapping[str, Any], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,8 @@ class PolicySpecification:
     `hidden` lists the widths of the hidden layers; empty means a linear policy.
     `initial_probabilities` is what the untrained softmax gives the actions in every
     state (None: near-equal). `log_std` is where the Gaussian's log standard deviations
-    start.
+    start. `network` is a user's own, or a built-in one for images, made with `kwargs`
+    in place of the hidden layers; see `own_network`.
     """
 
     hidden: tuple[int, ...] = ()
@@ -71,6 +78,8 @@ class PolicySpecification:
     normalise_observations: bool = False
     initial_probabilities: tuple[float, ...] | None = None
     log_std: float = 0.0
+    network: str | None = None
+    kwargs: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,9 @@ class EstimatorSpecification:
 
     `constant` belongs to the baseline of that name, `value` to `learned`, `window` and
     `decay` to `running-mean`: how it forgets old batches (None: it does not).
-    `entropy` is the coefficient of the entropy bonus. `trajectories_per_start` is G:
+    `weights` is a user's own function or class, with its `kwargs`, in place of all of
+    these but gamma; see `own`. `entropy` is the coefficient of the entropy bonus.
+    `trajectories_per_start` is G:
     the N trajectories are B = N / G groups, and those of a group begin in one start
     state (None: each in its own). `length_division` divides a trajectory's weights by
     its number of steps.
@@ -122,17 +133,21 @@ class EstimatorSpecification:
     window: int | None = None
     decay: float | None = None
     adaptive: AdaptiveSpecification | None = None
+    weights: str | None = None
+    kwargs: Mapping[str, Any] | None = None
 
     @property
     def remembers(self) -> bool:
-        """Whether the baseline carries something from one batch to the next."""
-        return self.baseline in ("running-mean", "learned")
+        """Whether something is carried from one batch to the next, or may be."""
+        own = self.weights is not None
+        return own or self.baseline in ("running-mean", "learned")
 
     @property
     def compares(self) -> bool:
-        """Whether a trajectory's weights depend on the others of its batch."""
+        """Whether a trajectory's weights depend on the others of its batch, or may."""
         others = ("batch-mean", "leave-one-out", "per-step-mean")
-        return self.normalise or self.baseline in others
+        own = self.weights is not None
+        return own or self.normalise or self.baseline in others
 
 
 @dataclass(frozen=True)
@@ -213,7 +228,7 @@ class RunSpecification:
             estimator["adaptive"] = AdaptiveSpecification(**adaptive)
         target = data.get("target")
         return cls(
-            environment=EnvironmentSpecification(**data["environment"]),
+            environment=EnvironmentSpecification(**_tuples(data["environment"])),
             n=data["n"],
             estimator=EstimatorSpecification(**estimator),
             policy=PolicySpecification(**_tuples(data["policy"])),

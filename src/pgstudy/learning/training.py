@@ -33,7 +33,7 @@ def train(
     out of hand is returned with the status `diverged`, see also `stop_when_truncated`.
     Errors: UnusableEnvironment, EnvironmentFault.
     """
-    with _surroundings(specification, seed) as drawn_from:
+    with surroundings(specification, seed) as drawn_from:
         trainer = Trainer(specification, seed)
         if saved is not None:
             trainer.restore(saved)
@@ -53,7 +53,7 @@ def train_together(
     nothing that they step draws from process-wide generators.
     Errors: UnusableEnvironment, EnvironmentFault, of whichever run.
     """
-    with _surroundings(specification, seeds[0]):
+    with surroundings(specification, seeds[0]):
         samplers = training_samplers(specification, seeds)
         players = [one for one in samplers if isinstance(one, Player)]
         courses = []
@@ -67,10 +67,10 @@ def train_together(
 
 
 @contextlib.contextmanager
-def _surroundings(
+def surroundings(
     specification: RunSpecification, seed: int
 ) -> Iterator[Callable[[], tuple[str, ...]]]:
-    """One thread, and process-wide generators of the run, for a while.
+    """What a training needs around it: one thread, and the run's own generators.
 
     Hands out a function that names those that have been drawn from.
     """

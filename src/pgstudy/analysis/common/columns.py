@@ -278,6 +278,18 @@ ACCEPTANCE = (
     Column("verdict", str, "pass or fail"),
     Column("reason", str, "why it fails"),
 )
+PROOFS = (
+    ESTIMATOR,
+    Column(
+        "problem", str, "bandit, corridor or random MDP; analysis/proofs/problems.py"
+    ),
+    Column("n", int, "N, or the trajectories of a group where there are groups"),
+    Column("size", float, "part of the mean estimate along grad J, over |grad J|"),
+    Column("angle", float, "of the mean to grad J, in degrees; empty: the mean is 0"),
+    Column("variance_ratio", float, "variance over that of total-return at this N"),
+    Column("reason", str, "why there is no such estimate at this N"),
+    Column("verdict", str, "what all rows of the estimator say"),
+)
 
 # By the file's name without its ending, below tables/ and beside it.
 TABLES = {
@@ -301,4 +313,5 @@ SCHEMAS: dict[str, Schema] = {
     **TRADEOFFS,
     "claims": CLAIMS,
     "acceptance": ACCEPTANCE,
+    "proofs": PROOFS,
 }

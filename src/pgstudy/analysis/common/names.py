@@ -10,6 +10,7 @@ from pgstudy.experiment.study.cell import folder_name
 from pgstudy.experiment.study.study import Study
 
 ACCEPTANCE, CLAIMS, TRACKED = "acceptance.csv", "claims.csv", "tracked.json"
+PROOFS = "proofs.csv"
 VERIFICATION = "verification.json"
 VERIFIED_RUNS = Path("tables") / "runs.csv"  # those that a verification speaks of
 FEW_RUNS = 5  # below this an interval says little, and none is drawn

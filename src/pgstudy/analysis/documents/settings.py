@@ -45,7 +45,8 @@ def _value(schema: Rule, rule: Rule) -> str:
     if reference == "#/$defs/settings":
         return "*settings*"
     if reference:
-        return _value(schema, schema["properties"][reference.rsplit("/", 1)[1]])
+        kind, name = reference.split("/")[1:]
+        return _value(schema, schema[kind][name])
     if "enum" in rule:
         return ", ".join(f"`{_word(word)}`" for word in rule["enum"])
     kinds = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]

@@ -15,7 +15,8 @@ import scipy.optimize
 
 from pgstudy.analysis.statistics.basics import Array
 from pgstudy.learning.environments import registry
-from pgstudy.learning.environments.spaces import Layout, UnusableEnvironment
+from pgstudy.learning.environments.faults import UnusableEnvironment
+from pgstudy.learning.environments.spaces import Layout
 from pgstudy.learning.specification import EnvironmentSpecification
 
 if TYPE_CHECKING:

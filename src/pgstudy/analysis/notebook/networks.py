@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 
 import torch
 
-from pgstudy.learning.environments.spaces import Floats
+from pgstudy.learning.environments.spaces import Floats, Layout
 from pgstudy.learning.policies.distributions import Policy
+from pgstudy.learning.policies.networks import Network
 from pgstudy.learning.policies.normaliser import LIMIT, Normaliser
+from pgstudy.learning.policies.own_network import OwnNetwork, observed
 from pgstudy.learning.specification import Activation
 
 ACTIVATIONS: dict[Activation, type[torch.nn.Module]]
 ACTIVATIONS = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}
 OBSERVATIONS = "observations"  # the module that standardises them
+OWN = "own"  # a user's module
 
 
 class Standardise(torch.nn.Module):
@@ -32,18 +36,35 @@ class Standardise(torch.nn.Module):
         return ((inputs - self.mean) * self.scale).clamp(-LIMIT, LIMIT).float()
 
 
-def sequential(policy: Policy, activation: Activation) -> torch.nn.Sequential:
-    """A copy: modules "0", "1", ..., and before them one that standardises, if any."""
+def sequential(
+    policy: Policy, layout: Layout, activation: Activation
+) -> torch.nn.Sequential:
+    """A copy: modules "0", "1", ..., or "own", and before them one that standardises.
+
+    A user's own module gets observations in the shape that they have.
+    """
+    named: list[tuple[str, torch.nn.Module]] = []
+    if policy.normaliser is not None:
+        named.append((OBSERVATIONS, Standardise(policy.normaliser)))
+    if isinstance(policy.network, OwnNetwork):
+        named.append(("shape", torch.nn.Unflatten(-1, observed(layout))))
+        named.append((OWN, copy.deepcopy(policy.network.module)))
+    else:
+        modules = _modules(policy, policy.network, activation)
+        named += [(str(i), module) for i, module in enumerate(modules)]
+    return torch.nn.Sequential(OrderedDict(named))
+
+
+def _modules(
+    policy: Policy, network: Network, activation: Activation
+) -> list[torch.nn.Module]:
     modules: list[torch.nn.Module] = []
     arrays = policy.parameters.arrays
-    for weight, bias in policy.network.names:
+    for weight, bias in network.names:
         if modules:
             modules.append(ACTIVATIONS[activation]())
         modules.append(_linear(arrays[weight], arrays.get(bias)))
-    named = [(str(i), module) for i, module in enumerate(modules)]
-    if policy.normaliser is not None:
-        named.insert(0, (OBSERVATIONS, Standardise(policy.normaliser)))
-    return torch.nn.Sequential(OrderedDict(named))
+    return modules
 
 
 def _linear(weight: Floats, bias: Floats | None) -> torch.nn.Linear:

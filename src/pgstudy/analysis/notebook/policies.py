@@ -20,7 +20,8 @@ from pgstudy.experiment.store.record import (
 from pgstudy.experiment.store.runs import POLICY
 from pgstudy.experiment.system.files import file_digest
 from pgstudy.learning.divergence import OVERFLOW
-from pgstudy.learning.environments.spaces import EnvironmentFault, Floats, Layout
+from pgstudy.learning.environments.faults import EnvironmentFault
+from pgstudy.learning.environments.spaces import Floats, Layout
 from pgstudy.learning.policies.distributions import Policy
 from pgstudy.learning.policies.making import load, make_policy
 from pgstudy.learning.rollouts.columns import Column
@@ -34,7 +35,7 @@ Seed = int | np.random.SeedSequence | np.random.Generator | None
 class LoadedPolicy:
     """The final policy of a run.
 
-    network: from rows of inputs [..., inputs] to logits, or to means of actions; a copy
+    network: from rows of inputs [M, inputs] to logits, or to means of actions; a copy
     in torch's own layout. Inputs are observations, flattened or one-hot, in float32; in
     float64 if the policy standardises them, which is the first module then.
     log_std: [k] of continuous actions, else None. layout: how observations become
@@ -47,7 +48,8 @@ class LoadedPolicy:
         self.record = record
         self.specification = RunSpecification.from_dict(record.specification)
         self.layout = layout
-        self.network = sequential(policy, self.specification.policy.activation)
+        activation = self.specification.policy.activation
+        self.network = sequential(policy, layout, activation)
         self.log_std = log_std(policy)
         self._policy = policy
         self._generator = np.random.default_rng(seed)
@@ -89,16 +91,20 @@ class LoadedPolicy:
         try:
             self.layout.write(observation, row[0])
         except (EnvironmentFault, ValueError, TypeError):
-            size = self.layout.inputs
-            wanted = f"{size} numbers"
-            if self.layout.one_hot:
-                first = self.layout.first_observation
-                wanted = f"a whole number from {first} to {first + size - 1}"
+            name = self.specification.environment.id
             raise ValueError(
-                f"an observation of {self.specification.environment.id} is {wanted}, "
-                f"and not {observation!s:.100}"
+                f"an observation of {name} is {self._wanted()}, and not "
+                f"{observation!s:.100}"
             ) from None
         return row
+
+    def _wanted(self) -> str:
+        first, size = self.layout.first_observation, self.layout.inputs
+        if self.layout.one_hot:
+            return f"a whole number from {first} to {first + size - 1}"
+        return (
+            str(self.layout.observations) if self.layout.composed else f"{size} numbers"
+        )
 
 
 def load_policy(run: Any, seed: Seed = 0) -> LoadedPolicy:

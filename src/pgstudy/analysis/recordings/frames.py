@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from pgstudy.learning.environments.spaces import EnvironmentFault
+from pgstudy.learning.environments.faults import EnvironmentFault
 
 SIDE = 300  # pixels, at most, of a picture's longer side
 STRIP, TEXT = 22, 14  # pixels: the caption's height, its letters

@@ -21,8 +21,8 @@ from pgstudy.analysis.recordings.frames import (
     encoded,
     rendered,
 )
+from pgstudy.learning.environments import faults, spaces
 from pgstudy.learning.environments import registry as environments
-from pgstudy.learning.environments import spaces
 from pgstudy.learning.environments.making import make
 from pgstudy.learning.environments.parallel.environment_list import (
     Ended,
@@ -137,7 +137,7 @@ def _recorded(
     modes = plain.metadata.get("render_modes") or ()
     plain.close()
     if "rgb_array" not in modes:
-        raise spaces.UnusableEnvironment("it has no render mode rgb_array")
+        raise faults.UnusableEnvironment("it has no render mode rgb_array")
     kwargs = {**specification.kwargs, "render_mode": "rgb_array"}
     shown = replace(specification, kwargs=kwargs)
     return RecordedEnvironment(shown, seeds, rendered)

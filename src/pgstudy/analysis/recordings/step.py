@@ -17,11 +17,11 @@ from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.cell import folder_name
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.system.files import write_atomically, write_json
-from pgstudy.learning.environments import spaces
+from pgstudy.learning.environments import faults
 
 INDEX = "recordings.json"
 ROLES = ("worst", "median", "best")
-SPEAKING = spaces.UnusableEnvironment, spaces.EnvironmentFault, TooLarge
+SPEAKING = faults.UnusableEnvironment, faults.EnvironmentFault, TooLarge
 
 
 def recordings(folder: StudyFolder) -> None:

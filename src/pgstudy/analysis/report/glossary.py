@@ -16,6 +16,7 @@ BASELINES = {
     "batch-mean": "the mean credit of all, its own included",
     "learned": "a learned value v(s_it)",
 }
+SUM = "∇J ≈ 1/N Σ_i Σ_t ∇log π(a_it|s_it) {}"
 TERMS = {
     "N": "trajectories in one estimate of the gradient, and so per update",
     "τ_i": "trajectory i: states s_it, actions a_it and rewards r_it, t = 0, 1, …",
@@ -60,6 +61,8 @@ def _estimator(study: Study, name: str) -> Entry:
 
 def equation(how: EstimatorSpecification) -> str:
     """The estimate of grad J, as docs/estimators.md has it."""
+    if how.weights is not None:
+        return SUM.format("w_it")
     credit, _ = CREDITS[how.credit]
     weight = credit if how.baseline == "none" else f"({credit} − b)"
     if how.credit == "to-go" and how.gamma != 1 and how.discounting == "unbiased":
@@ -68,14 +71,16 @@ def equation(how: EstimatorSpecification) -> str:
         weight += " / s"
     if how.length_division:
         weight += " / T_i"
-    return f"∇J ≈ 1/N Σ_i Σ_t ∇log π(a_it|s_it) {weight}"
+    return SUM.format(weight)
 
 
 def _words(how: EstimatorSpecification) -> str:
     credit, total = CREDITS[how.credit]
     adaptive = how.adaptive.most if how.adaptive else None
+    own = how.weights is not None
     words = {
-        f"{credit} = {total}": True,
+        f"w_it is what {how.weights} gives": own,
+        f"{credit} = {total}": not own,
         f"rewards are discounted by γ = {how.gamma:g}": how.gamma != 1,
         f"b is {BASELINES.get(how.baseline)}": how.baseline != "none",
         f"batches of the last {how.window} updates count": how.window is not None,

@@ -56,6 +56,7 @@ class Contents:
     aggregates: Aggregates
     gradients: pd.DataFrame
     claims: pd.DataFrame
+    proofs: pd.DataFrame
     acceptance: pd.DataFrame | None = None
     verified: str | None = None
     edges: Mapping[str, str] = field(default_factory=dict)
@@ -142,6 +143,8 @@ def _rows(contents: Contents) -> dict[str, list[dict[str, Any]]]:
         "gradients": measured[measured["n"].notna()],
         "slopes": measured[measured["slope"].notna()],
         "acceptance": contents.acceptance,
+        "proofs": contents.proofs,
+        "proved": _proved(contents.proofs),
         "learned": _learned(contents.tables.summary),
         **(vars(contents.tradeoffs or Tradeoffs(*[pd.DataFrame()] * 2))),
     }
@@ -163,6 +166,17 @@ def _learned(summary: pd.DataFrame) -> pd.DataFrame:
     groups = summary.groupby(["environment", "estimator"], sort=False)
     rows = [best(group).head(1) for _, group in groups]
     return pd.concat(rows).dropna(subset=["final_return"])
+
+
+def _proved(proofs: pd.DataFrame) -> pd.DataFrame:
+    """A row per estimator: its verdict, and its variance at the largest N."""
+    groups = proofs.groupby("estimator", sort=False)
+    rows = []
+    for name, group in groups:
+        last = group[group["n"] == group["n"].max()].set_index("problem")
+        shares = last["variance_ratio"].to_dict()
+        rows.append({"name": name, "verdict": group["verdict"].iloc[0], **shares})
+    return pd.DataFrame(rows)
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

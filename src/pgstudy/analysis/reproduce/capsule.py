@@ -24,13 +24,14 @@ from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.system.files import write_atomically
 from pgstudy.experiment.system.places import ROOT
-from pgstudy.learning.specification import EnvironmentSpecification
+from pgstudy.learning.specification import RunSpecification
 
 CAPSULE = "capsule.zip"
 WORKFLOW = "Snakefile"
 CODE = (
     "Makefile",
     "pyproject.toml",
+    "setup.py",
     "requirements.lock",
     "requirements-extras.lock",
     "README.md",
@@ -80,10 +81,10 @@ def _code(study: Study) -> dict[str, Path]:
     """The code by its names: the project's, and a user's, who works in its folder."""
     files = {name: ROOT / name for name in CODE if (ROOT / name).is_file()}
     files |= {str(path): ROOT / path for path in _folder_files()}
-    own = user_code.everything(_environments(study))
+    own = user_code.everything(cell.specification for cell in study.cells)
     for name in own.outside:
         cure = "put it beside the code that reads it"
-        raise CantBePacked(f"its environments read {name}; {cure}")
+        raise CantBePacked(f"its own code reads {name}; {cure}")
     for name, file in own.files:
         if not files.setdefault(name, file).samefile(file):
             cure = "give it another name"
@@ -91,18 +92,20 @@ def _code(study: Study) -> dict[str, Path]:
     return files
 
 
-def _environments(study: Study) -> list[EnvironmentSpecification]:
-    return [cell.specification.environment for cell in study.cells]
-
-
 def _require_user_code(study: Study, folder: Path) -> None:
     """Errors: CantBePacked, if the unpacked code is not what the runs were made by."""
-    different = {repr(environment): environment for environment in _environments(study)}
-    for environment in different.values():
-        here = user_code.of(environment)
-        if here and user_code.elsewhere(environment, folder) != here.digest:
+    for specification in _different(study):
+        here = user_code.of(specification)
+        if here and user_code.elsewhere(specification, folder) != here.digest:
             cause = "is not the same with the code that a capsule can hold"
-            raise CantBePacked(f"{environment.id} {cause}")
+            raise CantBePacked(f"{specification.environment.id} {cause}")
+
+
+def _different(study: Study) -> list[RunSpecification]:
+    """One for each environment and each estimator of a user's own."""
+    every = [cell.specification for cell in study.cells]
+    found = {(repr(s.environment), s.estimator.weights): s for s in every}
+    return list(found.values())
 
 
 def _crate(folder: StudyFolder, runs: list[Run], files: dict[str, Path]) -> ROCrate:

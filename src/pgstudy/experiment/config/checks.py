@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pgstudy.experiment.config.schema import estimator_defaults
+from pgstudy.experiment.provenance.own_parts import estimator_fault
 from pgstudy.experiment.study.cell import Cell, rivals
 from pgstudy.experiment.study.estimators import (
     adaptive_faults,
     expanded,
     group_faults,
     memory_faults,
+    own_faults,
 )
 from pgstudy.experiment.system import places
 from pgstudy.experiment.system.files import canonical_json
@@ -55,7 +57,7 @@ def estimator_faults(estimator: Config) -> list[str]:
     """Keys of an estimator that do not go together, in whatever environment."""
     how = estimator_defaults() | expanded(estimator)
     faults = group_faults(estimator) + memory_faults(estimator)
-    faults += adaptive_faults(estimator)
+    faults += adaptive_faults(estimator) + own_faults(estimator)
     if how["baseline"] == "constant" and "constant" not in how:
         faults.append("the baseline constant needs the key 'constant'")
     if how["baseline"] != "constant" and "constant" in how:
@@ -67,6 +69,28 @@ def estimator_faults(estimator: Config) -> list[str]:
         cause = "needs credit to-go and a gamma below 1: there is no gamma^t to drop"
         faults.append(f"'discounting: biased' {cause}")
     return faults
+
+
+def own_estimator_faults(config: Config, cells: Iterable[Cell]) -> list[str]:
+    """Why estimators of a user's own can't be used, in cells that the config makes.
+
+    An entry with a `credit` promises what `own_trial.check` then looks for.
+    """
+    promised = {entry["name"]: entry.get("credit") for entry in config["estimators"]}
+    found = []
+    for cell in _different(cells):
+        how = cell.specification.estimator
+        size = how.trajectories_per_start or cell.n
+        if reason := estimator_fault(how, size, promised[cell.estimator]):
+            name = f"estimators '{cell.estimator}', weights: {how.weights}"
+            found.append(f"{name} can't be used: {reason}")
+    return found
+
+
+def _different(cells: Iterable[Cell]) -> list[Cell]:
+    """One of those with one estimator and one N, whatever their environments are."""
+    own = [c for c in cells if c.specification.estimator.weights is not None]
+    return list({(cell.estimator, cell.n): cell for cell in own}.values())
 
 
 def _duplicates(where: str, values: list[Any], cure: str = "") -> list[str]:

@@ -12,9 +12,10 @@ import numpy as np
 from pgstudy.experiment.study.cell import Cell
 from pgstudy.experiment.system.isolation import Died, in_child
 from pgstudy.learning.environments import registry
+from pgstudy.learning.environments.faults import UnusableEnvironment
 from pgstudy.learning.environments.global_generators import seeded
 from pgstudy.learning.environments.parallel.same_starts import SameStarts
-from pgstudy.learning.environments.spaces import Layout, UnusableEnvironment
+from pgstudy.learning.environments.spaces import Layout
 from pgstudy.learning.environments.trial import check
 from pgstudy.learning.specification import EnvironmentSpecification
 
@@ -117,6 +118,7 @@ def _specification(
         limit or 1,
         entry.get("vectorize", False),
         module,
+        tuple(entry["wrappers"]) if entry.get("wrappers") else None,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from pgstudy.experiment.config import yaml_files
 from pgstudy.experiment.config.checks import (
     general_faults,
+    own_estimator_faults,
     same_labels,
     same_runs,
     seed_list,
@@ -24,7 +25,7 @@ from pgstudy.experiment.config.environments import (
 )
 from pgstudy.experiment.config.published_files import load_published
 from pgstudy.experiment.config.schema import default, examine, filled
-from pgstudy.experiment.config.settings import fitted, resolve
+from pgstudy.experiment.config.settings import resolve
 from pgstudy.experiment.config.tradeoff import tradeoff_of, with_tradeoff
 from pgstudy.experiment.provenance import user_code
 from pgstudy.experiment.provenance.identity import NOT_KNOWN, identity_of
@@ -34,11 +35,13 @@ from pgstudy.experiment.study.estimators import (
     expanded,
     reason_to_leave_out,
 )
+from pgstudy.experiment.study.fitting import fitted
 from pgstudy.experiment.study.published import Published
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.learning.environments import registry
-from pgstudy.learning.environments.spaces import Layout, UnusableEnvironment
+from pgstudy.learning.environments.faults import UnusableEnvironment
+from pgstudy.learning.environments.spaces import Layout
 from pgstudy.learning.specification import EnvironmentSpecification
 
 
@@ -70,7 +73,8 @@ def load_study(raw: Mapping[str, Any], known_faults: Sequence[str] = ()) -> Stud
         faults.append(f"no cell is left: {left_out[0].label}: {left_out[0].reason}")
     published: list[Published] = []
     if not faults:  # they name cells, and without these there would be noise
-        of_code = user_code.faults(c.specification.environment for c in cells)
+        of_code = user_code.faults(c.specification for c in cells)
+        of_code += own_estimator_faults(config, cells)
         if not of_code:
             cells = [_identified(cell) for cell in cells]
         published, faults = load_published(config.get("published", []), cells)
@@ -108,7 +112,7 @@ def assembled(
 
 def _identified(cell: Cell) -> Cell:
     """The cell with the code and versions that its runs are made with."""
-    return replace(cell, identity=identity_of(cell.specification.environment))
+    return replace(cell, identity=identity_of(cell.specification))
 
 
 def _one_spelling(config: dict[str, Any]) -> list[int]:

@@ -29,7 +29,7 @@ from pgstudy.experiment.study.published import (
 )
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.experiment.system.places import ROOT
-from pgstudy.learning.environments.spaces import Finite
+from pgstudy.learning.environments.actions import Finite
 from pgstudy.learning.environments.trial import check
 
 Data = Mapping[str, Any]

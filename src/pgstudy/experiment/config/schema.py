@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FOLDER = ROOT / "workflow" / "schemas"
 TEXT_KEYS = {"study", "register", "id", "name", "baseline", "schedule", "published"}
 TEXT_KEYS |= {"source", "item", "note", "why", "label", "estimator", "environment"}
+TEXT_KEYS |= {"weights", "network"}
+WITH_KWARGS = ("environments", "estimators", "wrappers", "policy")
 MAX_CHARACTERS = 100_000  # the config travels to jobs on one command line
 NUMBER = re.compile(r"(?=.{1,40}$)[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 POWER = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\^(-?\d{1,3})")
@@ -81,10 +83,10 @@ def normalise(value: Any, key: str = "", parent: str = "") -> Any:
     A power may be written as one: 2^-12.
 
     YAML reads 1e-3 as text, and Snakemake's --config hands list items on as text.
-    Text stays text under keys that hold text; an environment's kwargs stay as they are.
+    Text stays text under keys that hold text; kwargs stay as they are.
     """
     if isinstance(value, Mapping):
-        if key == "kwargs" and parent == "environments":
+        if key == "kwargs" and parent in WITH_KWARGS:
             return dict(value)
         return {str(k): normalise(v, str(k), key) for k, v in value.items()}
     if isinstance(value, list | tuple):

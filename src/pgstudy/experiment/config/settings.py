@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, get_args
 
 from pgstudy.experiment.config.schema import estimator_defaults, settings_defaults
 from pgstudy.experiment.study.estimators import group_size
 from pgstudy.experiment.system.errors import ConfigError
-from pgstudy.learning.environments.spaces import Finite, Layout
 from pgstudy.learning.specification import (
     AdaptiveSpecification,
     Budget,
@@ -34,6 +32,7 @@ CAP = "cap"
 BUDGETS = (*get_args(BudgetUnit), CAP)
 NESTED = ("policy", "value", "optimizer")
 SETTINGS = (*BUDGETS, *NESTED, "evaluation_episodes", "stop_when_truncated")
+LAYERS = ("hidden", "activation", "init")  # of the built-in network
 Settings = Mapping[str, Any]
 
 
@@ -74,6 +73,13 @@ def _missing(settings: Settings, estimator: Settings) -> list[str]:
     learned = estimator.get("baseline") == "learned"
     if learned and "learning_rate" not in settings["value"]:
         faults.append("the baseline learned needs value.learning_rate")
+    faults += [
+        f"policy.{key} can't be used with policy.network; leave one out"
+        for key, value in settings_defaults()["policy"].items()
+        if settings["policy"].get("network")
+        and key in LAYERS
+        and settings["policy"][key] != value
+    ]
     budgets = [unit for unit in BUDGETS if unit in settings]
     if len(budgets) != 1:
         given = f"{' and '.join(budgets)} are" if budgets else "none is"
@@ -89,37 +95,6 @@ def _budget(settings: Settings, n: int) -> Budget:
         return Budget(unit, settings[unit])
     cap = settings[CAP]
     return Budget("updates", cap["updates"] + math.ceil(cap["trajectories"] / n))
-
-
-def fitted(specification: RunSpecification, layout: Layout | None) -> RunSpecification:
-    """The same, without settings that do nothing in this environment.
-
-    Two cells that differ in nothing that acts are so one run. `layout` is None where
-    the environment can't be used anyway. Errors: ConfigError.
-    """
-    policy = specification.policy
-    if layout is not None and layout.one_hot and policy.normalise_observations:
-        cause = "its observations are integers, shown one-hot"
-        raise ConfigError([f"policy.normalise_observations can't be used: {cause}"])
-    if layout is not None and policy.initial_probabilities is not None:
-        _require_probabilities(policy.initial_probabilities, layout)
-    if not policy.hidden:
-        policy = replace(policy, activation="tanh", init="default")
-    if layout is not None and isinstance(layout.actions, Finite):
-        policy = replace(policy, log_std=0.0)
-    return replace(specification, policy=policy)
-
-
-def _require_probabilities(given: tuple[float, ...], layout: Layout) -> None:
-    if not isinstance(layout.actions, Finite):
-        cause = "there are some for discrete actions only"
-    elif len(given) != layout.actions.size:
-        cause = f"there are {len(given)}, and {layout.actions.size} actions"
-    elif abs(sum(given) - 1) > 1e-9:
-        cause = f"their sum is {sum(given):g}, not 1"
-    else:
-        return
-    raise ConfigError([f"policy.initial_probabilities can't be used: {cause}"])
 
 
 def _merge(places: list[Settings]) -> dict[str, Any]:
@@ -182,6 +157,8 @@ def _estimator(
         window=how.get("window"),
         decay=how.get("decay"),
         adaptive=_adaptive(how.get("adaptive")),
+        weights=how.get("weights"),
+        kwargs=how.get("kwargs") or None,
     )
 
 

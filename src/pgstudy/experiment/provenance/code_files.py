@@ -22,7 +22,7 @@ from typing import TypedDict
 
 from pgstudy.experiment.system.files import file_digest
 from pgstudy.experiment.system.places import PACKAGE
-from pgstudy.learning.environments.spaces import UnusableEnvironment
+from pgstudy.learning.environments.faults import UnusableEnvironment
 
 MAX_FILES, MAX_BYTES = 2000, 50_000_000  # of one package
 SYSTEM = ("proc", "dev", "sys", "etc", "usr", "lib", "lib64", "bin", "sbin", "run")

@@ -12,13 +12,13 @@ import hashlib
 import os
 import subprocess
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from pgstudy.experiment.system import places
 
 SOURCES = places.ROOT
-PACKAGE = places.PACKAGE.relative_to(SOURCES)
 SETTINGS = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -84,10 +84,12 @@ def _git(*arguments: str) -> bytes:
 
 def _require_own_repository() -> None:
     """Errors: NotKnown, where the next repository above the sources is not theirs."""
+    if places.INSTALLED:
+        raise NotKnown(f"pgstudy {version('pgstudy')} was installed from a wheel")
     top = _git("rev-parse", "--show-toplevel").removesuffix(b"\n")
     if Path(os.fsdecode(top)).resolve() != SOURCES.resolve():
         raise NotKnown("the sources lie in another project's repository")
-    if not _git("ls-files", "--", str(PACKAGE)):
+    if not _git("ls-files", "--", str(places.PACKAGE.relative_to(SOURCES))):
         raise NotKnown("the repository does not track the sources")
 
 

@@ -15,13 +15,15 @@ from typing import Any
 
 from pgstudy.experiment.provenance import git, user_code
 from pgstudy.experiment.provenance.code_files import digest_now
-from pgstudy.experiment.system.places import PACKAGE
+from pgstudy.experiment.provenance.packages import is_installed_package, own_modules
+from pgstudy.experiment.system.places import PACKAGE, ROOT
 from pgstudy.learning import dispatch
 from pgstudy.learning.environments import registry
-from pgstudy.learning.specification import EnvironmentSpecification
+from pgstudy.learning.specification import RunSpecification
 
-CODE = "code"  # among the facts of an environment
+CODE = "code"  # a user's, among the facts of an environment
 NUMERIC_LIBRARIES = ("gymnasium", "numpy", "torch")
+KNOWN = (*NUMERIC_LIBRARIES, "pgstudy")  # in the identity of all runs
 PACKAGES = (
     "snakemake",
     "mlflow",
@@ -89,7 +91,8 @@ class Identity:
 
     numeric: the code in learning/ and the numeric libraries, by version.
     environment: the digest of a user's `code`, and the versions of packages other than
-    Gymnasium that make the environment; None for one that is not installed.
+    Gymnasium that make the environment, or that a user names; None for one that is not
+    installed.
     files: SHA-256 of each file of that code, by name.
     """
 
@@ -121,21 +124,25 @@ class Identity:
 NOT_KNOWN = Identity({}, {}, {})  # of a cell whose config is not known to be sound
 
 
-def identity_of(specification: EnvironmentSpecification) -> Identity:
-    """The identity of runs in an environment, which is made for it if it is a user's.
+def identity_of(specification: RunSpecification) -> Identity:
+    """The identity of runs; a user's environment is made for it, and modules imported.
 
     Errors: ConfigError.
     """
     code = user_code.of(specification)
     environment: dict[str, str | None] = {} if code is None else {CODE: code.digest}
-    environment |= _packages_identity(tuple(registry.packages(specification)))
+    packages = registry.packages(specification.environment)
+    tops = [name.partition(".")[0] for name in own_modules(specification)]
+    packages += filter(is_installed_package, tops)
+    named = dict.fromkeys(p for p in packages if p not in KNOWN)
+    environment |= _packages_identity(tuple(named))
     files = {} if code is None else code.contents
     return Identity(numeric_identity(), environment, files)
 
 
 def _lock_digest() -> str | None:
     """SHA-256 of the lock file that the environment was made from, if it is here."""
-    file = PACKAGE.parents[1] / "requirements.lock"
+    file = ROOT / "requirements.lock"
     return (
         hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file.is_file() else None
     )

@@ -4,7 +4,7 @@ It runs in a process of its own (see `user_code`), so that nothing else was impo
 there, and a module that prints, raises, leaves or hangs does no harm.
 
 stdin: a request as JSON, with `path`, where modules are looked for, `specification`, an
-environment's, and `tops`, the packages that register and make it.
+environment's, `modules`, others that a run imports, and `tops`, the packages of all.
 argv[1]: the file for the answer, see `code_files.Answer`. There is none if the process
 ended before the environment was made.
 """
@@ -83,8 +83,8 @@ def main(request: dict[str, Any], answer: Path) -> None:
     made: list[Any] = []
     opened.at_work = True
     try:
-        if specification.module is not None:
-            load_module(specification.module)
+        for name in filter(None, [specification.module, *request["modules"]]):
+            load_module(name)
         made.append(make(specification))
         if specification.vectorize is True:
             made.append(make_vector(specification, 1))

@@ -133,4 +133,6 @@ def _time(folder: Path) -> float:
 
 
 def _text(value: Any) -> str:
-    return git.commit_text(value) if isinstance(value, dict) else str(value)
+    if isinstance(value, dict):
+        return git.commit_text(value)
+    return "none" if value is None else str(value)

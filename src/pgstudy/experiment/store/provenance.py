@@ -86,7 +86,7 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(map(str, value))
     if not isinstance(value, dict):
-        return str(value)
+        return "none" if value is None else str(value)
     if "commit" in value:
         if value["commit"] is None:
             return f"{git.UNKNOWN}: {value.get('reason', 'not recorded')}"

@@ -159,7 +159,7 @@ class Block:
         Errors: KeyError, TypeError, ConfigError.
         """
         specification = RunSpecification.from_dict(data["specification"])
-        identity = identity_of(specification.environment)
+        identity = identity_of(specification)
         labels = data["environment"], data["estimator"]
         cell = Cell(*labels, specification, None, identity)
         return cls(cell, tuple(data["seeds"]))

@@ -9,6 +9,8 @@ Options = Mapping[str, Any]
 
 GROUPS = ("trajectories_per_start", "starts")
 MEMORY = ("window", "decay")
+OF_WEIGHTS = ("baseline", "constant", "value", "discounting", "normalise")
+BUILT_IN = ("preset", *OF_WEIGHTS, *MEMORY, "length_division")
 
 
 def _preset(
@@ -81,6 +83,21 @@ def adaptive_faults(estimator: Options) -> list[str]:
         return []
     cause = "the noise is measured between trajectories, and those of a group are alike"
     return [f"'adaptive' can't be used with '{groups[0]}': {cause}; leave one out"]
+
+
+def own_faults(estimator: Options) -> list[str]:
+    """What is wrong with an estimator of a user's own, before it is called."""
+    if "weights" not in estimator:
+        return [
+            f"'{key}' belongs to 'weights'; leave it out"
+            for key in ("kwargs",)
+            if key in estimator
+        ]
+    return [
+        f"'{key}' can't be used with 'weights', which gives them whole; leave one out"
+        for key in BUILT_IN
+        if key in estimator
+    ]
 
 
 def _word(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Every name that something of ours writes directly below results/.
+"""Where the project's files lie, and every name that it writes directly below results/.
 
 A study's folder lies there too, so that no study may be called so.
 """
@@ -9,7 +9,11 @@ import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2]
-ROOT = PACKAGE.parents[1]  # the folder of the project
+# A wheel has the Snakefile, the rules, the schemas, the profiles and the studies inside
+# the package (setup.py); in a checkout they lie at its top, with all else.
+INSTALLED = (PACKAGE / "project").is_dir()
+ROOT = PACKAGE / "project" if INSTALLED else PACKAGE.parents[1]
+SNAKEFILE = ROOT / "Snakefile"
 
 RUNS, MANIFESTS, LOCKS, SET_ASIDE = "runs", "manifests", "locks", "set-aside"
 LOGS, PROGRESS, INDEX, JOBS = "logs", "progress", "index", "jobs"

@@ -33,7 +33,7 @@ from pgstudy.experiment.system.files import (
     file_digest,
     write_atomically,
 )
-from pgstudy.learning.environments.spaces import fault
+from pgstudy.learning.environments.faults import fault
 from pgstudy.learning.results import Training
 from pgstudy.learning.rollouts.columns import Column
 

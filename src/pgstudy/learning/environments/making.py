@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 from gymnasium.envs.registration import EnvSpec, WrapperSpec, load_env_creator
 
+from pgstudy.learning.environments.faults import UnusableEnvironment
 from pgstudy.learning.environments.layers import (
     KNOWN,
     Environment,
@@ -15,13 +16,17 @@ from pgstudy.learning.environments.layers import (
     forgets,
     layers,
 )
-from pgstudy.learning.environments.registry import entry_module, registered
-from pgstudy.learning.environments.spaces import UnusableEnvironment
+from pgstudy.learning.environments.registry import (
+    entry_module,
+    load_object,
+    registered,
+)
 from pgstudy.learning.specification import EnvironmentSpecification
 
 
 def make(specification: EnvironmentSpecification) -> Environment:
-    """One environment, not yet seeded, in the wrappers registered with the id.
+    """One environment, not yet seeded, in the wrappers registered with the id and in
+    those of the specification.
 
     Its `spec` tells the step limit.
     """
@@ -34,7 +39,10 @@ def make(specification: EnvironmentSpecification) -> Environment:
     for layer in reversed(layers(made)):
         if layer.spec is not None and layer.spec.max_episode_steps is None:
             layer.spec.max_episode_steps = specification.max_episode_steps
-    return _wrapped(made, wrappers) if wrappers else made
+    made = _wrapped(made, wrappers) if wrappers else made
+    for wrapper in specification.wrappers or ():
+        made = load_object(wrapper["id"])(made, **wrapper.get("kwargs", {}))
+    return made
 
 
 def _wrapped(made: Environment, wrappers: tuple[WrapperSpec, ...]) -> Environment:

@@ -15,8 +15,8 @@ import gymnasium
 import numpy as np
 from gymnasium.envs.registration import EnvSpec, find_highest_version
 
+from pgstudy.learning.environments.faults import UnusableEnvironment
 from pgstudy.learning.environments.global_generators import seeded
-from pgstudy.learning.environments.spaces import UnusableEnvironment
 from pgstudy.learning.specification import EnvironmentSpecification
 
 gymnasium.register(
@@ -67,6 +67,18 @@ def _import(name: str) -> None:
     digest = hashlib.sha256(name.encode()).digest()
     with seeded(np.random.SeedSequence(np.frombuffer(digest, "<u4").tolist())):
         importlib.import_module(name)
+
+
+def load_object(place: str) -> Any:
+    """What a user's module has by a name, as module:name. Errors: UnusableEnvironment,
+    if the module can't be imported, or has no such name.
+    """
+    module, _, name = place.partition(":")
+    load_module(module)
+    try:
+        return getattr(sys.modules[module], name)
+    except AttributeError:
+        raise UnusableEnvironment(f"module {module} has no '{name}'") from None
 
 
 def load_code(specification: EnvironmentSpecification) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import reprlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,68 +9,14 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from pgstudy.learning.environments.actions import Actions, Kind, actions_of
+from pgstudy.learning.environments.faults import EnvironmentFault, UnusableEnvironment
+
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[Any]  # float32; float64 until a policy has standardised them
-Actions = npt.NDArray[Any]  # int64 [K], or float32 [K, k]
+COMPOSED = (spaces.Dict, spaces.Tuple, spaces.MultiDiscrete)
 
-SCALARS = (int, np.integer, np.floating, np.bool_)
-NUMERIC = "biufO"  # numpy's letters; O may be a number that numpy does not know
-
-
-class UnusableEnvironment(ValueError):
-    """An environment that a study can't use; the message says why and what to do."""
-
-
-class EnvironmentFault(RuntimeError):
-    """An environment raised, or handed out what no training can use."""
-
-
-def fault(error: BaseException) -> EnvironmentFault:
-    """What an environment raised, as the reason why a run ends."""
-    if isinstance(error, EnvironmentFault):
-        return error
-    return EnvironmentFault(f"the environment raised {type(error).__name__}: {error}")
-
-
-@dataclass(frozen=True)
-class Finite:
-    """Discrete actions: `size` of them, called `start`, start + 1, ... outside."""
-
-    size: int
-    start: int
-
-    def outward(self, actions: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The policy's actions [K] as the environment calls them."""
-        return actions + self.start if self.start else actions
-
-    def each(self, actions: npt.NDArray[Any]) -> list[np.int64]:
-        """The same as K numbers, of the type that the space itself samples.
-
-        Of a plain integer, `Discrete.contains` asks numpy for its limits at each step.
-        """
-        return list(self.outward(actions))
-
-
-@dataclass(frozen=True)
-class Continuous:
-    """Box actions, flattened to `size` numbers and clipped to the bounds outside."""
-
-    space: spaces.Box
-
-    @property
-    def size(self) -> int:
-        """Dimensions of an action."""
-        return int(np.prod(self.space.shape))
-
-    def outward(self, actions: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The policy's draws [K, size], in shape, type and bounds: [K, *shape]."""
-        shaped = actions.reshape(-1, *self.space.shape)
-        bounded: npt.NDArray[Any] = np.clip(shaped, self.space.low, self.space.high)
-        return bounded.astype(self.space.dtype)
-
-    def each(self, actions: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-        """The same as K arrays."""
-        return list(self.outward(actions))
+__all__ = ["Actions", "Floats", "Layout", "Rows", "layout"]
 
 
 @dataclass(frozen=True)
@@ -80,17 +24,28 @@ class Layout:
     """How observations become rows of a policy's inputs, and what its actions are.
 
     `inputs`: the width of a row; integers are shown one-hot; `reshapes`: whether an
-    observation is anything but such a row already.
+    observation is anything but such a row already; `composed`: whether it is several
+    parts, which are flattened as `gymnasium.spaces.flatten` does.
+    `observations`: the space itself.
     """
 
     inputs: int
     one_hot: bool
     first_observation: int
     reshapes: bool
-    actions: Finite | Continuous
+    actions: Kind
+    observations: spaces.Space[Any]
+
+    @property
+    def composed(self) -> bool:
+        """Whether an observation is flattened from several parts."""
+        return isinstance(self.observations, COMPOSED)
 
     def write(self, observation: Any, row: Rows) -> None:
         """Write one observation, of any kind, into a row: [inputs]."""
+        if self.composed:
+            row[:] = self._flattened(observation)
+            return
         if not self.one_hot:
             row[:] = np.reshape(observation, row.shape)
             return
@@ -99,6 +54,12 @@ class Layout:
             raise EnvironmentFault(f"the environment gave observation {observation}")
         row.fill(0)
         row[state] = 1
+
+    def _flattened(self, observation: Any) -> Any:
+        if not self.observations.contains(observation):
+            outside = f"an observation that is not in its space: {observation}"
+            raise EnvironmentFault(f"the environment gave {outside}")
+        return spaces.flatten(self.observations, observation)
 
     def encode(self, observations: npt.ArrayLike, rows: Rows) -> None:
         """Write K observations into rows: [K, inputs]."""
@@ -113,49 +74,29 @@ class Layout:
         rows[np.arange(len(rows)), states] = 1
 
 
-def as_number(reward: Any) -> float:
-    """One reward, of whatever numeric type, as it is now. Errors: EnvironmentFault."""
-    if isinstance(reward, SCALARS):
-        return float(reward)
-    return as_numbers(reward, 1)[0]
-
-
-def as_numbers(rewards: Any, count: int) -> list[float]:
-    """K rewards in an array of any shape and type. Errors: EnvironmentFault."""
-    array = np.asarray(rewards)
-    if array.dtype.kind in NUMERIC and array.size == count:
-        with contextlib.suppress(TypeError, ValueError):
-            return [float(one) for one in array.ravel().tolist()]
-    found = reprlib.repr(rewards)
-    raise EnvironmentFault(
-        f"the environment gave a reward that is not a number: {found}"
-    )
-
-
 def layout(observations: spaces.Space[Any], actions: spaces.Space[Any]) -> Layout:
     """Errors: UnusableEnvironment, naming the space that no policy here fits."""
-    return Layout(*_inputs(observations), _actions(actions))
+    return Layout(*_inputs(observations), actions_of(actions), observations)
 
 
 def _inputs(space: spaces.Space[Any]) -> tuple[int, bool, int, bool]:
     if isinstance(space, spaces.Discrete):
         return int(space.n), True, int(space.start), True
-    if isinstance(space, spaces.Box) and np.prod(space.shape) and space.shape:
+    plain = isinstance(space, spaces.Box | spaces.MultiBinary)
+    if plain and space.shape and np.prod(space.shape):
         return int(np.prod(space.shape)), False, 0, len(space.shape) > 1
+    if isinstance(space, COMPOSED) and space.is_np_flattenable and _numbers(space):
+        return spaces.flatdim(space), False, 0, True
     raise UnusableEnvironment(
-        f"its observations are {space}; pgstudy has policies for Discrete and Box "
-        "observations (gymnasium.wrappers.FlattenObservation may help, in a module "
-        "named under 'register')"
+        f"its observations are {space}; pgstudy has policies for Discrete, Box, "
+        "MultiDiscrete and MultiBinary observations, and for Dict and Tuple of these"
     )
 
 
-def _actions(space: spaces.Space[Any]) -> Finite | Continuous:
-    if isinstance(space, spaces.Discrete):
-        return Finite(int(space.n), int(space.start))
-    floating = np.issubdtype(space.dtype or object, np.floating)
-    if isinstance(space, spaces.Box) and np.prod(space.shape) and floating:
-        return Continuous(space)
-    raise UnusableEnvironment(
-        f"its actions are {space}; pgstudy has policies for Discrete actions and for "
-        "Box actions of floating-point numbers"
-    )
+def _numbers(space: spaces.Space[Any]) -> bool:
+    """Whether the parts of a space are numbers: of a text, letters would be codes."""
+    if isinstance(space, spaces.Dict | spaces.Tuple):
+        parts = space.values() if isinstance(space, spaces.Dict) else space
+        return len(space) > 0 and all(map(_numbers, parts))
+    known = (spaces.Discrete, spaces.Box, spaces.MultiDiscrete, spaces.MultiBinary)
+    return isinstance(space, known)

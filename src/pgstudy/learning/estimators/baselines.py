@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from pgstudy.learning.environments.spaces import Floats
 from pgstudy.learning.estimators.learned_value import LearnedValue
 from pgstudy.learning.estimators.memory import RunningMean, WindowMean, running_mean
+from pgstudy.learning.estimators.own import OwnWeights
 from pgstudy.learning.estimators.weights import (
     Array,
     Mask,
@@ -25,6 +27,7 @@ from pgstudy.learning.estimators.weights import (
 from pgstudy.learning.rollouts.batch import Batch
 from pgstudy.learning.specification import EstimatorSpecification
 
+Memory = RunningMean | WindowMean | LearnedValue | OwnWeights
 Function = Callable[[Array, Mask], Array | float]
 WITHOUT_MEMORY: dict[str, Function] = {
     "none": lambda credit, mask: 0.0,
@@ -41,13 +44,25 @@ class StepWeights:
         self, specification: EstimatorSpecification, value: LearnedValue | None = None
     ) -> None:
         self._specification = specification
-        self._memory: RunningMean | WindowMean | LearnedValue | None = value
+        self._memory: Memory | None = value
         how = specification
-        if how.baseline == "running-mean":
+        if how.weights is not None:
+            self._memory = OwnWeights(how)
+        elif how.baseline == "running-mean":
             self._memory = running_mean(how.window, how.decay)
 
     def __call__(self, batch: Batch) -> Array:
-        """The weights of all M steps, in the batch's order: [M]."""
+        """The weights of all M steps, in the batch's order: [M].
+
+        Errors: UnusableWeights, or what a user's own function raises.
+        """
+        mask = batch.mask
+        if isinstance(self._memory, OwnWeights):
+            return np.array(self._of_groups(self._memory, batch.rewards, mask))[mask]
+        every: Array = (self._weights(batch) * mask)[mask]  # [1, N] or [T, N]
+        return every
+
+    def _weights(self, batch: Batch) -> Array:
         how, mask = self._specification, batch.mask
         to_go = how.credit == "to-go"
         credit_of = reward_to_go if to_go else total_return
@@ -59,13 +74,12 @@ class StepWeights:
             weights = weights * discounts(len(mask), how.gamma)
         if how.length_division:
             weights = weights / batch.lengths
-        every: Array = (weights * mask)[mask]  # [1, N] or [T, N], at each step
-        return every
+        return weights
 
     def _baseline(self, credit: Array, batch: Batch) -> Array | float:
-        how = self._specification
-        if self._memory is not None:
-            return self._memory(credit, batch)
+        how, memory = self._specification, self._memory
+        if memory is not None and not isinstance(memory, OwnWeights):
+            return memory(credit, batch)
         if how.baseline == "constant":
             return how.constant or 0.0
         return self._of_groups(WITHOUT_MEMORY[how.baseline], credit, batch.mask)

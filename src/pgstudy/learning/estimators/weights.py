@@ -20,10 +20,13 @@ step was taken.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
+
+if TYPE_CHECKING:
+    import torch  # planning a study, which calls users' own estimators, needs none
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -141,7 +144,7 @@ def surrogate(log_probs: torch.Tensor, weights: torch.Tensor, n: int) -> torch.T
 
     log_probs, weights: [M], all steps of the N trajectories; see `shares`.
     """
-    return torch.dot(weights / n, log_probs)
+    return (weights / n).dot(log_probs)
 
 
 def entropy_bonus(entropies: torch.Tensor, coefficient: float, n: int) -> torch.Tensor:

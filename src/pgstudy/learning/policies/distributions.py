@@ -16,6 +16,7 @@ import torch
 from pgstudy.learning.environments.spaces import Actions, Floats, Rows
 from pgstudy.learning.policies.networks import Network
 from pgstudy.learning.policies.normaliser import Normaliser
+from pgstudy.learning.policies.own_network import OwnNetwork
 from pgstudy.learning.policies.parameters import Parameters
 
 
@@ -23,6 +24,7 @@ class PolicyOverflow(ArithmeticError):
     """The policy's outputs are not finite numbers."""
 
 
+AnyNetwork = Network | OwnNetwork
 Arrays = Mapping[str, Floats]
 Actor = Callable[[Rows, Floats], Actions]
 """Of inputs [K, inputs] and noise [K, noise_width]; see `Policy.actor`."""
@@ -32,7 +34,7 @@ class Policy(Protocol):
     """What training needs of a policy."""
 
     parameters: Parameters
-    network: Network
+    network: AnyNetwork
     normaliser: Normaliser | None
     noise_width: int
 
@@ -73,7 +75,7 @@ class Categorical:
     def __init__(
         self,
         parameters: Parameters,
-        network: Network,
+        network: AnyNetwork,
         normaliser: Normaliser | None,
         actions: int,
     ) -> None:
@@ -139,7 +141,7 @@ class DiagonalGaussian:
     def __init__(
         self,
         parameters: Parameters,
-        network: Network,
+        network: AnyNetwork,
         normaliser: Normaliser | None,
     ) -> None:
         self.parameters = parameters

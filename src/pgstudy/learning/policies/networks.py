@@ -8,6 +8,7 @@ exact gradient, asks for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,10 +91,11 @@ class Network:
 
         return forward
 
-    def forward(self, inputs: Rows) -> tuple[Floats, list[Floats]]:
+    def forward(self, inputs: Rows) -> tuple[Floats, Any]:
         """The outputs, and what each layer was given, for `backward`."""
         hidden = self.normaliser.numpy_outputs(inputs) if self.normaliser else inputs
-        last, given = self._arrays[-1], []
+        last = self._arrays[-1]
+        given: list[Floats] = []
         for pair in self._arrays:
             weight, bias = pair
             given.append(hidden)
@@ -104,7 +106,7 @@ class Network:
                 self.activation(hidden, hidden)
         return hidden, given
 
-    def backward(self, given: list[Floats], outputs: Floats) -> None:
+    def backward(self, given: Any, outputs: Floats) -> None:
         """Write the gradient of a function of the outputs over that of before.
 
         outputs: its derivatives by each output, [M, outputs]. By the chain rule, from

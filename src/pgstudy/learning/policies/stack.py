@@ -8,7 +8,10 @@ import numpy as np
 
 from pgstudy.learning.environments.spaces import Actions, Floats, Rows
 from pgstudy.learning.policies.distributions import Policy
+from pgstudy.learning.policies.networks import Network
 from pgstudy.learning.policies.normaliser import standardised
+
+Layers = Sequence[tuple[Floats, Floats | None]]
 
 
 class Stack:
@@ -22,7 +25,7 @@ class Stack:
         first, runs = policies[0], len(policies)
         self._shape = (runs, n, -1)
         self._chosen = first.chosen
-        self._activation = first.network.activation
+        self._networks = [policy.network for policy in policies]
         self._memory = np.stack([policy.parameters.flat for policy in policies])
         self._arrays: dict[str, Floats] = {}
         start = 0
@@ -30,9 +33,11 @@ class Stack:
             part = self._memory[:, start : start + one.size]
             self._arrays[name] = part.reshape(runs, *one.shape)
             start += one.size
-        self._layers = [
-            (self._arrays[w], self._arrays.get(b)) for w, b in first.network.names
-        ]
+        network, self._layers = first.network, None
+        if isinstance(network, Network):
+            self._activation = network.activation
+            names = network.names
+            self._layers = [(self._arrays[w], self._arrays.get(b)) for w, b in names]
         self._statistics = None
         if first.normaliser is not None:
             self._statistics = np.zeros((2, runs, 1, len(first.normaliser.mean)))
@@ -50,16 +55,25 @@ class Stack:
         inputs: [S N, inputs]; noise: [S, N, width]. Actions may be not finite.
         """
         rows = inputs.reshape(self._shape)
+        if self._layers is None:  # a user's own networks, one after the other
+            every = zip(self._networks, rows, strict=True)
+            outputs = np.stack([one.numpy_outputs(mine) for one, mine in every])
+        else:
+            outputs = self._outputs(rows, self._layers)
+        actions = self._chosen(outputs, noise, self._arrays)
+        return actions.reshape(len(inputs), *actions.shape[2:])
+
+    def _outputs(self, rows: Rows, layers: Layers) -> Floats:
+        """[S, N, inputs] -> [S, N, outputs]."""
         hidden = (
             rows.astype(np.float32)
             if self._statistics is None
             else standardised(rows, *self._statistics)
         )
-        for layer, (weight, bias) in enumerate(self._layers):
+        for layer, (weight, bias) in enumerate(layers):
             if layer:
                 self._activation(hidden, hidden)
             hidden = np.matmul(hidden, weight)
             if bias is not None:
                 hidden += bias
-        actions = self._chosen(hidden, noise, self._arrays)
-        return actions.reshape(len(inputs), *actions.shape[2:])
+        return hidden

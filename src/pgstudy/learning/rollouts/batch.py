@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pgstudy.learning.environments.spaces import Actions, EnvironmentFault, Rows
+from pgstudy.learning.environments.faults import EnvironmentFault
+from pgstudy.learning.environments.spaces import Actions, Rows
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pgstudy.learning.environments.parallel.environment_list import EnvironmentList
-from pgstudy.learning.environments.spaces import (
-    Actions,
-    Layout,
-    Rows,
-)
+from pgstudy.learning.environments.spaces import Actions, Layout, Rows
 from pgstudy.learning.policies.distributions import Actor, Policy, PolicyOverflow
-from pgstudy.learning.policies.resolution import coarse_features
 from pgstudy.learning.rollouts.batch import Batch, require_finite
 from pgstudy.learning.rollouts.noise import NoiseStream
+from pgstudy.learning.rollouts.resolution import coarse_features
 
 
 class Sampler:

@@ -45,7 +45,8 @@ def at_once(specification: RunSpecification) -> int:
     Those of a user's own code can't, which is not looked at here.
     """
     environment = specification.environment
-    if not environment.vectorize or environment.module is not None:
+    own = environment.module is not None or specification.policy.network is not None
+    if not environment.vectorize or own:
         return 1
     if environment.vectorize == "envpool" or shows_its_state(environment):
         return max(1, MOST_LANES // specification.n)

@@ -16,10 +16,10 @@ import numpy as np
 from pgstudy.learning.environments.parallel.lanes import Lanes
 from pgstudy.learning.environments.spaces import Floats, Layout, Rows
 from pgstudy.learning.policies.distributions import Policy, PolicyOverflow
-from pgstudy.learning.policies.resolution import coarse_features
 from pgstudy.learning.policies.stack import Stack
 from pgstudy.learning.rollouts.batch import Batch
 from pgstudy.learning.rollouts.noise import NoiseStream
+from pgstudy.learning.rollouts.resolution import coarse_features
 from pgstudy.learning.rollouts.tape import Tape
 
 AHEAD = 64  # steps of noise that are stacked at a time

@@ -11,20 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pgstudy.learning.environments.faults import EnvironmentFault, as_number, fault
 from pgstudy.learning.environments.layers import (
     generator_states,
     seed_spaces,
     set_generator_states,
 )
 from pgstudy.learning.environments.making import make, resumable
-from pgstudy.learning.environments.spaces import (
-    Actions,
-    EnvironmentFault,
-    Rows,
-    as_number,
-    fault,
-    layout,
-)
+from pgstudy.learning.environments.spaces import Actions, Rows, layout
 from pgstudy.learning.specification import EnvironmentSpecification
 
 
@@ -70,7 +64,7 @@ class EnvironmentList:
             if seed is not None:
                 seed_spaces(environment, seed)
             observation, _ = environment.reset(seed=seed)
-            if seed is not None:
+            if seed is not None and not self.layout.composed:
                 _require_shape(observation, environment.observation_space.shape)
             self.layout.write(observation, row)
         self._seeds = [None] * self.count

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pgstudy.learning.environments.faults import EnvironmentFault
 from pgstudy.learning.environments.making import make_envpool
 from pgstudy.learning.environments.parallel.lanes import (
     Flags,
@@ -16,12 +17,7 @@ from pgstudy.learning.environments.parallel.lanes import (
     Rewards,
     numbers,
 )
-from pgstudy.learning.environments.spaces import (
-    Actions,
-    EnvironmentFault,
-    Rows,
-    layout,
-)
+from pgstudy.learning.environments.spaces import Actions, Rows, layout
 from pgstudy.learning.specification import EnvironmentSpecification
 
 Ids = npt.NDArray[np.int32]

@@ -13,14 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pgstudy.learning.environments.spaces import (
-    NUMERIC,
-    Actions,
-    Layout,
-    Rows,
-    as_numbers,
-    fault,
-)
+from pgstudy.learning.environments.faults import NUMERIC, as_numbers, fault
+from pgstudy.learning.environments.spaces import Actions, Layout, Rows
 
 Flags = npt.NDArray[np.bool_]
 Rewards = npt.NDArray[np.float64]

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from pgstudy.learning.environments.faults import UnusableEnvironment
 from pgstudy.learning.environments.layers import (
     generator_states,
     seed_spaces,
     set_generator_states,
 )
 from pgstudy.learning.environments.parallel.environment_list import EnvironmentList
-from pgstudy.learning.environments.spaces import Rows, UnusableEnvironment
+from pgstudy.learning.environments.spaces import Rows
 from pgstudy.learning.specification import EnvironmentSpecification
 
 

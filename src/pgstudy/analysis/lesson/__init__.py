@@ -1,0 +1,1 @@
+"""One update of a run, step by step, for people who learn what it is."""

@@ -1,0 +1,1 @@
+"""What each estimator computes, by enumeration: bias and variance on small problems."""
