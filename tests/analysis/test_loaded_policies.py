@@ -227,7 +227,7 @@ def test_a_run_is_named_in_three_ways(learned):
         ("CartPole-v1", "up", "is 4 numbers"),
         ("FrozenLake-v1", 16, "a whole number from 0 to 15, and not 16"),
         ("FrozenLake-v1", 0.5, "a whole number from 0 to 15"),
-        ("parts", 3, r"is Dict\(.*, and not 3"),
+        ("parts", 3, r"is one of Dict\(.*, and not 3"),
     ],
 )
 def test_what_is_no_observation_is_refused(learned, name, observation, wanted):

@@ -102,14 +102,9 @@ def prune(
     """
     from pgstudy.experiment import pruning
 
-    store, files = Store(results), sorted(Path("config").rglob("*.yaml"))
-    if not files and not config:
-        raise UserError(
-            "there is no config/ here; call this in the project's folder, or name the "
-            "files of your studies by --config"
-        )
+    files = _study_files(config or [])
     try:
-        asked = pruning.wanted([*files, *(config or [])], store)
+        asked = pruning.wanted(files, Store(results))
         with _no_call_at_work(results):
             stale = pruning.stale(asked)
             if yes:
@@ -120,6 +115,16 @@ def prune(
         print(f"all runs of {label} are kept: {why}", file=sys.stderr)
     verb = "removed" if yes else "no study asks for them; --yes removes them"
     print(*stale, f"{len(stale)} runs: {verb}", sep="\n")
+
+
+def _study_files(named: list[Path]) -> list[Path]:
+    files = [*sorted(Path("config").rglob("*.yaml")), *named]
+    if not files:
+        raise UserError(
+            "there is no config/ here; call this in the project's folder, or name the "
+            "files of your studies by --config"
+        )
+    return files
 
 
 @contextmanager

@@ -7,17 +7,18 @@ from collections import OrderedDict
 
 import torch
 
-from pgstudy.learning.environments.spaces import Floats, Layout
+from pgstudy.learning.environments.spaces import Floats
 from pgstudy.learning.policies.distributions import Policy
 from pgstudy.learning.policies.networks import Network
 from pgstudy.learning.policies.normaliser import LIMIT, Normaliser
-from pgstudy.learning.policies.own_network import OwnNetwork, observed
+from pgstudy.learning.policies.own_network import OwnNetwork
 from pgstudy.learning.specification import Activation
 
+Named = list[tuple[str, torch.nn.Module]]
 ACTIVATIONS: dict[Activation, type[torch.nn.Module]]
 ACTIVATIONS = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}
 OBSERVATIONS = "observations"  # the module that standardises them
-OWN = "own"  # a user's module
+OWN = "network"  # that of a user's own
 
 
 class Standardise(torch.nn.Module):
@@ -36,35 +37,33 @@ class Standardise(torch.nn.Module):
         return ((inputs - self.mean) * self.scale).clamp(-LIMIT, LIMIT).float()
 
 
-def sequential(
-    policy: Policy, layout: Layout, activation: Activation
-) -> torch.nn.Sequential:
-    """A copy: modules "0", "1", ..., or "own", and before them one that standardises.
+def sequential(policy: Policy, activation: Activation) -> torch.nn.Sequential:
+    """A copy: modules "0", "1", ..., and before them one that standardises, if any.
 
-    A user's own module gets observations in the shape that they have.
+    Of a network of a user's own, the module itself as `OWN`.
     """
-    named: list[tuple[str, torch.nn.Module]] = []
-    if policy.normaliser is not None:
-        named.append((OBSERVATIONS, Standardise(policy.normaliser)))
     if isinstance(policy.network, OwnNetwork):
-        named.append(("shape", torch.nn.Unflatten(-1, observed(layout))))
-        named.append((OWN, copy.deepcopy(policy.network.module)))
+        named = _own(policy.network)
     else:
-        modules = _modules(policy, policy.network, activation)
-        named += [(str(i), module) for i, module in enumerate(modules)]
+        named = _layers(policy, policy.network, activation)
+    if policy.normaliser is not None:
+        named.insert(0, (OBSERVATIONS, Standardise(policy.normaliser)))
     return torch.nn.Sequential(OrderedDict(named))
 
 
-def _modules(
-    policy: Policy, network: Network, activation: Activation
-) -> list[torch.nn.Module]:
+def _own(network: OwnNetwork) -> Named:
+    shaped: Named = [("shape", torch.nn.Unflatten(-1, network.shape))]
+    return [*shaped, (OWN, copy.deepcopy(network.module))]
+
+
+def _layers(policy: Policy, network: Network, activation: Activation) -> Named:
     modules: list[torch.nn.Module] = []
     arrays = policy.parameters.arrays
     for weight, bias in network.names:
         if modules:
             modules.append(ACTIVATIONS[activation]())
         modules.append(_linear(arrays[weight], arrays.get(bias)))
-    return modules
+    return [(str(i), module) for i, module in enumerate(modules)]
 
 
 def _linear(weight: Floats, bias: Floats | None) -> torch.nn.Linear:

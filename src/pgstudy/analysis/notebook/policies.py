@@ -35,7 +35,7 @@ Seed = int | np.random.SeedSequence | np.random.Generator | None
 class LoadedPolicy:
     """The final policy of a run.
 
-    network: from rows of inputs [M, inputs] to logits, or to means of actions; a copy
+    network: from rows of inputs [..., inputs] to logits, or to means of actions; a copy
     in torch's own layout. Inputs are observations, flattened or one-hot, in float32; in
     float64 if the policy standardises them, which is the first module then.
     log_std: [k] of continuous actions, else None. layout: how observations become
@@ -48,8 +48,7 @@ class LoadedPolicy:
         self.record = record
         self.specification = RunSpecification.from_dict(record.specification)
         self.layout = layout
-        activation = self.specification.policy.activation
-        self.network = sequential(policy, layout, activation)
+        self.network = sequential(policy, self.specification.policy.activation)
         self.log_std = log_std(policy)
         self._policy = policy
         self._generator = np.random.default_rng(seed)
@@ -91,20 +90,18 @@ class LoadedPolicy:
         try:
             self.layout.write(observation, row[0])
         except (EnvironmentFault, ValueError, TypeError):
-            name = self.specification.environment.id
+            size = self.layout.inputs
+            wanted = f"{size} numbers"
+            if self.layout.composed:
+                wanted = f"one of {self.layout.observations}"
+            elif self.layout.one_hot:
+                first = self.layout.first_observation
+                wanted = f"a whole number from {first} to {first + size - 1}"
             raise ValueError(
-                f"an observation of {name} is {self._wanted()}, and not "
-                f"{observation!s:.100}"
+                f"an observation of {self.specification.environment.id} is {wanted}, "
+                f"and not {observation!s:.100}"
             ) from None
         return row
-
-    def _wanted(self) -> str:
-        first, size = self.layout.first_observation, self.layout.inputs
-        if self.layout.one_hot:
-            return f"a whole number from {first} to {first + size - 1}"
-        return (
-            str(self.layout.observations) if self.layout.composed else f"{size} numbers"
-        )
 
 
 def load_policy(run: Any, seed: Seed = 0) -> LoadedPolicy:

@@ -40,7 +40,8 @@ class UnusableNetwork(ValueError):
 class OwnNetwork:
     """A module as the network of a policy; see `networks.Network` for its methods.
 
-    The module's parameters lie on the memory of `parameters`.
+    The module's parameters lie on the memory of `parameters`. shape: of an observation
+    as the module is shown it.
     """
 
     def __init__(
@@ -57,12 +58,12 @@ class OwnNetwork:
             one.data = torch.from_numpy(parameters.arrays[name])
             one.grad = torch.from_numpy(parameters.gradients[name])
             parameters.tensors[name] = one
-        self._shape = observed(layout)
+        self.shape = observed(layout)
 
     def torch_outputs(self, inputs: torch.Tensor) -> torch.Tensor:
         """Differentiable. [M, inputs] -> [M, outputs]."""
         rows = self.normaliser.torch_outputs(inputs) if self.normaliser else inputs
-        outputs: torch.Tensor = self.module(rows.float().reshape(-1, *self._shape))
+        outputs: torch.Tensor = self.module(rows.float().reshape(-1, *self.shape))
         return outputs
 
     def numpy_outputs(self, inputs: Rows) -> Floats:
