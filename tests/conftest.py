@@ -33,26 +33,30 @@ SMALL: dict[str, Any] = {
 }
 
 
-# Modules that kill, signal or watch processes: one worker takes them one by one.
+# Modules that kill, signal or watch processes, in two groups of about one length: one
+# worker takes those of a group one by one.
 ONE_BY_ONE = {
-    *("test_crashes", "test_forkserver", "test_misbehaviour"),
-    *("test_progress", "test_tracking_trouble"),
+    "test_crashes": "crashes",
+    "test_forkserver": "crashes",
+    "test_misbehaviour": "troubles",
+    "test_progress": "troubles",
+    "test_tracking_trouble": "troubles",
 }
 # The other modules of a minute and more, the longest first.
 LONG = [
     *("test_slurm", "test_storage", "test_paper", "test_golden", "test_damage"),
     *("test_acceptance", "test_workflow", "test_tracking", "test_cli", "test_capsule"),
     *("test_installed", "test_mirror", "test_secrets", "test_group"),
-    *("test_configs", "test_tuning"),
+    *("test_configs", "test_tuning", "test_own_code", "test_proofs", "test_notebook"),
 ]
 
 
 class Groups(LoadFileScheduling):
-    """A module for a worker at a time, and those of ONE_BY_ONE for one worker."""
+    """A module for a worker at a time, and a group of ONE_BY_ONE for one worker."""
 
     def _split_scope(self, nodeid: str) -> str:
         module = super()._split_scope(nodeid)
-        return "one by one" if Path(module).stem in ONE_BY_ONE else module
+        return ONE_BY_ONE.get(Path(module).stem, module)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
@@ -61,7 +65,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The group comes first, the long modules next and other whole studies then.
+    """The groups come first, the long modules next and other whole studies then.
 
     So no long module is left for one worker at the end, when the other has none.
     """

@@ -22,6 +22,7 @@ from pgstudy.experiment.training.saving import save_failure
 from pgstudy.learning.rollouts.streams import Streams
 from pgstudy.learning.training import train
 from tests.analysis.conftest import OWN
+from tests.learning.own_networks import Small
 
 BUILT_IN = ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1", "ShortCorridor-v0"]
 PLAYED = [*BUILT_IN, *OWN]
@@ -126,6 +127,7 @@ def test_a_network_of_ones_own_is_there_in_torch(learned):
     """Its module, with the weights of the run, behind what gives rows their shape."""
     policy = load_policy(learned["stacked"].folder)
     saved = safetensors.numpy.load_file(learned["stacked"].folder / POLICY)
+    assert isinstance(policy.network.network, Small)
     observation = np.random.default_rng(0).normal(size=(3, 4))
     hidden = np.tanh(
         observation.ravel() @ saved["first.weight"].T + saved["first.bias"]

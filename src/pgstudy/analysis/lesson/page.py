@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from pgstudy.analysis.lesson.capture import Played, Update
 from pgstudy.analysis.report.glossary import equation
+from pgstudy.analysis.report.html import pages
 from pgstudy.experiment.store.record import RunRecord
 from pgstudy.experiment.study.cell import learning_rate_text
 from pgstudy.learning.estimators.weights import Array
@@ -23,13 +23,7 @@ SHOWN = 40  # steps of a trajectory
 
 def page(record: RunRecord, updates: Sequence[Update]) -> str:
     """A page of HTML that needs no network."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = pages(TEMPLATES)
     environment.filters["short"] = _short
     specification = RunSpecification.from_dict(record.specification)
     return environment.get_template("watch.html.j2").render(

@@ -69,7 +69,7 @@ class Contents:
 
 def write(study: Study, contents: Contents, folder: Path) -> None:
     """Render both reports. Everything that comes from a config is escaped."""
-    html = _environment().get_template("report.html.j2")
+    html = pages(TEMPLATES).get_template("report.html.j2")
     values = _values(study, contents)
     page = html.render(
         study=study,
@@ -84,9 +84,10 @@ def write(study: Study, contents: Contents, folder: Path) -> None:
         write_atomically(folder / name, lambda p, t=content: p.write_text(t, "utf-8"))  # type: ignore[misc]
 
 
-def _environment() -> jinja2.Environment:
+def pages(folder: Path) -> jinja2.Environment:
+    """How templates of pages in a folder are read."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader(folder),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

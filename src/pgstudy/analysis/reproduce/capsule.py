@@ -102,9 +102,12 @@ def _require_user_code(study: Study, folder: Path) -> None:
 
 
 def _different(study: Study) -> list[RunSpecification]:
-    """One for each environment and each estimator of a user's own."""
+    """One for each environment, with each estimator and network of a user's own."""
     every = [cell.specification for cell in study.cells]
-    found = {(repr(s.environment), s.estimator.weights): s for s in every}
+    found = {
+        (repr(one.environment), one.estimator.weights, one.policy.network): one
+        for one in every
+    }
     return list(found.values())
 
 

@@ -142,7 +142,8 @@ def _require_measurable(measure: str, argument: Any, cell: Cell) -> None:
     if measure == "action_probability":
         layout = check(cell.specification.environment)
         discrete = isinstance(layout.actions, Finite)
-        if policy.hidden or not discrete or not layout.one_hot or layout.inputs != 1:
+        layers = policy.hidden or policy.network
+        if layers or not discrete or not layout.one_hot or layout.inputs != 1:
             cause = "discrete actions, a policy without hidden layers, and states that"
             raise ConfigError([f"action_probability needs {cause} all look alike"])
         if not argument < layout.actions.size:

@@ -33,13 +33,9 @@ class Layout:
     one_hot: bool
     first_observation: int
     reshapes: bool
+    composed: bool
     actions: Kind
     observations: spaces.Space[Any]
-
-    @property
-    def composed(self) -> bool:
-        """Whether an observation is flattened from several parts."""
-        return isinstance(self.observations, COMPOSED)
 
     def write(self, observation: Any, row: Rows) -> None:
         """Write one observation, of any kind, into a row: [inputs]."""
@@ -79,14 +75,14 @@ def layout(observations: spaces.Space[Any], actions: spaces.Space[Any]) -> Layou
     return Layout(*_inputs(observations), actions_of(actions), observations)
 
 
-def _inputs(space: spaces.Space[Any]) -> tuple[int, bool, int, bool]:
+def _inputs(space: spaces.Space[Any]) -> tuple[int, bool, int, bool, bool]:
     if isinstance(space, spaces.Discrete):
-        return int(space.n), True, int(space.start), True
+        return int(space.n), True, int(space.start), True, False
     plain = isinstance(space, spaces.Box | spaces.MultiBinary)
     if plain and space.shape and np.prod(space.shape):
-        return int(np.prod(space.shape)), False, 0, len(space.shape) > 1
+        return int(np.prod(space.shape)), False, 0, len(space.shape) > 1, False
     if isinstance(space, COMPOSED) and space.is_np_flattenable and _numbers(space):
-        return spaces.flatdim(space), False, 0, True
+        return spaces.flatdim(space), False, 0, True, True
     raise UnusableEnvironment(
         f"its observations are {space}; pgstudy has policies for Discrete, Box, "
         "MultiDiscrete and MultiBinary observations, and for Dict and Tuple of these"
