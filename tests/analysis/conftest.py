@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import gymnasium
 import pytest
 
 from pgstudy.experiment.config.loading import load_study
+from pgstudy.experiment.provenance.identity import describe
+from pgstudy.experiment.store.record import Provenance
 from pgstudy.experiment.store.runs import Run, Store
 from pgstudy.experiment.training.block import train_block
+from pgstudy.experiment.training.saving import save
+from pgstudy.learning.specification import (
+    EnvironmentSpecification,
+    PolicySpecification,
+)
+from pgstudy.learning.training import train
 
 BLIND = "Blind-v0"  # no render method
 CORRIDOR = "pgstudy.learning.environments.corridor:ShortCorridor"
@@ -33,12 +42,49 @@ LEARNED = {
     ],
     "estimators": [{"name": "leave-one-out", "baseline": "leave-one-out"}],
 }
+# What the others have not: name of the run -> its environment and policy.
+OWN = {
+    "stacked": (
+        EnvironmentSpecification(
+            *("CartPole-v1", {}, 500),
+            wrappers=(
+                {
+                    "id": "gymnasium.wrappers:FrameStackObservation",
+                    "kwargs": {"stack_size": 3},
+                },
+            ),
+        ),
+        PolicySpecification(
+            network="tests.learning.own_networks:Small", kwargs={"width": 5}
+        ),
+    ),
+    "locks": (
+        EnvironmentSpecification(
+            *("test/Locks-v0", {}, 20), module="tests.learning.test_spaces"
+        ),
+        PolicySpecification(),
+    ),
+    "parts": (
+        EnvironmentSpecification(
+            *("test/Parts-v0", {}, 20), module="tests.learning.test_spaces"
+        ),
+        PolicySpecification(hidden=(4,), activation="relu"),
+    ),
+}
 
 
 @pytest.fixture(scope="session")
 def learned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    """A run for each environment of LEARNED, by its id."""
+    """A run for each environment of LEARNED, by its id, and for each of OWN."""
     study, store = load_study(LEARNED), Store(Path(tmp_path_factory.mktemp("learned")))
     for block in study.blocks():
         assert not train_block(store, block)
-    return {cell.environment: store.run(cell, 0) for cell in study.cells}
+    runs = {cell.environment: store.run(cell, 0) for cell in study.cells}
+    for name, (environment, policy) in OWN.items():
+        like = runs["FrozenLake-v1"].cell.specification
+        how = replace(like, environment=environment, policy=policy)
+        cell = replace(runs["FrozenLake-v1"].cell, environment=name, specification=how)
+        runs[name] = store.run(cell, 0)
+        made = Provenance(made_by=describe(), started=0.0)
+        save(runs[name], train(how, 0), made)
+    return runs

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,10 +16,12 @@ from PIL import Image
 from pgstudy import load_policy
 from pgstudy.analysis.notebook.export import export
 from pgstudy.analysis.statistics import intervals
-from tests.analysis.conftest import BLIND
+from tests.analysis.conftest import BLIND, OWN
 from tests.commands import pgstudy
+from tests.conftest import ROOT
 
-PLAYED = ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1", "ShortCorridor-v0"]
+BUILT_IN = ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1", "ShortCorridor-v0"]
+PLAYED = [*BUILT_IN, *OWN]
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
@@ -40,16 +43,18 @@ def head(folder):
 def test_the_lines_of_the_card_load_the_policy(learned, exported, name):
     """Typed in the folder, without pgstudy's classes: the same outputs, and an action.
 
-    The first block has five lines that are not empty.
+    The first block has five lines that are not empty, where the network is a built-in.
     """
     load, act = BLOCK.findall((exported / name / "README.md").read_text())
-    assert len([line for line in load.splitlines() if line]) == 5
-    show = "print(env.action_space.contains(action), network(inputs).tolist())"
+    if name != "stacked":
+        assert len([line for line in load.splitlines() if line]) == 5
+    show = "print(env.action_space.contains(action), outputs.tolist())"
     seen = "import numpy as np; print(np.ravel(observation).tolist())"
     code = f"{load}\n{act.replace('reset()', 'reset(seed=7)')}\n{show}\n{seen}"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=exported / name,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,
@@ -57,15 +62,15 @@ def test_the_lines_of_the_card_load_the_policy(learned, exported, name):
     first, second = done.stdout.splitlines()
     sound, _, outputs = first.partition(" ")
     policy, observation = load_policy(learned[name].folder), json.loads(second)
-    row = torch.tensor(observation)
+    row = torch.tensor(observation).float()
     if policy.layout.one_hot:
         row = torch.eye(policy.layout.inputs)[observation[0]]
-    expected = policy.network(row).tolist()
+    expected = policy.network(row[None])[0].tolist()
     assert json.loads(outputs) == pytest.approx(expected, rel=1e-5, abs=1e-6)
     assert sound == "True"
 
 
-@pytest.mark.parametrize("name", PLAYED)
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_the_head_says_what_the_run_reports(learned, exported, name):
     """The mean return of the evaluation, with Student's interval."""
     front, run = head(exported / name), learned[name].record()
@@ -83,7 +88,7 @@ def test_the_head_says_what_the_run_reports(learned, exported, name):
 
 def test_the_files_are_there(exported):
     """A looping recording of the length that recordings have; JSON of the run."""
-    for name in PLAYED:
+    for name in BUILT_IN:
         folder = exported / name
         assert {p.name for p in folder.iterdir()} == {
             *("model.safetensors", "config.json", "README.md", "replay.gif"),

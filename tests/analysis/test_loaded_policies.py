@@ -1,5 +1,6 @@
 """A policy in a notebook is the one that the run evaluated."""
 
+import importlib
 import json
 import shutil
 from dataclasses import replace
@@ -14,25 +15,27 @@ import scipy.stats
 import torch
 
 from pgstudy import CantBeLoaded, load_policy
-from pgstudy.analysis.notebook.export import export
-from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.store.record import Provenance, write_record
-from pgstudy.experiment.store.runs import POLICY, Store
+from pgstudy.experiment.store.runs import POLICY
 from pgstudy.experiment.system.files import file_digest
-from pgstudy.experiment.training.block import train_block
 from pgstudy.experiment.training.saving import save_failure
 from pgstudy.learning.rollouts.streams import Streams
 from pgstudy.learning.training import train
-from tests.analysis.conftest import LEARNED
-from tests.learning.own_networks import PLACE, Small
+from tests.analysis.conftest import OWN
+from tests.learning.own_networks import Small
 
-PLAYED = ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1", "ShortCorridor-v0"]
+BUILT_IN = ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1", "ShortCorridor-v0"]
+PLAYED = [*BUILT_IN, *OWN]
 
 
 def made(run):
     """The environment as Gymnasium makes it, with all its wrappers."""
     how = run.cell.specification.environment
-    return gymnasium.make(how.id, max_episode_steps=how.max_episode_steps, **how.kwargs)
+    made = gymnasium.make(how.id, how.max_episode_steps, **how.kwargs)
+    for wrapper in how.wrappers or ():
+        module, _, name = wrapper["id"].partition(":")
+        made = getattr(importlib.import_module(module), name)(made, **wrapper["kwargs"])
+    return made
 
 
 def played(run, policy, seeds):
@@ -88,7 +91,7 @@ def test_fresh_episodes_agree_with_the_reported_mean(learned):
     assert other.confidence_interval(0.99).low > 0
 
 
-@pytest.mark.parametrize("name", PLAYED)
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_the_network_gives_the_outputs(learned, name):
     """Computed here from the saved arrays in float64; they are [inputs, outputs]."""
     run = learned[name]
@@ -118,6 +121,22 @@ def test_the_network_gives_the_outputs(learned, name):
     linear = [m for m in policy.network if isinstance(m, torch.nn.Linear)]
     for module, key in zip(linear, layers, strict=True):
         assert module.weight.shape == saved[key].shape[::-1]
+
+
+def test_a_network_of_ones_own_is_there_in_torch(learned):
+    """Its module, with the weights of the run, behind what gives rows their shape."""
+    policy = load_policy(learned["stacked"].folder)
+    saved = safetensors.numpy.load_file(learned["stacked"].folder / POLICY)
+    assert isinstance(policy.network.network, Small)
+    observation = np.random.default_rng(0).normal(size=(3, 4))
+    hidden = np.tanh(
+        observation.ravel() @ saved["first.weight"].T + saved["first.bias"]
+    )
+    logits = 0.01 * (hidden @ saved["last.weight"].T + saved["last.bias"])
+    rows = torch.tensor(observation).float().reshape(1, 12)
+    found = policy.network(rows)[0].detach().numpy()
+    assert found == pytest.approx(logits, rel=1e-5, abs=1e-6)
+    assert policy.act(observation, deterministic=True) == logits.argmax()
 
 
 def test_standardising_keeps_digits_and_clips(learned, tmp_path):
@@ -210,6 +229,7 @@ def test_a_run_is_named_in_three_ways(learned):
         ("CartPole-v1", "up", "is 4 numbers"),
         ("FrozenLake-v1", 16, "a whole number from 0 to 15, and not 16"),
         ("FrozenLake-v1", 0.5, "a whole number from 0 to 15"),
+        ("parts", 3, r"is one of Dict\(.*, and not 3"),
     ],
 )
 def test_what_is_no_observation_is_refused(learned, name, observation, wanted):
@@ -263,26 +283,3 @@ def test_the_file_of_a_policy_says_what_it_is(learned):
     assert (said["key"], said["evaluation_return"]) == (run.key, pytest.approx(mean))
     assert said["versions"]["torch"] == torch.__version__
     assert train(specification, said["seed"]).digest() == record.digest
-
-
-def test_a_network_of_ones_own_is_the_module_itself(tmp_path):
-    """Trained, read again, and called by torch; a model card is refused with why."""
-    own = {"network": f"{PLACE}:Small", "kwargs": {"width": 5}}
-    cartpole = {"id": "CartPole-v1", "policy": own, "env_steps": 600}
-    study = load_study(LEARNED | {"environments": [cartpole]})
-    store = Store(tmp_path)
-    (block,) = study.blocks()
-    assert not train_block(store, block)
-    run = store.run(study.cells[0], 0)
-    policy = load_policy(run.folder)
-    module = policy.network.network
-    assert isinstance(module, Small)
-    saved = safetensors.numpy.load_file(run.folder / POLICY)
-    for name, value in module.state_dict().items():
-        assert np.array_equal(value.numpy(), saved[name])
-    observation = np.array([0.1, -0.2, 0.03, 0.4], np.float32)
-    assert policy.network(torch.from_numpy(observation)[None]).shape == (1, 2)
-    assert policy.act(observation) in (0, 1)
-    with pytest.raises(CantBeLoaded, match=r"its network is .*Small, which no model"):
-        export(run.folder, tmp_path / "card")
-    assert not (tmp_path / "card").exists()

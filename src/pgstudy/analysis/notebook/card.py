@@ -16,6 +16,7 @@ from pgstudy.analysis.statistics.intervals import Interval
 from pgstudy.experiment.provenance.git import commit_text
 from pgstudy.experiment.provenance.identity import utc
 from pgstudy.learning.environments.registry import entry_module, registered
+from pgstudy.learning.policies.own_network import BUILT_IN
 
 REPLAY = "replay.gif"
 OWN = "pgstudy.learning.environments.registry"  # registers what no user's module does
@@ -40,6 +41,7 @@ def text(
     episode, or the `reason` why there is no recording.
     """
     run, returns = policy.record, policy.evaluation_returns
+    own = policy.specification.policy.network or ""
     found = intervals.mean([returns])
     before = run.evaluation.get("untrained", [])
     front = yaml.safe_dump(_front(policy, found), sort_keys=False, allow_unicode=True)
@@ -49,6 +51,7 @@ def text(
         specification=policy.specification,
         config=config,
         modules=sorted({layer.partition("(")[0] for layer in config["network"]}),
+        network=BUILT_IN.get(own, own),
         replay=REPLAY,
         shown=shown,
         reached=bounded(*found, number) if len(returns) else "",

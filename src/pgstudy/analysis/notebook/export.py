@@ -12,6 +12,7 @@ import torch
 
 from pgstudy.analysis.notebook import card
 from pgstudy.analysis.notebook.errors import CantBeLoaded
+from pgstudy.analysis.notebook.networks import OWN
 from pgstudy.analysis.notebook.policies import LoadedPolicy, load_policy, run_folder
 from pgstudy.analysis.recordings.record import Recording, record
 from pgstudy.analysis.recordings.step import SPEAKING
@@ -22,8 +23,8 @@ from pgstudy.experiment.system.files import (
     json_text,
     write_atomically,
 )
-from pgstudy.learning.environments.actions import Continuous, Finite, Several
-from pgstudy.learning.environments.spaces import Layout
+from pgstudy.learning.environments.actions import Finite, Kind, Several
+from pgstudy.learning.policies.own_network import observed
 
 MODEL, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 FACTS = (
@@ -40,7 +41,6 @@ def export(run: Any, folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CantBeLoaded(f"{folder} is there and not empty; name a new folder")
     policy = load_policy(run)
-    _require_explained(policy)
     config = _config(policy)
     replay, shown = _replay(policy, run_folder(run) / POLICY)
     # one key: safetensors writes several in an order that changes from call to call
@@ -56,24 +56,13 @@ def export(run: Any, folder: Path) -> None:
             write_atomically(folder / name, lambda p, c=content: p.write_bytes(c))  # type: ignore[misc]
 
 
-def _require_explained(policy: LoadedPolicy) -> None:
-    """Errors: CantBeLoaded, where a model card's few lines would not load it."""
-    how, layout = policy.specification, policy.layout
-    reasons = {
-        f"its network is {how.policy.network}": how.policy.network is not None,
-        "its actions are several at once": isinstance(layout.actions, Several),
-        "its observations are of several parts": layout.composed,
-        "its environment has wrappers of the config": bool(how.environment.wrappers),
-    }
-    if reason := next((why for why, so in reasons.items() if so), ""):
-        cure = "pgstudy.load_policy reads it"
-        raise CantBeLoaded(f"{reason}, which no model card here explains; {cure}")
-
-
 def _tensors(policy: LoadedPolicy) -> dict[str, torch.Tensor]:
-    """By the names of the network's state_dict, and log_std where there is one."""
+    """By the names of the network's state_dict, or of a user's module's own; and
+    log_std where there is one.
+    """
     more = {} if policy.log_std is None else {"log_std": policy.log_std}
-    return {**policy.network.state_dict(), **more}
+    state = policy.network.state_dict()
+    return {name.removeprefix(f"{OWN}."): one for name, one in state.items()} | more
 
 
 def _config(policy: LoadedPolicy) -> dict[str, Any]:
@@ -81,42 +70,47 @@ def _config(policy: LoadedPolicy) -> dict[str, Any]:
     run, layout = policy.record, policy.layout
     return {
         "library_name": "pgstudy",
-        "network": _layers(policy),
+        "network": _layers(policy.network),
         "observations": {
             "inputs": layout.inputs,
             "one_hot": layout.one_hot,
+            "composed": layout.composed,
             "first": layout.first_observation,
+            "shape": list(observed(layout)),
             "standardised": policy.specification.policy.normalise_observations,
         },
-        "actions": _actions(layout),
+        "actions": _actions(layout.actions),
         "run": {name: getattr(run, name) for name in FACTS},
         "versions": {name: run.made_by.get(name) for name in NUMERIC_LIBRARIES},
     }
 
 
-def _layers(policy: LoadedPolicy) -> list[str]:
-    """The modules of the network that torch.nn has, as they are called there."""
+def _layers(network: torch.nn.Sequential) -> list[str]:
+    """The modules that torch.nn has, as they are called there; none of a user's own."""
     found = []
-    for module in policy.network:
+    for module in network:
         if isinstance(module, torch.nn.Linear):
             bias = "" if module.bias is not None else ", bias=False"
             found.append(f"Linear({module.in_features}, {module.out_features}{bias})")
         elif isinstance(module, torch.nn.Tanh | torch.nn.ReLU):
             found.append(f"{type(module).__name__}()")
-    return found
+    return found if hasattr(network, "0") else []
 
 
-def _actions(layout: Layout) -> dict[str, Any]:
+def _actions(actions: Kind) -> dict[str, Any]:
     """Bounds are flat; None where there is none."""
-    actions = layout.actions
     if isinstance(actions, Finite):
         return {"kind": "discrete", "size": actions.size, "start": actions.start}
-    assert isinstance(actions, Continuous)  # `_require_explained`
+    shape = list(actions.space.shape)
+    if isinstance(actions, Several):
+        sizes = list(actions.sizes)
+        return {"kind": "several", "size": actions.size, "sizes": sizes, "shape": shape}
     low, high = (
-        [bound if math.isfinite(bound) else None for bound in bounds.ravel().tolist()]
-        for bounds in (actions.space.low, actions.space.high)
+        [bound if math.isfinite(bound) else None for bound in ends.ravel().tolist()]
+        for ends in (actions.space.low, actions.space.high)
     )
-    return {"kind": "box", "shape": list(actions.space.shape), "low": low, "high": high}
+    bounds = {"low": low, "high": high}
+    return {"kind": "box", "size": actions.size, "shape": shape, **bounds}
 
 
 def _replay(policy: LoadedPolicy, file: Path) -> tuple[bytes, dict[str, Any]]:

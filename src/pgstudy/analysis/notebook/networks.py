@@ -18,6 +18,7 @@ Named = list[tuple[str, torch.nn.Module]]
 ACTIVATIONS: dict[Activation, type[torch.nn.Module]]
 ACTIVATIONS = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}
 OBSERVATIONS = "observations"  # the module that standardises them
+OWN = "network"  # that of a user's own
 
 
 class Standardise(torch.nn.Module):
@@ -39,7 +40,7 @@ class Standardise(torch.nn.Module):
 def sequential(policy: Policy, activation: Activation) -> torch.nn.Sequential:
     """A copy: modules "0", "1", ..., and before them one that standardises, if any.
 
-    Of a network of a user's own, the module itself as "network".
+    Of a network of a user's own, the module itself as `OWN`.
     """
     if isinstance(policy.network, OwnNetwork):
         named = _own(policy.network)
@@ -52,7 +53,7 @@ def sequential(policy: Policy, activation: Activation) -> torch.nn.Sequential:
 
 def _own(network: OwnNetwork) -> Named:
     shaped: Named = [("shape", torch.nn.Unflatten(-1, network.shape))]
-    return [*shaped, ("network", copy.deepcopy(network.module))]
+    return [*shaped, (OWN, copy.deepcopy(network.module))]
 
 
 def _layers(policy: Policy, network: Network, activation: Activation) -> Named:
