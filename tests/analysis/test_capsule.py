@@ -229,7 +229,7 @@ def test_what_cant_be_checked_elsewhere_is_not_packed(tmp_path):
     code = FILES["floor.py"].replace("'data/tiles.txt'", repr(str(far)))
     (project / "floor.py").write_text(code)
     file = made(project, study)
-    refused(project, file, "read far.txt; put it beside the code")
+    refused(project, file, "reads far.txt; put it beside the code")
     (project / "floor.py").write_text(FILES["floor.py"])
     refused(project, file, "its runs give another")
 
