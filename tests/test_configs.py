@@ -1,5 +1,6 @@
 """The config files that come with the project."""
 
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from tests.conftest import ROOT
 
 PUBLISHED = sorted((ROOT / "config/published").glob("*.yaml"))
 FILES = sorted(set((ROOT / "config").rglob("*.yaml")) - set(PUBLISHED))
-EXTRAS = {"InvertedPendulum": "mujoco", "LunarLander": "Box2D"}
+EXTRAS = {"InvertedPendulum": "mujoco", "LunarLander": "Box2D", "MinAtar": "minatar"}
 
 TUNED = ("cartpole", "cliffwalking", "frozenlake", "invertedpendulum", "pendulum")
 
@@ -22,7 +23,8 @@ def load(file):
     for name, package in EXTRAS.items():
         if name in text:
             pytest.importorskip(package, reason=f"{file.name} needs `make extras`")
-    return load_study(yaml.safe_load(text))
+    with contextlib.chdir(file.parent):  # where modules of an example lie
+        return load_study(yaml.safe_load(text))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)

@@ -19,6 +19,7 @@ from pgstudy.analysis.common.names import figure_keys
 from pgstudy.analysis.figures.step import Source
 from pgstudy.analysis.figures.step import draw as draw_source
 from pgstudy.analysis.figures.style import looks
+from pgstudy.analysis.proofs.step import estimators, proof_table
 from pgstudy.analysis.report import html as report
 from pgstudy.analysis.report.markdown import summary_table
 from pgstudy.analysis.tables import aggregates, histories
@@ -133,8 +134,9 @@ def test_tables_have_the_columns_of_their_schema(tables, made):
     """In its order, and of its types: text is text, numbers are numbers."""
     study, _ = made
     beside = aggregates.build(study, tables)
-    said = contents(study, tables).claims
-    found = vars(tables) | vars(beside) | {"claims": said}
+    every = contents(study, tables)
+    said = {"claims": every.claims, "proofs": every.proofs}
+    found = vars(tables) | vars(beside) | said
     for name, table in found.items():
         if name == "seeds":
             assert list(table) == ["bin_width", *map(str, range(study.bins))]
@@ -204,7 +206,8 @@ def draw(study, tables, folder):
 def contents(study, tables, **more):
     beside = aggregates.build(study, tables)
     said = claims.build(study, tables, beside, NOT_MEASURED)
-    return report.Contents(tables, beside, NOT_MEASURED, said, **more)
+    proved = proof_table(estimators(study))
+    return report.Contents(tables, beside, NOT_MEASURED, said, proved, **more)
 
 
 @pytest.fixture(scope="module")

@@ -104,6 +104,15 @@ VERDICTS = [
     (EstimatorSpecification(weights=f"{PLACE}:own_in_mean"), SIZES),
     (EstimatorSpecification(weights=f"{PLACE}:mean_over_steps"), "biased in direction"),
     (EstimatorSpecification(weights=f"{PLACE}:raises"), "could not be enumerated"),
+    (EstimatorSpecification(weights=f"{PLACE}:exits"), "could not be enumerated: 2"),
+    (
+        EstimatorSpecification(weights=f"{PLACE}:fails_when_short"),
+        "unbiased; not known on corridor, random MDP: too long for me",
+    ),
+    (
+        EstimatorSpecification(weights=f"{PLACE}:not_finite"),
+        "biased in .*; not known on bandit, random MDP: it gives weights that",
+    ),
 ]
 
 

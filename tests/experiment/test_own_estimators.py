@@ -46,7 +46,7 @@ def test_a_study_has_it_with_its_arguments(smoke):
         ({"weights": f"{PLACE}:leaves"}, "it raises SystemExit: 3"),
         (
             {"weights": f"{PLACE}:own_in_mean", "credit": "total"},
-            "own trajectory's rew",
+            "more of its own trajectory",
         ),
         (
             {"kwargs": {"scale": 1}},
@@ -61,6 +61,42 @@ def test_a_fault_names_the_estimator_and_the_cause(smoke, options, words):
 def test_arguments_without_a_function_are_a_fault(smoke):
     estimators = [{"name": "plain", "kwargs": {"scale": 1}}]
     assert "'kwargs' belongs to 'weights'" in faults(smoke | {"estimators": estimators})
+
+
+def test_groups_of_one_are_no_groups(smoke):
+    """The function would be called with all N, of as many starts."""
+    how = ESTIMATOR | {"starts": 4}
+    for entry in smoke["environments"]:
+        entry["optimizer"] = {"learning_rate": 0.001}
+    study = load_study(smoke | {"sample_counts": [4, 8], "estimators": [how]})
+    assert {cell.n for cell in study.cells} == {8}
+    (left,) = {one.reason for one in study.left_out}
+    assert "one trajectory per start" in left
+
+
+def test_a_promise_changes_no_number(smoke):
+    """`credit` beside `weights` only says what is checked."""
+    plain, promised = (
+        load_study(with_estimator(smoke, **options)).cells[-1]
+        for options in ({}, {"credit": "total"})
+    )
+    assert plain.key(0) == promised.key(0)
+
+
+def test_files_that_it_reads_when_called_are_in_the_key(smoke, tmp_path, monkeypatch):
+    """As those that are read at import, and modules that are imported late."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reading_lab.py").write_text(
+        "def f(rewards, mask, gamma):\n"
+        "    import reading_help\n"
+        "    return float(open('scale.txt').read()) * rewards\n"
+    )
+    (tmp_path / "reading_help.py").write_text("")
+    (tmp_path / "scale.txt").write_text("2")
+    mine = {"name": "mine", "weights": "reading_lab:f"}
+    cell = load_study(smoke | {"estimators": [mine]}).cells[0]
+    names = {"reading_lab.py", "reading_help.py", "scale.txt"}
+    assert cell.identity.files.keys() == names
 
 
 def test_its_code_is_part_of_the_key_and_no_one_elses(smoke, tmp_path, monkeypatch):

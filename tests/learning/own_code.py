@@ -124,3 +124,63 @@ def hidden(rewards, mask, gamma):
     """Remembers outside of any state."""
     COUNT[0] += 1
     return rewards * COUNT[0]
+
+
+def longer(rewards, mask, gamma):
+    """Its own length is in the weight."""
+    return (rewards.sum(0) + mask.sum(0))[None]
+
+
+def discounted(rewards, mask, gamma, power):
+    """Discounted rewards to go, with the factor gamma^t or without it."""
+    steps = np.arange(len(rewards))[:, None]
+    present = gamma**steps * rewards
+    return gamma ** ((power - 1) * steps) * present[::-1].cumsum(0)[::-1]
+
+
+def complex(rewards, mask, gamma):
+    """Half of it would be lost."""
+    return rewards + 1j
+
+
+class StateRaises(Slow):
+    """A mistake of its writer."""
+
+    def state(self):
+        return {}["mean"]
+
+
+class Empty:
+    """Remembers nothing before its first batch."""
+
+    def __init__(self):
+        self.seen = []
+
+    def __call__(self, rewards, mask, gamma):
+        weights = rewards.sum(0) - (np.mean(self.seen) if self.seen else 0.0)
+        self.seen.append(rewards.sum(0).mean())
+        return weights[None]
+
+    def state(self):
+        return {"seen": np.array(self.seen)} if self.seen else {}
+
+    def restore(self, state):
+        self.seen = list(state.get("seen", []))
+
+
+def fails_when_short(rewards, mask, gamma):
+    """Exists for episodes of one step alone."""
+    if len(rewards) > 1:
+        raise ValueError("too long for me")
+    return rewards
+
+
+def not_finite(rewards, mask, gamma):
+    """Divides by what may be 0."""
+    with np.errstate(all="ignore"):
+        return rewards / (len(rewards) - 1)
+
+
+def exits(rewards, mask, gamma):
+    """Ends the process."""
+    raise SystemExit(2)

@@ -85,3 +85,67 @@ class Empty(torch.nn.Module):
 
     def forward(self, observations):
         return torch.zeros(len(observations), self.outputs)
+
+
+class Halves(Small):
+    def forward(self, observations):
+        return super().forward(observations).half()
+
+
+class Frozen(Small):
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.first.weight.requires_grad_(False)
+
+
+class Single(Small):
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.scale = torch.nn.Parameter(torch.tensor(2.0))
+
+
+class WithoutGradient(Small):
+    def forward(self, observations):
+        with torch.no_grad():
+            return super().forward(observations)
+
+
+class RandomFeatures(Small):
+    """Half of it is drawn, and no parameter."""
+
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.features = torch.randn(4, 4)
+
+    def forward(self, observations):
+        return super().forward(observations @ self.features)
+
+
+class Normalised(Small):
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.norm = torch.nn.BatchNorm1d(4)
+
+    def forward(self, observations):
+        return super().forward(self.norm(observations))
+
+
+class DropoutModule(Small):
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.drop = torch.nn.Dropout(0.5)
+
+    def forward(self, observations):
+        return super().forward(self.drop(observations))
+
+
+class LogStd(Small):
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.log_std = torch.nn.Parameter(torch.zeros(1, 2))
+
+
+class Baseline(Small):
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.baseline = torch.nn.Linear(4, 1)

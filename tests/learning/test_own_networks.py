@@ -10,7 +10,7 @@ from pgstudy.learning.environments.faults import UnusableEnvironment
 from pgstudy.learning.environments.spaces import layout
 from pgstudy.learning.estimators.gradients import gradient_by_autograd
 from pgstudy.learning.policies.making import load, make_policy, saved
-from pgstudy.learning.policies.own_network import UnusableNetwork, check
+from pgstudy.learning.policies.own_network import UnusableNetwork
 from pgstudy.learning.reinforce import Trainer
 from pgstudy.learning.specification import (
     Budget,
@@ -20,6 +20,7 @@ from pgstudy.learning.specification import (
     PolicySpecification,
 )
 from pgstudy.learning.training import train
+from pgstudy.learning.trials.networks import check
 from tests.conftest import ROOT
 from tests.learning.helpers import corridor, estimate, specification
 from tests.learning.own_networks import PLACE
@@ -105,8 +106,17 @@ BAD = {
     "Dropping": "other outputs for the same inputs",
     "Remembering": "other outputs for the same inputs",
     "Together": "depend on the others of a batch",
-    "Wide": r"gives the shape \[3, 3\]; it must give \[M, outputs\] = \[3, 2\]",
+    "Wide": r"gives \[3, 3\]; it must give \[M, outputs\] = \[3, 2\]",
     "Doubles": "parameter first.weight is not float32",
+    "Halves": "gives torch.float16, not float32",
+    "Frozen": "parameter first.weight has requires_grad=False",
+    "Single": "parameter scale is not float32, with one dimension at least",
+    "WithoutGradient": "its outputs have no gradient",
+    "RandomFeatures": "its parameters are not all that it is made of",
+    "Normalised": "make it another one in training mode",
+    "DropoutModule": "make it another one in training mode",
+    "LogStd": "parameter log_std has a name that policies have already",
+    "Baseline": "parameter baseline.weight has a name",
     "Images": r"of observations of shape \[3, 4\] it raises IndexError",
     "nothing": "gives a NoneType, no torch.nn.Module",
     "Empty": "has no parameters",
@@ -182,6 +192,14 @@ def test_the_convolutional_network_learns_from_pictures(dtype, shape, last):
     training = train(spec, 0)
     assert training.evaluation["untrained"].mean() < 3.5
     assert training.evaluation["final"].mean() > 4.5
+
+
+def test_bytes_are_scaled_once():
+    """Standardised ones would be divided by 255 again."""
+    pictures = spaces.Box(0, 255, (6, 6, 1), np.uint8)
+    both = PolicySpecification(network="convolutional", normalise_observations=True)
+    with pytest.raises(UnusableNetwork, match="divides bytes by 255 itself"):
+        check(both, layout(pictures, TWO))
 
 
 def test_the_convolutional_network_wants_an_image():

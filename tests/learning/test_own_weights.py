@@ -6,9 +6,9 @@ import pytest
 from pgstudy.learning.environments.faults import UnusableEnvironment
 from pgstudy.learning.estimators.baselines import StepWeights
 from pgstudy.learning.estimators.own import OwnWeights, UnusableWeights
-from pgstudy.learning.estimators.own_trial import check
 from pgstudy.learning.reinforce import Trainer
 from pgstudy.learning.specification import EstimatorSpecification
+from pgstudy.learning.trials.weights import check
 from tests.learning import enumeration
 from tests.learning.helpers import specification
 from tests.learning.own_code import PLACE
@@ -66,6 +66,16 @@ def test_a_run_goes_on_from_its_state_to_the_same_bits():
     assert training.milestones["end/baseline.mean"] != 0
 
 
+def test_an_empty_state_is_taken_up_too():
+    """Each batch of a measurement meets what was remembered then: nothing, here."""
+    weights = StepWeights(own("Empty"))
+    kept = weights.saved()
+    first = weights(batch(0))
+    weights(batch(1))
+    weights.load(kept | {"my_baseline.x": np.zeros(1)})
+    assert np.array_equal(weights(batch(0)), first)
+
+
 def test_what_is_kept_beside_a_policy_is_taken_up():
     """`saved` and `load`, as measurements use them."""
     first, other = StepWeights(own("Slow")), StepWeights(own("Slow"))
@@ -80,10 +90,19 @@ def test_a_sound_one_passes(name, n):
     check(own(name), n, None)
 
 
+def test_a_promise_to_go_holds_the_discount(name="discounted"):
+    """gamma^t times the rewards to go are unbiased; without it they are not."""
+    check(own(name, gamma=0.9, kwargs={"power": 1}), 4, "to-go")
+    with pytest.raises(UnusableWeights, match="more of its own trajectory"):
+        check(own(name, gamma=0.9, kwargs={"power": 0}), 4, "to-go")
+
+
 BAD = {
+    "complex": "gives a ndarray, not real numbers",
+    "StateRaises": r"its state\(\) raises KeyError",
     "random": "other weights for the same batches",
     "column": r"of the shape \[4\]; weights are \[T, N\] = \[6, 4\], or \[1, 4\]",
-    "words": "gives a str, not numbers|could not|not numbers",
+    "words": "gives a str, not real numbers",
     "infinite": "not finite numbers",
     "overwrites": "raises ValueError: .*read-only",
     "raises": "at N = 4 it raises IndexError",
@@ -121,6 +140,7 @@ def test_what_is_not_there_is_named(place):
         ("leave_out", "to-go", True),
         ("own_in_mean", "total", False),
         ("mean_over_steps", "total", False),
+        ("longer", "total", False),  # its own length, where rewards stay as they are
     ],
 )
 def test_a_promised_credit_is_held_against_the_own_future(name, credit, kept):
@@ -128,5 +148,5 @@ def test_a_promised_credit_is_held_against_the_own_future(name, credit, kept):
     if kept:
         check(own(name), 4, credit)
     else:
-        with pytest.raises(UnusableWeights, match="its own trajectory's rewards"):
+        with pytest.raises(UnusableWeights, match="more of its own trajectory"):
             check(own(name), 4, credit)

@@ -8,7 +8,10 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from pgstudy.learning.environments.faults import UnusableEnvironment
+from pgstudy.learning.environments.faults import (
+    EnvironmentFault,
+    UnusableEnvironment,
+)
 from pgstudy.learning.environments.making import make
 from pgstudy.learning.environments.spaces import layout
 from pgstudy.learning.environments.trial import check
@@ -112,6 +115,25 @@ def test_an_observation_outside_of_its_space_fails_the_run():
     training = Trainer(specification(environment=environment("Parts", wrong=3)), 0)
     with pytest.raises(Exception, match="not in its space"):
         training.run()
+
+
+def test_types_and_bounds_of_boxes_do_not_matter():
+    """As for a plain Box; integers must be in bounds, and every part there."""
+    found, row = layout(SEVERAL, spaces.Discrete(2)), np.empty(12)
+    speeds = ([0.5, 1.5], [1, 2])
+    found.write({"place": -1, "keys": [1, 0], "speeds": speeds}, row)
+    assert row.tolist() == [1, 0, 1, 0, 0, 0.5, 1.5, 0, 1, 0, 0, 1]
+    for wrong in (
+        {"place": 2, "keys": [1, 0], "speeds": speeds},
+        {"place": 0.5, "keys": [1, 0], "speeds": speeds},
+        {"place": 0, "keys": [1, 0, 1], "speeds": speeds},
+        {"place": 0, "keys": [1, 0], "speeds": speeds[:1]},
+        {"place": 0, "keys": [1, 0]},
+        {"place": 0, "keys": [1, 0], "speeds": speeds, "more": 1},
+        5,
+    ):
+        with pytest.raises(EnvironmentFault, match="not in its space"):
+            found.write(wrong, row)
 
 
 @pytest.mark.parametrize(

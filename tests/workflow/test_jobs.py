@@ -20,11 +20,12 @@ TABLES = DRAWN | {
     "measure": 6,
     "gradients": 2,
     "claims": 1,
+    "proofs": 1,
     "recordings": 1,
 }
 
 # It is of no policy that is measured.
-OTHERS = ("plan", "measure", "gradients")
+OTHERS = ("plan", "measure", "gradients", "proofs")
 WITHOUT_A_RUN = {k: v for k, v in TABLES.items() if k not in OTHERS} | {"train": 1}
 
 

@@ -15,6 +15,7 @@ from pgstudy.experiment.store import archive
 from pgstudy.experiment.store.record import COMPLETE, read_record
 from pgstudy.experiment.store.runs import Run, Store
 from pgstudy.experiment.study.cell import Block
+from pgstudy.experiment.system.files import write_atomically
 
 
 @app.command()
@@ -112,7 +113,7 @@ def watch(
     output: Annotated[Path, typer.Option(help="the page")] = Path("watch.html"),
 ) -> None:
     """Write a page that goes through updates of a small run, step by step."""
-    from pgstudy.analysis.lesson.capture import CantBeShown, capture
+    from pgstudy.analysis.lesson.capture import CantBeShown, capture, require_same
     from pgstudy.analysis.lesson.page import page
     from pgstudy.learning.specification import RunSpecification
 
@@ -127,7 +128,10 @@ def watch(
     try:
         specification = RunSpecification.from_dict(record.specification)
         found = capture(specification, record.seed, wanted)
+        require_same(run, found)
+        write_atomically(output, lambda p: p.write_text(page(record, found), "utf-8"))
     except CantBeShown as error:
         raise UserError(f"{run.name} can't be shown: {error}") from None
-    output.write_text(page(record, found), "utf-8")
+    except OSError as error:
+        raise UserError(f"can't write {output}: {error.strerror}") from None
     print(f"watch: {output}")

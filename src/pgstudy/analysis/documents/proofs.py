@@ -24,8 +24,9 @@ BESIDE = {
 MOST = SAMPLE_COUNTS[-1]
 RULE = (
     "By complete enumeration of all batches on three small problems. Size: the part "
-    "of the mean estimate along grad J, over |grad J|; angle: between the two, in "
-    "degrees; variance: over that of total-return at the same N."
+    "of the mean estimate along grad J, over |grad J|; J is discounted by the "
+    "estimator's gamma. Angle: between the two, in degrees; variance: over that of "
+    "total-return at the same N."
 )
 
 

@@ -72,6 +72,18 @@ def expected_return(known: Model, policy: Array) -> float:
     return float(known.start @ values)
 
 
+def cut_return(known: Model, policy: Array, most: int) -> float:
+    """J of episodes that are cut after so many steps. policy: [S, A]."""
+    steps = np.einsum("sa,sat->st", policy, known.transitions)
+    rewards, states, total = (policy * known.rewards).sum(1), known.start, 0.0
+    for _ in range(most):
+        total += float(states @ rewards)
+        states = states @ steps
+        if states.sum() < NO_MORE:
+            break
+    return total
+
+
 def return_at(known: Model, action: int, probability: float) -> float:
     """J where one of two actions has this probability in every state."""
     policy = np.full(2, 1 - probability)
@@ -85,16 +97,30 @@ def policy_gradient(
     """grad J of episodes that are cut as in training: [P].
 
     None where the environment hands out no model, or its observations are not its
-    states (or always the same).
+    states (or always the same), or wrappers may make another one of it.
     """
-    import torch  # late: drawing a figure of exact returns needs none
+    known = _known(layout, specification)
+    return None if known is None else _gradient(policy, layout, known, specification)
 
+
+def _known(layout: Layout, specification: EnvironmentSpecification) -> Model | None:
     try:
+        wrapped = registry.registered(specification.id).additional_wrappers
         known = model(specification.id, specification.kwargs)
     except UnusableEnvironment:
         return None
-    if not layout.one_hot or layout.inputs not in (1, len(known.start)):
-        return None
+    shown = layout.one_hot and layout.inputs in (1, len(known.start))
+    return None if wrapped or specification.wrappers or not shown else known
+
+
+def _gradient(
+    policy: Policy,
+    layout: Layout,
+    known: Model,
+    specification: EnvironmentSpecification,
+) -> Array:
+    import torch  # late: drawing a figure of exact returns needs none
+
     shown = np.arange(len(known.start)) % layout.inputs
     inputs = torch.from_numpy(np.eye(layout.inputs, dtype=np.float32)[shown])
     transitions, rewards = map(torch.from_numpy, (known.transitions, known.rewards))

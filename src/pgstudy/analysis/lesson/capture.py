@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import torch
 
 from pgstudy.analysis.gradients import exact
+from pgstudy.analysis.lesson.updates import Played, Policy, Update
+from pgstudy.experiment.store.runs import UPDATES
 from pgstudy.learning.divergence import Stopped
 from pgstudy.learning.environments.actions import Finite
 from pgstudy.learning.environments.faults import UnusableEnvironment
@@ -24,48 +27,6 @@ MOST_PARAMETERS, MOST_TRAJECTORIES = 12, 16
 
 class CantBeShown(ValueError):
     """A run whose updates no page can show; the message says why."""
-
-
-@dataclass(frozen=True)
-class Policy:
-    """theta: [P]; chances: pi(a | s), [states, actions]; J, if that is known."""
-
-    theta: Array
-    chances: Array
-    expected: float | None
-
-
-@dataclass(frozen=True)
-class Played:
-    """One trajectory: state, action, reward and weight w_t of each step; and
-
-    score: sum_t grad log pi(a_t | s_t); term: sum_t w_t grad log pi(a_t | s_t): [P].
-    """
-
-    states: list[int]
-    actions: list[int]
-    rewards: list[float]
-    weights: list[float]
-    score: Array
-    term: Array
-
-
-@dataclass(frozen=True)
-class Update:
-    """Update `number` of a run, from 1, with all that it did.
-
-    scores: grad log pi(a | s) before it, [states, actions, P]. estimate: the mean of
-    the trajectories' terms. exact: grad J, if the environment hands out its model.
-    """
-
-    number: int
-    learning_rate: float
-    before: Policy
-    scores: Array
-    played: list[Played]
-    estimate: Array
-    exact: Array | None
-    after: Policy
 
 
 class _Enough(Stopped):
@@ -113,11 +74,13 @@ class _Recorder(Trainer):
         if self._exact() is not None:
             known = exact.model(where.id, where.kwargs)
             shown = np.arange(len(known.start)) % len(chances)
-            expected = exact.expected_return(known, chances[shown])
+            expected = exact.cut_return(known, chances[shown], where.max_episode_steps)
         return Policy(policy.parameters.flat.astype(float), chances, expected)
 
     def _exact(self) -> Array | None:
         layout, where = self.sampler.layout, self.specification.environment
+        if self.specification.estimator.gamma != 1:  # then J is another one
+            return None
         found = exact.policy_gradient(self.policy, layout, where)
         return None if found is None else found.copy()
 
@@ -166,12 +129,30 @@ def capture(
             raise CantBeShown(f"{name} can't be used here: {error}") from None
         _require_small(recorder)
         recorder.run()
+    if len(recorder.kept) < len(wanted):
+        raise CantBeShown("it ended in the middle of an update that was asked for")
     return recorder.kept
+
+
+def require_same(folder: Path, updates: Sequence[Update]) -> None:
+    """Errors: CantBeShown, if a run's own record has other numbers for its updates."""
+    rows = pq.read_table(folder / UPDATES).to_pandas().set_index("update")
+    for one in updates:
+        mean = float(np.mean([sum(played.rewards) for played in one.played]))
+        found = mean, float(np.linalg.norm(one.estimate))
+        row = rows.loc[one.number]
+        recorded = row["mean_return"], row["gradient_norm"]
+        if not np.allclose(found, recorded, rtol=1e-4, atol=1e-6):
+            cause = "it was made with other code or versions than are here now"
+            raise CantBeShown(f"update {one.number} is not what it was; {cause}")
 
 
 def _require_small(trainer: Trainer) -> None:
     layout, how = trainer.sampler.layout, trainer.specification.estimator
     count = len(trainer.policy.parameters.flat)
+    policy = trainer.specification.policy
+    if policy.hidden or policy.network:
+        raise CantBeShown("a page shows policies without hidden layers only")
     if not isinstance(layout.actions, Finite) or not layout.one_hot:
         raise CantBeShown("a page shows discrete states and actions only")
     if count > MOST_PARAMETERS:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pgstudy.analysis.lesson.capture import Played, Update
+from pgstudy.analysis.lesson.updates import Played, Update
 from pgstudy.analysis.report.glossary import equation
 from pgstudy.analysis.report.html import pages
 from pgstudy.experiment.store.record import RunRecord
@@ -18,6 +18,7 @@ from pgstudy.learning.specification import RunSpecification
 
 TEMPLATES = Path(__file__).parent / "templates"
 ACTIONS: dict[str, tuple[str, ...]] = {"ShortCorridor-v0": ("left", "right")}
+ROUNDING = 1e-6  # of the larger of two gradients: the other one is 0
 SHOWN = 40  # steps of a trajectory
 
 
@@ -80,9 +81,10 @@ def _angle(estimate: Array, exact: Array | None) -> float | None:
     """Between the two, in degrees; None where there is none."""
     if exact is None:
         return None
-    norms = float(np.linalg.norm(estimate) * np.linalg.norm(exact))
-    if norms == 0:
+    sizes = [float(np.linalg.norm(one)) for one in (estimate, exact)]
+    if min(sizes) <= ROUNDING * max(sizes):
         return None
+    norms = sizes[0] * sizes[1]
     return float(np.degrees(np.arccos(np.clip(estimate @ exact / norms, -1, 1))))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from pgstudy.analysis.proofs.problems import Problem, Trajectory
 from pgstudy.learning.estimators.baselines import StepWeights
 from pgstudy.learning.estimators.learned_value import LearnedValue
+from pgstudy.learning.estimators.own import UnusableWeights
 from pgstudy.learning.estimators.weights import Array
 from pgstudy.learning.rollouts.batch import Batch
 from pgstudy.learning.specification import EstimatorSpecification
@@ -82,6 +83,8 @@ def _weigher(how: EstimatorSpecification, problem: Problem, n: int) -> Columns:
             weights.restore(copy.deepcopy(state))
         found = np.zeros((problem.horizon, n))
         found[: len(batch.mask)][batch.mask] = weights(batch)
+        if not np.isfinite(found).all():
+            raise UnusableWeights("it gives weights that are not finite numbers")
         return found
 
     return weigh

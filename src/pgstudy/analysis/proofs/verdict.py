@@ -62,7 +62,7 @@ def _row(name: str, how: EstimatorSpecification, problem: Problem, n: int) -> Ro
     alone = replace(how, trajectories_per_start=None)
     try:
         mean, variance = moments(alone, problem, n)
-    except Exception as error:  # whatever a user's function raises
+    except (Exception, SystemExit) as error:  # whatever a user's function raises
         return Row(name, problem.name, n, reason=str(error) or type(error).__name__)
     exact = problem.gradient(how.gamma)
     norm, found = np.linalg.norm(exact), np.linalg.norm(mean)
@@ -83,10 +83,21 @@ def _plain_variance(name: str, n: int) -> float:
 
 
 def verdict(rows: Sequence[Row]) -> str:
-    """What the rows of one estimator say, in words."""
+    """What the rows of one estimator say, in words.
+
+    An N at which it exists on no problem, such as 1 with leave-one-out, is not named.
+    """
     known = [row for row in rows if not row.reason]
     if not known:
         return f"could not be enumerated: {rows[0].reason}"
+    counts = {row.n for row in known}
+    failed = [row for row in rows if row.reason and row.n in counts]
+    names = ", ".join(dict.fromkeys(row.problem for row in failed))
+    rest = f"; not known on {names}: {failed[0].reason}" if failed else ""
+    return _of_known(known) + rest
+
+
+def _of_known(known: Sequence[Row]) -> str:
     if all(row.unbiased for row in known):
         return "unbiased"
     if all(row.straight for row in known):

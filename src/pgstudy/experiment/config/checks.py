@@ -74,7 +74,7 @@ def estimator_faults(estimator: Config) -> list[str]:
 def own_estimator_faults(config: Config, cells: Iterable[Cell]) -> list[str]:
     """Why estimators of a user's own can't be used, in cells that the config makes.
 
-    An entry with a `credit` promises what `own_trial.check` then looks for.
+    An entry with a `credit` promises what `trials.weights.check` then looks for.
     """
     promised = {entry["name"]: entry.get("credit") for entry in config["estimators"]}
     found = []

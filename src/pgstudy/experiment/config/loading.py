@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -176,9 +177,9 @@ def _environment_cells(
 
 
 def _threshold(entry: Mapping[str, Any]) -> float | None:
-    try:
-        registered = registry.facts(entry["id"]).reward_threshold
-    except UnusableEnvironment:  # reported elsewhere
-        registered = None
+    registered = None
+    with contextlib.suppress(UnusableEnvironment):  # reported elsewhere
+        if "wrappers" not in entry:  # they may pay otherwise
+            registered = registry.facts(entry["id"]).reward_threshold
     threshold: float | None = entry.get("threshold", registered)
     return threshold

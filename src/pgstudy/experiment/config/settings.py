@@ -80,6 +80,8 @@ def _missing(settings: Settings, estimator: Settings) -> list[str]:
         and key in LAYERS
         and settings["policy"][key] != value
     ]
+    if "kwargs" in settings["policy"] and "network" not in settings["policy"]:
+        faults.append("policy.kwargs belongs to policy.network; leave it out")
     budgets = [unit for unit in BUDGETS if unit in settings]
     if len(budgets) != 1:
         given = f"{' and '.join(budgets)} are" if budgets else "none is"
@@ -144,7 +146,7 @@ def _estimator(
     learned = how["baseline"] == "learned"
     constant = how.get("constant")
     return EstimatorSpecification(
-        credit=how["credit"],
+        credit="total" if "weights" in how else how["credit"],  # a promise, no more
         gamma=float(how["gamma"]),
         discounting=how["discounting"],
         baseline=how["baseline"],

@@ -4,13 +4,15 @@ It runs in a process of its own (see `user_code`), so that nothing else was impo
 there, and a module that prints, raises, leaves or hangs does no harm.
 
 stdin: a request as JSON, with `path`, where modules are looked for, `specification`, an
-environment's, `modules`, others that a run imports, and `tops`, the packages of all.
+environment's, `modules`, others that a run imports, `weights` and `network`, what a
+user gave of an estimator's and a policy's specification, and `tops`, all packages.
 argv[1]: the file for the answer, see `code_files.Answer`. There is none if the process
 ended before the environment was made.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -68,6 +70,30 @@ def tell(
     opened.at_work = True
 
 
+def _try_parts(request: dict[str, Any], environment: Any) -> None:
+    """Call a user's own estimator and network: they may read files only then.
+
+    What is wrong with them is told elsewhere.
+    """
+    from pgstudy.learning.environments.spaces import layout
+    from pgstudy.learning.specification import (
+        EstimatorSpecification,
+        PolicySpecification,
+    )
+    from pgstudy.learning.trials import weights
+
+    with contextlib.suppress(Exception, SystemExit):
+        if request["weights"] is not None:
+            how = EstimatorSpecification(**request["weights"])
+            weights.check(how, 4, None)
+    with contextlib.suppress(Exception, SystemExit):
+        if request["network"] is not None:
+            from pgstudy.learning.trials import networks  # late: it imports torch
+
+            spaces = environment.observation_space, environment.action_space
+            networks.check(PolicySpecification(**request["network"]), layout(*spaces))
+
+
 def main(request: dict[str, Any], answer: Path) -> None:
     """Write the answer once the environment is made, and again when it was stepped.
 
@@ -92,6 +118,7 @@ def main(request: dict[str, Any], answer: Path) -> None:
         tell(answer, opened, known, tops, str(error) or type(error).__name__)
         return
     tell(answer, opened, known, tops)
+    _try_parts(request, made[0])
     for environment in made:
         environment.reset(seed=0)
         environment.action_space.seed(0)

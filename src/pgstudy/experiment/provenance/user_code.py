@@ -16,10 +16,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from pgstudy.experiment.provenance import probe
 from pgstudy.experiment.provenance.code_files import Answer, UserCode, found
@@ -42,9 +43,19 @@ def of(specification: RunSpecification) -> UserCode | None:
 
 
 def _asked(specification: RunSpecification) -> str:
-    """The environment and the modules that a run imports, as JSON."""
-    environment = asdict(specification.environment)
-    return canonical_json([environment, own_modules(specification)])
+    """What is asked of `probe`, as JSON: the environment, and what a user gave."""
+    how, policy = specification.estimator, specification.policy
+    own = ":" in (policy.network or "")
+    weights = {"weights": how.weights, "kwargs": how.kwargs, "gamma": how.gamma}
+    network = {"network": policy.network, "kwargs": policy.kwargs}
+    return canonical_json(
+        {
+            "specification": asdict(specification.environment),
+            "modules": own_modules(specification),
+            "weights": weights if how.weights else None,
+            "network": network if own else None,
+        }
+    )
 
 
 def faults(specifications: Iterable[RunSpecification]) -> list[str]:
@@ -75,10 +86,10 @@ def elsewhere(specification: RunSpecification, folder: Path) -> str | None:
         for place in map(Path, sys.path)
         if own.is_relative_to(place) or not any(f.is_relative_to(place) for f in files)
     ]
-    environment, modules = specification.environment, own_modules(specification)
+    asked = json.loads(_asked(specification))
     try:
-        tops = own_packages(environment, modules)
-        code = found(ask(environment, modules, tops, folder, path), folder)
+        tops = own_packages(specification.environment, asked["modules"])
+        code = found(ask(asked, tops, folder, path), folder)
     except UnusableEnvironment:
         return None
     return code.digest if code else None
@@ -95,36 +106,30 @@ def everything(specifications: Iterable[RunSpecification]) -> UserCode:
 
 @functools.cache
 def _of(text: str, folder: str) -> UserCode | None:
-    given, modules = json.loads(text)
-    specification = EnvironmentSpecification(**given)
+    asked = json.loads(text)
+    specification = EnvironmentSpecification(**asked["specification"])
     try:
-        tops = own_packages(specification, modules)
+        tops = own_packages(specification, asked["modules"])
         if not tops:
             return None
-        answer = ask(specification, modules, tops, Path(folder))
-        return found(answer, Path(folder))
+        return found(ask(asked, tops, Path(folder)), Path(folder))
     except UnusableEnvironment as error:
-        what = ", ".join([specification.id, *modules])
+        what = ", ".join([specification.id, *asked["modules"]])
         raise ConfigError([f"{what} can't be used: {error}"]) from None
 
 
 def ask(
-    specification: EnvironmentSpecification,
-    modules: Iterable[str],
+    asked: Mapping[str, Any],
     tops: Iterable[str],
     folder: Path,
     path: Iterable[Path | str] = sys.path,
 ) -> Answer:
-    """What `probe` tells of an environment and modules in a working folder.
+    """What `probe` tells of an environment and a user's parts in a working folder.
 
     Errors: UnusableEnvironment.
     """
-    request = {
-        "path": [os.path.abspath(place) for place in path],
-        "specification": asdict(specification),
-        "modules": list(modules),
-        "tops": sorted(tops),
-    }
+    places = [os.path.abspath(place) for place in path]
+    request = {**asked, "path": places, "tops": sorted(tops)}
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "answer.json"
         code = _run([probe.__file__, str(file)], json.dumps(request), folder)

@@ -142,6 +142,8 @@ def _without_others(estimator: Options, n: int, size: int | None) -> str:
     if n > 1 and (size is not None or not grouped):
         return ""
     where = "with one trajectory per start" if n > 1 else "at N = 1"
+    if grouped and "weights" in estimator:
+        return f"{where} its weights would have no others to look at"
     reasons = {
         "leave-one-out": f"leave-one-out is undefined {where} (running-mean exists)",
         "per-step-mean": "per-step-mean has no other trajectory "

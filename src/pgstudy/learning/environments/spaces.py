@@ -52,10 +52,15 @@ class Layout:
         row[state] = 1
 
     def _flattened(self, observation: Any) -> Any:
-        if not self.observations.contains(observation):
+        try:
+            sound = _fits(self.observations, observation)
+            flat = spaces.flatten(self.observations, observation) if sound else None
+        except (TypeError, ValueError, LookupError):
+            flat = None
+        if flat is None:
             outside = f"an observation that is not in its space: {observation}"
             raise EnvironmentFault(f"the environment gave {outside}")
-        return spaces.flatten(self.observations, observation)
+        return flat
 
     def encode(self, observations: npt.ArrayLike, rows: Rows) -> None:
         """Write K observations into rows: [K, inputs]."""
@@ -68,6 +73,23 @@ class Layout:
             found = outside[0] + self.first_observation
             raise EnvironmentFault(f"the environment gave observation {found}")
         rows[np.arange(len(rows)), states] = 1
+
+
+def _fits(space: spaces.Space[Any], value: Any) -> bool:
+    """Whether flattening gives what was meant: integers are in bounds, boxes in shape.
+
+    As for a plain Box, neither type nor bounds of its numbers matter.
+    """
+    if isinstance(space, spaces.Dict):
+        named = all(_fits(part, value[name]) for name, part in space.items())
+        return named and len(value) == len(space)
+    if isinstance(space, spaces.Tuple):
+        pairs = zip(space, value, strict=True)
+        return all(_fits(part, one) for part, one in pairs)
+    if isinstance(space, spaces.Box | spaces.MultiBinary):
+        return bool(np.shape(value) == space.shape)
+    whole = np.asarray(value, space.dtype)
+    return bool(np.array_equal(whole, value) and space.contains(whole))
 
 
 def layout(observations: spaces.Space[Any], actions: spaces.Space[Any]) -> Layout:

@@ -13,7 +13,7 @@ remember between two updates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ import numpy.typing as npt
 from pgstudy.learning.environments.registry import load_object
 from pgstudy.learning.estimators.weights import Array, Mask
 from pgstudy.learning.specification import EstimatorSpecification
+
+KEPT = "baseline."  # before the names of what is kept beside a policy
 
 
 class UnusableWeights(ValueError):
@@ -49,12 +51,7 @@ class OwnWeights:
     def __call__(self, rewards: Array, mask: Mask) -> Array:
         """[T, N], [T, N] -> [T, N]. Errors: UnusableWeights, or what it raises."""
         given = (_read_only(rewards), _read_only(mask))
-        found = self._function(*given, self._gamma, **self._kwargs)
-        try:
-            weights: Array = np.asarray(found, np.float64)
-        except (TypeError, ValueError):
-            kind = type(found).__name__
-            raise UnusableWeights(f"it gives a {kind}, not numbers") from None
+        weights = _numbers(self._function(*given, self._gamma, **self._kwargs))
         steps, n = mask.shape
         if weights.shape not in ((steps, n), (1, n)):
             shown = list(weights.shape)
@@ -64,26 +61,51 @@ class OwnWeights:
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """See `Trainer.state`; copies. Errors: UnusableWeights."""
-        if self._object is None or not hasattr(self._object, "state"):
+        if not self._remembers:
             return {}
-        found = self._object.state()
+        found = _told("state()", self._object.state)
         if not isinstance(found, Mapping):
             raise UnusableWeights("state() gives no dictionary of arrays and numbers")
         return {str(name): _array(name, value) for name, value in found.items()}
 
     def restore(self, saved: Mapping[str, npt.NDArray[Any]]) -> None:
-        """The inverse of `state`."""
-        if saved:
-            self._object.restore({name: value.copy() for name, value in saved.items()})
+        """The inverse of `state`. Errors: UnusableWeights."""
+        if self._remembers:
+            copies = {name: value.copy() for name, value in saved.items()}
+            _told("restore(state)", lambda: self._object.restore(copies))
 
     def saved(self) -> dict[str, npt.NDArray[Any]]:
         """See `StepWeights`."""
-        return {f"baseline.{name}": value for name, value in self.state().items()}
+        return {f"{KEPT}{name}": value for name, value in self.state().items()}
 
     def load(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """See `StepWeights`."""
-        every = {k.partition("baseline.")[2]: v for k, v in arrays.items()}
-        self.restore({name: value for name, value in every.items() if name})
+        mine = {name: value for name, value in arrays.items() if name.startswith(KEPT)}
+        self.restore({name.removeprefix(KEPT): value for name, value in mine.items()})
+
+    @property
+    def _remembers(self) -> bool:
+        return callable(getattr(self._object, "state", None))
+
+
+def _numbers(found: Any) -> Array:
+    """Errors: UnusableWeights."""
+    kind = type(found).__name__
+    try:
+        if not np.iscomplexobj(found):
+            return np.asarray(found, np.float64)
+    except (TypeError, ValueError):
+        pass
+    raise UnusableWeights(f"it gives a {kind}, not real numbers") from None
+
+
+def _told(name: str, call: Callable[[], Any]) -> Any:
+    """What a user's method gives; what it raises is told as a fault of it."""
+    try:
+        return call()
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UnusableWeights(f"its {name} raises {reason}") from error
 
 
 def _made(found: type, kwargs: Mapping[str, Any]) -> Any:
@@ -95,7 +117,8 @@ def _made(found: type, kwargs: Mapping[str, Any]) -> Any:
     if not callable(made):
         cure = "define __call__(self, rewards, mask, gamma)"
         raise UnusableWeights(f"its objects can't be called; {cure}")
-    if hasattr(made, "state") != hasattr(made, "restore"):
+    both = [callable(getattr(made, name, None)) for name in ("state", "restore")]
+    if any(both) and not all(both):
         raise UnusableWeights("it has one of state and restore; define both, or none")
     return made
 

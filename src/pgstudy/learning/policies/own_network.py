@@ -30,8 +30,6 @@ BUILT_IN = {
 }
 """Networks of this kind that come with pgstudy."""
 
-CLOSE = 1e-4  # what the outputs of a row may differ by beside other rows
-
 
 class UnusableNetwork(ValueError):
     """A network that a study can't use; the message says why."""
@@ -111,6 +109,8 @@ def make_module(
         torch.manual_seed(int(generator.integers(2**63)))
         try:
             module = factory(*_given(layout), **(specification.kwargs or {}))
+        except UnusableNetwork:
+            raise
         except Exception as error:  # whatever a user's code raises
             reason = f"{type(error).__name__}: {error}"
             raise UnusableNetwork(f"it can't be made: {reason}") from error
@@ -126,48 +126,3 @@ def _given(layout: Layout) -> tuple[Any, ...]:
     else:
         space = actions.space
     return layout.observations, space, actions.size
-
-
-def check(specification: PolicySpecification, layout: Layout) -> None:
-    """Whether it can be used: what it gives for a few observations.
-
-    Errors: UnusableNetwork, UnusableEnvironment.
-    """
-    one, other = (
-        make_module(specification, layout, np.random.default_rng(0)) for _ in range(2)
-    )
-    parameters = dict(one.named_parameters())
-    if not parameters:
-        raise UnusableNetwork("it has no parameters")
-    if odd := [n for n, p in parameters.items() if p.dtype != torch.float32]:
-        raise UnusableNetwork(f"its parameter {odd[0]} is not float32")
-    layout.observations.seed(0)
-    rows = np.empty((3, layout.inputs), np.float32)
-    for row in rows:
-        layout.write(layout.observations.sample(), row)
-    rows = np.nan_to_num(rows, posinf=1, neginf=-1)
-    inputs = torch.from_numpy(rows).reshape(-1, *observed(layout))
-    _check_outputs(one, other, inputs, layout.actions.size)
-
-
-def _check_outputs(
-    one: torch.nn.Module, other: torch.nn.Module, inputs: torch.Tensor, outputs: int
-) -> None:
-    try:
-        found, again = one(inputs), other(inputs)
-        rows = torch.cat([one(row[None]) for row in inputs])
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        shape = f"observations of shape {list(inputs.shape)}"
-        raise UnusableNetwork(f"of {shape} it raises {reason}") from error
-    if tuple(found.shape) != (len(inputs), outputs):
-        cure = f"it must give [M, outputs] = [{len(inputs)}, {outputs}]"
-        raise UnusableNetwork(f"it gives the shape {list(found.shape)}; {cure}")
-    if not torch.isfinite(found).all():
-        raise UnusableNetwork("it gives outputs that are not finite numbers")
-    if not torch.equal(found, again) or not torch.equal(found, one(inputs)):
-        cure = "draw nothing in forward, and remember nothing"
-        raise UnusableNetwork(f"it gives other outputs for the same inputs; {cure}")
-    if (found - rows).abs().max() > CLOSE * (1 + found.abs().max()):
-        cause = "its outputs for one observation depend on the others of a batch"
-        raise UnusableNetwork(cause)

@@ -5,7 +5,7 @@ Whether it is biased is another question; `pgstudy prove` answers that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from pgstudy.learning.estimators.own import OwnWeights, UnusableWeights
 from pgstudy.learning.estimators.weights import (
     Array,
     Mask,
+    discounts,
     reward_to_go,
     total_return,
 )
@@ -38,7 +39,9 @@ def check(how: EstimatorSpecification, n: int, promised: Credit | None) -> None:
         if not np.isfinite(weights[mask]).all():
             raise UnusableWeights("it gives weights that are not finite numbers")
     if not _equal(first, _in_turn(OwnWeights(how), batches), batches):
-        cure = "draw nothing in it, or from a generator that you make with a fixed seed"
+        cure = (
+            "draw nothing, or from a generator that each call makes with a fixed seed"
+        )
         raise UnusableWeights(f"it gives other weights for the same batches; {cure}")
     _check_state(how, batches, first)
     if promised is not None:
@@ -92,20 +95,32 @@ def _check_state(
 def _check_future(
     how: EstimatorSpecification, batches: list[Columns], promised: Credit
 ) -> None:
-    """The baseline at t stays as it is when own rewards from t on change."""
-    rewards, mask = batches[-1]
+    """The baseline at t stays as it is when its own trajectory goes on otherwise."""
+    earlier, (rewards, mask) = batches[:-1], batches[-1]
     before = _baseline(how, batches, promised)
     for t, i in np.argwhere(mask):
-        other = rewards.copy()
-        other[t:, i] += np.where(mask[t:, i], 1.0 + np.arange(len(rewards) - t), 0)
-        after = _baseline(how, [*batches[:-1], (other, mask)], promised)
-        kept, found = before[: t + 1, i], after[: t + 1, i]
-        if abs(found - kept).max() > TOLERANCE * (1 + abs(kept).max()):
-            cause = f"the weight at step {t} takes more of its own trajectory's rewards"
-            cure = "leave out 'credit', and see what `pgstudy prove` says of its bias"
-            raise UnusableWeights(
-                f"{cause} from step {t} on than 'credit: {promised}' does; {cure}"
-            )
+        for other in _otherwise(rewards, mask, t, i):
+            after = _baseline(how, [*earlier, other], promised)
+            kept, found = before[: t + 1, i], after[: t + 1, i]
+            if abs(found - kept).max() > TOLERANCE * (1 + abs(kept).max()):
+                cause = f"the weight at step {t} takes more of its own trajectory"
+                cure = "leave out 'credit', and see what `pgstudy prove` says"
+                raise UnusableWeights(
+                    f"{cause} from step {t} on than 'credit: {promised}' does; {cure}"
+                )
+
+
+def _otherwise(rewards: Array, mask: Mask, t: int, i: int) -> Iterator[Columns]:
+    """The batch with other rewards of trajectory i from step t on, and where it ends
+    right then, or goes on to the last step.
+    """
+    changed = rewards.copy()
+    changed[t:, i] += 1.0 + np.arange(len(rewards) - t)
+    for last in {t, int(mask[:, i].sum()) - 1, STEPS - 1}:
+        lengths = mask.sum(0)
+        lengths[i] = last + 1
+        going = np.arange(lengths.max())[:, None] < lengths
+        yield np.where(going, changed[: len(going)], 0.0), going
 
 
 def _baseline(
@@ -113,7 +128,10 @@ def _baseline(
 ) -> Array:
     """Credit less weights for the last of some batches: [T, N]."""
     rewards, mask = batches[-1]
-    credit_of = reward_to_go if promised == "to-go" else total_return
+    if promised == "to-go":
+        credit = discounts(len(mask), how.gamma) * reward_to_go(rewards, how.gamma)
+    else:
+        credit = total_return(rewards, how.gamma)
     weights = _in_turn(OwnWeights(how), batches)[-1]
-    baseline: Array = np.where(mask, credit_of(rewards, how.gamma) - weights, 0.0)
+    baseline: Array = np.where(mask, credit - weights, 0.0)
     return baseline

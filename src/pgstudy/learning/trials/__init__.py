@@ -1,0 +1,1 @@
+"""Whether what a user wrote can be used, tried before any run."""
