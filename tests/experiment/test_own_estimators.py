@@ -99,6 +99,49 @@ def test_files_that_it_reads_when_called_are_in_the_key(smoke, tmp_path, monkeyp
     assert cell.identity.files.keys() == names
 
 
+NETWORK = """
+import torch
+
+
+class Scaled(torch.nn.Module):
+    def __init__(self, observation_space, action_space, outputs):
+        super().__init__()
+        self.linear = torch.nn.Linear(4, outputs)
+
+    def forward(self, observations):
+        return self.linear(observations * float(open("factor.txt").read()))
+"""
+
+
+def test_files_that_a_network_reads_when_called_are_in_the_key(
+    smoke, tmp_path, monkeypatch
+):
+    """It is called in the process that tells what a user's code is made of."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scaled_lab.py").write_text(NETWORK)
+    (tmp_path / "factor.txt").write_text("2")
+    policy = {"network": "scaled_lab:Scaled"}
+    entry = {"id": "CartPole-v1", "env_steps": 100, "policy": policy}
+    entry["optimizer"] = {"learning_rate": 0.1}
+    cell = load_study(smoke | {"environments": [entry]}).cells[0]
+    assert cell.identity.files.keys() == {"scaled_lab.py", "factor.txt"}
+
+
+def test_a_registered_threshold_is_not_that_of_a_wrapped_environment(smoke):
+    """A wrapper may pay otherwise; one that the config gives is kept."""
+    entry = {"id": "CartPole-v1", "env_steps": 100}
+    entry["optimizer"] = {"learning_rate": 0.1}
+    clip = {"id": "gymnasium.wrappers:ClipReward", "kwargs": {"max_reward": 0.5}}
+    wrapped = entry | {"wrappers": [clip]}
+    for given, threshold in (
+        (entry, 475),
+        (wrapped, None),
+        (wrapped | {"threshold": 90}, 90),
+    ):
+        cell = load_study(smoke | {"environments": [given]}).cells[0]
+        assert cell.threshold == threshold
+
+
 def test_its_code_is_part_of_the_key_and_no_one_elses(smoke, tmp_path, monkeypatch):
     """An edit of the user's module gives its runs other keys, and only them."""
     monkeypatch.chdir(tmp_path)
