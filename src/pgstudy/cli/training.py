@@ -129,9 +129,14 @@ def watch(
         specification = RunSpecification.from_dict(record.specification)
         found = capture(specification, record.seed, wanted)
         require_same(run, found)
-        write_atomically(output, lambda p: p.write_text(page(record, found), "utf-8"))
     except CantBeShown as error:
         raise UserError(f"{run.name} can't be shown: {error}") from None
+    _write(output, page(record, found))
+    print(f"watch: {output}")
+
+
+def _write(output: Path, text: str) -> None:
+    try:
+        write_atomically(output, lambda p: p.write_text(text, "utf-8"))
     except OSError as error:
         raise UserError(f"can't write {output}: {error.strerror}") from None
-    print(f"watch: {output}")

@@ -7,6 +7,7 @@ import pandas as pd
 from pgstudy.analysis.common.numbers import number
 from pgstudy.analysis.proofs.step import proof_table
 from pgstudy.analysis.proofs.verdict import SAMPLE_COUNTS
+from pgstudy.analysis.report.html import proved
 from pgstudy.analysis.report.markdown import table
 from pgstudy.learning.specification import EstimatorSpecification
 
@@ -34,13 +35,9 @@ def proof_text(estimators: dict[str, EstimatorSpecification]) -> str:
     """Verdicts and all rows of some estimators, and the built-in ones beside them."""
     others = {name: how for name, how in BESIDE.items() if name not in estimators}
     mine, beside = proof_table(estimators), proof_table(others)
-    parts = [f"{name}: {word}." for name, word in _verdicts(mine).items()]
+    parts = [f"{row.name}: {row.verdict}." for row in proved(mine).itertuples()]
     parts += [_every_row(mine), _summary(pd.concat([mine, beside])), RULE]
     return "\n\n".join(parts)
-
-
-def _verdicts(found: pd.DataFrame) -> dict[str, str]:
-    return dict(found.groupby("estimator", sort=False)["verdict"].first())
 
 
 def _every_row(found: pd.DataFrame) -> str:
@@ -62,13 +59,11 @@ def _numbers(row: object) -> list[str]:
 
 def _summary(found: pd.DataFrame) -> str:
     """A row per estimator: its verdict, and its variance at the largest N."""
-    largest = found[found["n"] == MOST]
-    shares = largest.pivot_table(
-        "variance_ratio", "estimator", "problem", sort=False, dropna=False
-    )
+    shares = proved(found)
+    problems = list(shares)[2:]
     rows = [
-        [name, word, *(f"{value:.2g}" for value in shares.loc[name])]
-        for name, word in _verdicts(found).items()
+        [name, word, *(f"{value:.2g}" for value in values)]
+        for name, word, *values in shares.itertuples(index=False)
     ]
-    heads = " | ".join(f"{problem}, N = {MOST}" for problem in shares.columns)
+    heads = " | ".join(f"{problem}, N = {MOST}" for problem in problems)
     return table(f"| estimator | verdict | variance: {heads} |", rows)

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import jinja2
 import yaml
 
 from pgstudy.analysis.common.numbers import bounded, number, steps
 from pgstudy.analysis.notebook.policies import LoadedPolicy
+from pgstudy.analysis.report.markdown import texts
 from pgstudy.analysis.statistics import intervals
 from pgstudy.analysis.statistics.intervals import Interval
 from pgstudy.experiment.provenance.git import commit_text
@@ -21,14 +21,7 @@ from pgstudy.learning.policies.own_network import BUILT_IN
 REPLAY = "replay.gif"
 OWN = "pgstudy.learning.environments.registry"  # registers what no user's module does
 LIBRARY, TASK = "pgstudy", "reinforcement-learning"
-TEMPLATES = jinja2.Environment(
-    loader=jinja2.PackageLoader("pgstudy.analysis.notebook"),
-    autoescape=False,  # Markdown
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
+TEMPLATES = texts("pgstudy.analysis.notebook")
 TEMPLATES.filters |= {"number": number, "steps": steps, "repr": repr}
 
 

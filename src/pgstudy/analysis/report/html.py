@@ -145,7 +145,7 @@ def _rows(contents: Contents) -> dict[str, list[dict[str, Any]]]:
         "slopes": measured[measured["slope"].notna()],
         "acceptance": contents.acceptance,
         "proofs": contents.proofs,
-        "proved": _proved(contents.proofs),
+        "proved": proved(contents.proofs),
         "learned": _learned(contents.tables.summary),
         **(vars(contents.tradeoffs or Tradeoffs(*[pd.DataFrame()] * 2))),
     }
@@ -169,8 +169,10 @@ def _learned(summary: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(rows).dropna(subset=["final_return"])
 
 
-def _proved(proofs: pd.DataFrame) -> pd.DataFrame:
-    """A row per estimator: its verdict, and its variance at the largest N."""
+def proved(proofs: pd.DataFrame) -> pd.DataFrame:
+    """A row per estimator: name, verdict, and by problem its variance at the largest N,
+    over that of total-return.
+    """
     groups = proofs.groupby("estimator", sort=False)
     rows = []
     for name, group in groups:

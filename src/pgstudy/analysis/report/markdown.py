@@ -27,18 +27,22 @@ from pgstudy.experiment.study.cell import learning_rate_text
 from pgstudy.experiment.study.study import Study
 
 Row = dict[Any, Any]
-TEMPLATES = jinja2.Environment(
-    loader=jinja2.PackageLoader("pgstudy.analysis.report"),
-    autoescape=False,  # Markdown
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
 ACCEPTANCE_HEADER = (
     "| item | cell | quantity | theirs | ours, 95 % interval | tolerance | runs "
     "| verdict |"
 )
+
+
+def texts(package: str) -> jinja2.Environment:
+    """How templates of Markdown in a package are read."""
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader(package),
+        autoescape=False,  # Markdown
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
 
 
 def summary_table(summary: pd.DataFrame) -> str:
@@ -170,7 +174,7 @@ def markdown_report(
     answer: Sequence[str] = (),
 ) -> str:
     """The report for a README: claims, figures beside it, the table of all cells."""
-    template = TEMPLATES.get_template("report.md.j2")
+    template = texts("pgstudy.analysis.report").get_template("report.md.j2")
     return template.render(
         study=study,
         runs=tables.runs,

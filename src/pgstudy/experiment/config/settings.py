@@ -73,14 +73,14 @@ def _missing(settings: Settings, estimator: Settings) -> list[str]:
     learned = estimator.get("baseline") == "learned"
     if learned and "learning_rate" not in settings["value"]:
         faults.append("the baseline learned needs value.learning_rate")
-    faults += [
-        f"policy.{key} can't be used with policy.network; leave one out"
-        for key, value in settings_defaults()["policy"].items()
-        if settings["policy"].get("network")
-        and key in LAYERS
-        and settings["policy"][key] != value
-    ]
-    if "kwargs" in settings["policy"] and "network" not in settings["policy"]:
+    policy, defaults = settings["policy"], settings_defaults()["policy"]
+    if "network" in policy:
+        faults += [
+            f"policy.{key} can't be used with policy.network; leave one out"
+            for key in LAYERS
+            if policy[key] != defaults[key]
+        ]
+    elif "kwargs" in policy:
         faults.append("policy.kwargs belongs to policy.network; leave it out")
     budgets = [unit for unit in BUDGETS if unit in settings]
     if len(budgets) != 1:

@@ -88,11 +88,8 @@ def adaptive_faults(estimator: Options) -> list[str]:
 def own_faults(estimator: Options) -> list[str]:
     """What is wrong with an estimator of a user's own, before it is called."""
     if "weights" not in estimator:
-        return [
-            f"'{key}' belongs to 'weights'; leave it out"
-            for key in ("kwargs",)
-            if key in estimator
-        ]
+        alone = "kwargs" in estimator
+        return ["'kwargs' belongs to 'weights'; leave it out"] if alone else []
     return [
         f"'{key}' can't be used with 'weights', which gives them whole; leave one out"
         for key in BUILT_IN
