@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -79,6 +80,9 @@ def ui(
     port: Annotated[int, typer.Option(min=0, max=65535)] = 5000,
 ) -> None:
     """Serve MLflow on this machine and print the link to open."""
+    # what a handler raises in an import may be lost there, and nothing is to undo yet
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     from pgstudy.experiment.tracking import server  # imports mlflow
 
     try:
