@@ -34,7 +34,7 @@ from pgstudy.learning import dispatch
 # What pgstudy's modules set as they are imported: a test's process has imported them,
 # and a call of it must do so by itself.
 SET_BY_IMPORTS = {
-    *("SOURCE_DATE_EPOCH", "MPLBACKEND", "SDL_VIDEODRIVER"),
+    *("SOURCE_DATE_EPOCH", "MPLBACKEND", "SDL_VIDEODRIVER", "MUJOCO_GL"),
     *("PYGAME_HIDE_SUPPORT_PROMPT", *dispatch.VARIABLES),
 }
 # What Snakemake and the Snakefile import on the way to the first job.

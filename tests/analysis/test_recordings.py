@@ -139,6 +139,17 @@ def test_whatever_fails_is_a_reason(made, tmp_path, monkeypatch):
     assert (tmp_path / found["CartPole-v1"]["file"]).is_file()
 
 
+def test_a_library_that_ends_its_process_is_a_reason(made, tmp_path, monkeypatch):
+    """As one for 3-D pictures does where it finds no screen."""
+    study, store, tables = made
+    abort = lambda environment: os.abort()  # noqa: E731
+    monkeypatch.setitem(corridor.PAINTERS, "ShortCorridor-v0", abort)
+    step.write(store, study, tables, tmp_path)
+    (found,) = [e for e in entries(tmp_path) if e["environment"] == "a/corridor"]
+    assert "its process was ended by SIGABRT" in found["reason"]
+    assert "file" not in found
+
+
 def test_the_same_bytes_twice(made, written, tmp_path):
     study, store, tables = made
     step.write(store, study, tables, tmp_path)

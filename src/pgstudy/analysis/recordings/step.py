@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,12 @@ from pgstudy.analysis.outputs import read_tables
 from pgstudy.analysis.recordings.frames import TooLarge
 from pgstudy.analysis.recordings.record import record
 from pgstudy.analysis.tables.build import Tables, best
-from pgstudy.experiment.store.runs import POLICY, Store
+from pgstudy.experiment.store.runs import POLICY, Run, Store
 from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.cell import folder_name
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.system.files import write_atomically, write_json
+from pgstudy.experiment.system.isolation import Died, in_child
 from pgstudy.learning.environments import faults
 
 INDEX = "recordings.json"
@@ -60,19 +60,16 @@ def write(store: Store, study: Study, tables: Tables, folder: Path) -> None:
         if not chosen:
             reason = "no run of its best cell is finished"
             entries.append({"environment": environment, "reason": reason})
-        made = [_made(store, study, role, row) for role, row in chosen.items()]
-        some = any(content is not None for _, content in made)
-        entries += [entry for entry, _ in made[: None if some else 1]]
-        for entry, content in made:
-            if content is not None:
-                write_atomically(folder / entry["file"], _writer(content))
+        made = [_made(store, study, row, folder, role) for role, row in chosen.items()]
+        some = any("file" in entry for entry in made)
+        entries += made[: None if some else 1]
     write_json(folder / INDEX, entries)
 
 
 def _made(
-    store: Store, study: Study, role: str, row: pd.Series
-) -> tuple[dict[str, Any], bytes | None]:
-    """One recording's entry, and its bytes if it could be made."""
+    store: Store, study: Study, row: pd.Series, folder: Path, role: str
+) -> dict[str, Any]:
+    """One recording's entry; its file is written if it could be made."""
     cells = study.cells_of(row["environment"], row["estimator"])
     place = row["n"], row["learning_rate"]
     cell = next(c for c in cells if (c.n, c.learning_rate) == place)
@@ -85,17 +82,25 @@ def _made(
         "learning_rate": cell.learning_rate,
         "seed": run.seed,
     }
+    file = folder / f"{folder_name(cell.environment)}-{role}.webp"
+    try:  # a library that draws may end its process, where it finds no screen for one
+        shown: dict[str, Any] = in_child(lambda: _record(run, file))
+    except Died as error:
+        shown = {"reason": str(error)}
+    return entry | shown
+
+
+def _record(run: Run, file: Path) -> dict[str, Any]:
+    """What the file shows, or the reason why there is none. Errors: OSError."""
     try:
-        made = record(cell.specification, run.folder / POLICY, run.seed)
+        made = record(run.cell.specification, run.folder / POLICY, run.seed)
         content = made.encoded()
     except (Exception, SystemExit) as error:  # an environment may raise anything
         own = isinstance(error, SPEAKING)
-        reason = str(error) if own else f"{type(error).__name__}: {error}"
-        return entry | {"reason": reason}, None
-    file = f"{folder_name(cell.environment)}-{role}.webp"
-    shown = {"file": file, "episode_return": made.episode_return, "steps": made.steps}
-    return entry | shown, content
-
-
-def _writer(content: bytes) -> Callable[[Path], object]:
-    return lambda path: path.write_bytes(content)
+        return {"reason": str(error) if own else f"{type(error).__name__}: {error}"}
+    write_atomically(file, lambda path: path.write_bytes(content))
+    return {
+        "file": file.name,
+        "episode_return": made.episode_return,
+        "steps": made.steps,
+    }
