@@ -11,7 +11,7 @@ IMAGE_USER ?= pgstudy
 # Tests kill processes, not machines: what was written is there without waiting for disks.
 EATMYDATA := $(shell command -v eatmydata)
 # All cores compile what pip, with one, would; a few files are for other Pythons.
-COMPILE := python -m compileall -qq -j 0 .venv || true
+COMPILE := python -m compileall -qq -j 0 .venv 2> /dev/null || true
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: study paper extras test lint format bench bench-peers image ui clean help

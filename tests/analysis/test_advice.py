@@ -5,6 +5,7 @@ import math
 import pandas as pd
 import pytest
 
+from pgstudy.analysis.claims.answer import law_sentences
 from pgstudy.analysis.common.columns import LAWS, POINTS, names
 from pgstudy.analysis.common.tradeoffs import Tradeoffs
 from pgstudy.analysis.documents.advice import advice_text
@@ -112,3 +113,12 @@ def test_the_flagship_advises_an_n_within_a_factor_of_two_of_another_measurement
     laws = stored.laws.set_index(["environment", "estimator"])["critical_n"]
     for place in list(MEASURED)[:2]:
         assert laws[place] == pytest.approx(MEASURED[place], rel=0.15)
+
+
+def test_a_law_whose_updates_do_not_stop_falling_has_no_number_of_the_search():
+    """On FrozenLake the fit ends at the least S_min that it tries."""
+    stored = Tradeoffs.read(ROOT / "docs" / "data" / "flagship-more")
+    text = law_sentences("lake", stored)
+    assert "the fewest updates are not resolved (S_min below 7.78 and 5.48 [" in text
+    assert "0.00" not in text
+    assert "times (S_min" in law_sentences("pendulum", stored)

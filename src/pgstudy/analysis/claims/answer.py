@@ -18,6 +18,7 @@ from pgstudy.analysis.common.names import FigureKey
 from pgstudy.analysis.common.numbers import bounded, number, p_value, steps
 from pgstudy.analysis.common.tradeoffs import Tradeoffs
 from pgstudy.analysis.law.advice import POOR_FIT
+from pgstudy.analysis.law.censored import SMALLEST
 from pgstudy.analysis.law.fit import Law
 from pgstudy.experiment.study.study import Study
 
@@ -125,11 +126,14 @@ def _ends(row: Row, points: pd.DataFrame) -> str:
 def _beside(row: Row, best: Row) -> str:
     """How another estimator's law lies to the best one's."""
     more = bounded(*ratio(row, best, "e_min"), number)
-    longer = bounded(*ratio(row, best, "s_min"), number)
+    updates = "the fewest updates are not resolved"
+    if not (is_open(row) or is_open(best)):
+        longer = bounded(*ratio(row, best, "s_min"), number)
+        updates = f"the fewest updates {longer} times"
     return (
         f"With {row['estimator']}, the fewest trajectories are {more} times as many "
         f"(E_min is {with_interval(row, 'e_min', 0)}, not "
-        f"{with_interval(best, 'e_min', 0)}), and the fewest updates {longer} times "
+        f"{with_interval(best, 'e_min', 0)}), and {updates} "
         f"(S_min {with_interval(row, 's_min')} and {with_interval(best, 's_min')})."
     )
 
@@ -147,9 +151,22 @@ def _warnings(rows: Sequence[Row], points: pd.DataFrame) -> Iterator[str]:
 
 
 def with_interval(row: Row, name: str, digits: int | None = None) -> str:
-    """A number of a law, or of a point, with its interval."""
+    """A number of a law, or of a point, with its interval.
+
+    Where no smallest number of updates is resolved, S_min has no lower bound, and the
+    critical N no upper one: the fit has numbers there that are its search's.
+    """
+    if name == "s_min" and is_open(row):
+        return f"below {number(row['s_min_high'], digits)}"
+    if name == "critical_n" and is_open(row):
+        return f"above {number(row['critical_n_low'], digits)}"
     value, low, high = (row[name + end] for end in ("", "_low", "_high"))
     return bounded(value, low, high, lambda shown: number(shown, digits))
+
+
+def is_open(row: Row) -> bool:
+    """Whether a law's updates are not known to stop falling."""
+    return bool(row["s_min_low"] <= SMALLEST)
 
 
 def _of_claims(claims: pd.DataFrame) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pgstudy.analysis.claims.answer import law_sentences, lead, with_interval
+from pgstudy.analysis.claims.answer import is_open, law_sentences, lead, with_interval
 from pgstudy.analysis.claims.law import Row
 from pgstudy.analysis.common.columns import TRADEOFFS
 from pgstudy.analysis.common.numbers import number, p_value, steps
@@ -64,7 +64,7 @@ def _law(row: Row) -> list[str]:
         *(with_interval(row, name) for name in ("s_min", "e_min", "critical_n")),
         p_value(row["fit_p"]),
         with_interval(row, "predicted_n"),
-        number(row["predicted_ratio"], 2),
+        "–" if is_open(row) else number(row["predicted_ratio"], 2),
     ]
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 
 from pgstudy.analysis.charts.specs import scripts
-from pgstudy.analysis.claims.answer import first_screen
+from pgstudy.analysis.claims.answer import first_screen, is_open
 from pgstudy.analysis.claims.verdicts import FAMILY
 from pgstudy.analysis.common.numbers import decimals, duration, number, p_value, steps
 from pgstudy.analysis.common.tradeoffs import Tradeoffs
@@ -93,6 +93,7 @@ def pages(folder: Path) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.tests["open_law"] = is_open
     environment.filters["number"] = number
     environment.filters["p_value"] = p_value
     environment.filters["steps"] = steps
