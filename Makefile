@@ -10,8 +10,6 @@ DOCKER ?= docker
 IMAGE_USER ?= pgstudy
 # Tests kill processes, not machines: what was written is there without waiting for disks.
 EATMYDATA := $(shell command -v eatmydata)
-# All cores compile what pip, with one, would; a few files are for other Pythons.
-COMPILE := python -m compileall -qq -j 0 .venv 2> /dev/null || true
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: study paper extras test lint format bench bench-peers image ui clean help
@@ -25,16 +23,14 @@ help:                ## say what each target does
 	environments can't lie below a folder whose name has one of \" \$$ \` \\ : in it; \
 	call it something else and try again." >&2; exit 1;; esac
 	$(PYTHON) -m venv .venv
-	pip install --quiet --no-compile -r requirements.lock
+	pip install --quiet -r requirements.lock
 	pip install --quiet --no-deps --no-build-isolation --editable .
-	$(COMPILE)
 	touch $@
 
 .venv/extras: .venv/installed requirements-extras.lock requirements-executors.lock
-	pip install --quiet --no-compile -r requirements-extras.lock
+	pip install --quiet -r requirements-extras.lock
 	rm -rf .venv/executors
-	pip install --quiet --no-compile --no-deps --target .venv/executors -r requirements-executors.lock
-	$(COMPILE)
+	pip install --quiet --no-deps --target .venv/executors -r requirements-executors.lock
 	touch $@
 
 .venv-peers/installed: requirements.lock benchmarks/peers.txt
