@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -82,25 +83,28 @@ def _made(
         "learning_rate": cell.learning_rate,
         "seed": run.seed,
     }
-    file = folder / f"{folder_name(cell.environment)}-{role}.webp"
     try:  # a library that draws may end its process, where it finds no screen for one
-        shown: dict[str, Any] = in_child(lambda: _record(run, file))
+        shown: dict[str, Any] = in_child(lambda: _recorded(run))
     except Died as error:
         shown = {"reason": str(error)}
-    return entry | shown
+    if "content" not in shown:
+        return entry | shown
+    content = base64.b64decode(shown.pop("content"))
+    file = f"{folder_name(cell.environment)}-{role}.webp"
+    write_atomically(folder / file, lambda path: path.write_bytes(content))
+    return entry | {"file": file} | shown
 
 
-def _record(run: Run, file: Path) -> dict[str, Any]:
-    """What the file shows, or the reason why there is none. Errors: OSError."""
+def _recorded(run: Run) -> dict[str, Any]:
+    """A file's content and what it shows, or the reason why there is none."""
     try:
         made = record(run.cell.specification, run.folder / POLICY, run.seed)
         content = made.encoded()
     except (Exception, SystemExit) as error:  # an environment may raise anything
         own = isinstance(error, SPEAKING)
         return {"reason": str(error) if own else f"{type(error).__name__}: {error}"}
-    write_atomically(file, lambda path: path.write_bytes(content))
     return {
-        "file": file.name,
+        "content": base64.b64encode(content).decode(),
         "episode_return": made.episode_return,
         "steps": made.steps,
     }
