@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 
 from pgstudy.analysis.charts.specs import scripts
-from pgstudy.analysis.claims.answer import first_screen, is_open
+from pgstudy.analysis.claims.answer import first_screen, is_open, with_interval
 from pgstudy.analysis.claims.verdicts import FAMILY
 from pgstudy.analysis.common.numbers import decimals, duration, number, p_value, steps
 from pgstudy.analysis.common.tradeoffs import Tradeoffs
@@ -94,6 +94,7 @@ def pages(folder: Path) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.tests["open_law"] = is_open
+    environment.filters["with_interval"] = with_interval
     environment.filters["number"] = number
     environment.filters["p_value"] = p_value
     environment.filters["steps"] = steps
