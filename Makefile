@@ -11,6 +11,11 @@ IMAGE_USER ?= pgstudy
 # Tests kill processes, not machines: what was written is there without waiting for disks.
 EATMYDATA := $(shell command -v eatmydata)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# pip would compile 20,000 modules, of which 4,000 are ever imported: these import them,
+# and so compile them, for who may not write to .venv later.
+COMPILED := import matplotlib.pyplot, mlflow.server.fastapi_app, scipy.stats, seaborn
+COMPILED += , snakemake.cli, torch.onnx, pyarrow.parquet, pgstudy.cli.forkserver
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: study paper extras test lint format bench bench-peers image ui clean help
 
@@ -23,14 +28,15 @@ help:                ## say what each target does
 	environments can't lie below a folder whose name has one of \" \$$ \` \\ : in it; \
 	call it something else and try again." >&2; exit 1;; esac
 	$(PYTHON) -m venv .venv
-	pip install --quiet -r requirements.lock
+	pip install --quiet --no-compile -r requirements.lock
 	pip install --quiet --no-deps --no-build-isolation --editable .
+	python -W ignore -c "$(COMPILED)"
 	touch $@
 
 .venv/extras: .venv/installed requirements-extras.lock requirements-executors.lock
-	pip install --quiet -r requirements-extras.lock
+	pip install --quiet --no-compile -r requirements-extras.lock
 	rm -rf .venv/executors
-	pip install --quiet --no-deps --target .venv/executors -r requirements-executors.lock
+	pip install --quiet --no-compile --no-deps --target .venv/executors -r requirements-executors.lock
 	touch $@
 
 .venv-peers/installed: requirements.lock benchmarks/peers.txt
@@ -51,9 +57,7 @@ paper: .venv/installed  ## published figures and our study of N; results/paper.p
 extras: .venv/extras  ## add box2d, mujoco, envpool, MinAtar, accounts for MLflow, SLURM, and S3
 
 # Four workers for two cores: tests of kills and of clusters wait most of their time.
-# With PYTHONDONTWRITEBYTECODE, hundreds of processes would compile our modules.
 test: .venv/extras  ## run the test suite, real Snakemake and MLflow calls included
-	python -m compileall -q src tests
 	$(EATMYDATA) pytest -n 4 --dist loadfile --no-loadscope-reorder --durations 10
 
 lint: .venv/installed  ## ruff, mypy --strict on src, deptry, snakefmt, snakemake --lint, hadolint
