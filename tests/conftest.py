@@ -13,6 +13,8 @@ import yaml
 from filelock import FileLock
 from xdist.scheduler import LoadFileScheduling
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in a job, and as in `launch`
+
 ROOT = Path(__file__).parents[1]
 SMOKE: dict[str, Any] = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
 # Two cells of the corridor, trained in a moment.

@@ -22,6 +22,8 @@ def main() -> None:
     """Run the command line in a process of the fork server, or in this one."""
     if (name := os.environ.get(FORKSERVER)) and (job := _ask(name)):
         _wait_for(*job)
+    # OpenBLAS would start threads in each run's process, and they spin for 20 ms
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from pgstudy.cli import main as in_this_process
 
     in_this_process()

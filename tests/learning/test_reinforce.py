@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from pgstudy.experiment.training.call import THREADS
 from pgstudy.learning.policies.making import saved
 from pgstudy.learning.reinforce import Trainer
 from pgstudy.learning.rollouts.streams import Streams
@@ -41,14 +42,15 @@ def test_the_same_seed_gives_the_same_bits_and_another_one_others():
 
 
 @pytest.mark.parametrize(
-    "variables", [{"OMP_NUM_THREADS": "8"}, {"PYTHONHASHSEED": "7"}]
+    "variables", [dict.fromkeys(THREADS, "8"), {"PYTHONHASHSEED": "7"}]
 )
 def test_the_bits_do_not_depend_on_the_shell(variables):
     """Hidden width 444: more threads would show (case 3)."""
+    one = dict.fromkeys(THREADS, "1")
     digests = {
         subprocess.run(
             [sys.executable, "-c", DIGEST],
-            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"} | extra,
+            env=os.environ | one | {"PYTHONHASHSEED": "0"} | extra,
             capture_output=True,
             text=True,
             check=True,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pgstudy.experiment.training.call import THREADS
 from tests.workflow.project import Project
 
 STUDY = {
@@ -33,7 +34,8 @@ def digests(folder, cores, seeds_per_job, threads):
     project = Project(folder, STUDY | {"seeds_per_job": seeds_per_job})
     project.alone = True  # imports read the variable
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", threads)
+        for name in THREADS:
+            patch.setenv(name, threads)
         project.succeed("--cores", cores, "--until", "train")
     records = project.records()
     assert {r["made_by"]["threads"] for r in records} == {1}

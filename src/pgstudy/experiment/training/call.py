@@ -20,9 +20,7 @@ from pgstudy.experiment.system.places import FORKSERVER, forkservers
 
 PATIENCE = 120.0  # with the check of MLflow, whose own bounds are shorter
 # as Snakemake sets them for a job: the libraries read them as they are imported
-ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
-)
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def start_forkserver() -> None:
@@ -45,7 +43,7 @@ def start_forkserver() -> None:
             [*command, str(file), str(os.getpid())],
             stdin=subprocess.DEVNULL,
             pass_fds=[file],
-            env=os.environ | ONE_THREAD,
+            env=os.environ | dict.fromkeys(THREADS, "1"),
         )
         os.environ[FORKSERVER] = name
 

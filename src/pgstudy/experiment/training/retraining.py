@@ -18,6 +18,7 @@ from pgstudy.experiment.store.runs import UPDATES, Run, Store
 from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.cell import Block
 from pgstudy.experiment.system.addresses import without_folders
+from pgstudy.experiment.training.call import THREADS
 
 OTHER_THREADS = "3"  # whatever the shell says, a run uses one
 
@@ -80,7 +81,7 @@ def _retrain(run: Run) -> Retrained:
         with said.open("w") as file:  # no pipe: an environment may leave others behind
             subprocess.run(
                 [*command, "--results", folder],
-                env=os.environ | {"OMP_NUM_THREADS": OTHER_THREADS},
+                env=os.environ | dict.fromkeys(THREADS, OTHER_THREADS),
                 stdout=file,
                 stderr=file,
             )
