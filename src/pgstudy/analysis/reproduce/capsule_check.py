@@ -9,11 +9,8 @@ each is one message.
 
 from __future__ import annotations
 
-import json
 import os
 import resource
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -30,6 +27,7 @@ from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study.study import Study
 from pgstudy.experiment.study.study_file import STUDY_FILE, NotAStudyFile, read_study
+from pgstudy.experiment.system.isolation import Died, in_child
 
 SECONDS, MEMORY = 1800.0, 16 * 2**30
 MAX_MISSING = 10_000  # runs that the study asks for and that were not packed
@@ -37,32 +35,30 @@ LONGEST = 500  # of a message
 
 
 def check(file: Path, seconds: float = SECONDS) -> str:
-    """Check a capsule in a fresh process. Returns what was found, in a line.
+    """Check a capsule in a process of its own. Returns what was found, in a line.
 
     Errors: DamagedCapsule.
     """
     with tempfile.TemporaryDirectory() as place:
-        empty = Path(place) / "empty"
-        empty.mkdir()
-        command = [sys.executable, "-P", "-m", __name__, str(file.resolve()), place]
         try:
-            done = subprocess.run(
-                command,
-                cwd=empty,
-                capture_output=True,
-                timeout=seconds,
-                env=os.environ | {"MPLBACKEND": "agg"},
-            )
-        except subprocess.TimeoutExpired:
-            raise _cant_be_used(file, f"it takes over {seconds:g} s") from None
-    try:
-        answer = json.loads(done.stdout)
-    except ValueError:
-        how = f"the process that reads it ended with {done.returncode}"
-        raise _cant_be_used(file, how) from None
-    if "fault" in answer:
-        raise _cant_be_used(file, answer["fault"])
-    return _shown(answer["found"])
+            found = in_child(lambda: _bounded(file.resolve(), Path(place)), seconds)
+        except Died as error:
+            raise _cant_be_used(file, str(error)) from None
+    if "fault" in found:
+        raise _cant_be_used(file, found["fault"])
+    return _shown(found["found"])
+
+
+def _bounded(file: Path, place: Path) -> dict[str, str]:
+    """The child's part: it says nothing, and has an empty folder and so much memory."""
+    with open(os.devnull, "w") as nothing:
+        for stream in (1, 2):
+            os.dup2(nothing.fileno(), stream)
+    empty = place / "empty"
+    empty.mkdir()
+    os.chdir(empty)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    return answer(file, place)
 
 
 def _cant_be_used(file: Path, why: str) -> DamagedCapsule:
@@ -126,11 +122,6 @@ def answer(file: Path, place: Path) -> dict[str, str]:
         return {"found": _found(file, place)}
     except (DamagedCapsule, NotAStudyFile) as error:
         return {"fault": str(error).replace(str(place), "")}
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         text = str(error).replace(str(place), "")
         return {"fault": f"{type(error).__name__}: {text}"}
-
-
-if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    print(json.dumps(answer(*map(Path, sys.argv[1:]))))
