@@ -7,6 +7,7 @@ User settings at import, umask and process group are those of the test worker: t
 these, and of kills, make calls by themselves.
 """
 
+import contextlib
 import functools
 import gc
 import importlib
@@ -14,6 +15,7 @@ import importlib.machinery
 import json
 import os
 import secrets
+import select
 import signal
 import socket
 import subprocess
@@ -96,25 +98,75 @@ def _for_calls():
     return name
 
 
+class Process:
+    """A forked command, used as a `subprocess.Popen`; `files` are its first three."""
+
+    def __init__(self, server, command, folder, environment, files):
+        request = {"package": FOLDER, "arguments": command, "folder": str(folder)}
+        content = json.dumps(request | {"variables": dict(environment)}).encode()
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(f"\0{server}")
+            numbers = [file.fileno() for file in files]
+            socket.send_fds(connection, [len(content).to_bytes(8)], numbers)
+            connection.sendall(content)
+            self.answers = connection.makefile()
+        self.pid = int(self.answers.readline())
+        self.returncode = None
+
+    def wait(self, timeout=None):
+        if self.returncode is None:
+            if not select.select([self.answers], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout)
+            status = int(self.answers.readline())
+            self.returncode = os.waitstatus_to_exitcode(status)
+            self.answers.close()
+        return self.returncode
+
+    def poll(self):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.wait(0)
+
+    def send_signal(self, number):
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self):
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+    def communicate(self):
+        """Output that nobody keeps, and errors."""
+        said = self.stderr.read()
+        self.wait()
+        return "", said
+
+
+def start(*arguments, environment=None):
+    """The command in this folder, its errors as a stream of text, to be waited for."""
+    server = for_jobs()[FORKSERVER]
+    command = ["pgstudy", *map(str, arguments)]
+    reading, writing = os.pipe()
+    with open(os.devnull, "r+") as nothing, open(writing) as said:
+        files = (nothing, nothing, said)
+        given = environment or os.environ
+        process = Process(server, command, os.getcwd(), given, files)
+    process.stderr = os.fdopen(reading)
+    return process
+
+
 def run(command, folder, environment):
     """A Snakemake call, as `subprocess.run` with its output as text."""
-    request = {"package": FOLDER, "arguments": command, "folder": str(folder)}
-    content = json.dumps(request | {"variables": environment | for_jobs()}).encode()
     with (
-        socket.socket(socket.AF_UNIX) as connection,
         open(os.devnull) as nothing,
         tempfile.TemporaryFile("w+") as out,
         tempfile.TemporaryFile("w+") as err,
     ):
-        connection.connect(f"\0{_for_calls()}")
-        files = [file.fileno() for file in (nothing, out, err)]
-        socket.send_fds(connection, [len(content).to_bytes(8)], files)
-        connection.sendall(content)
-        with connection.makefile() as answers:
-            _pid, status = answers.read().split()
+        given, files = environment | for_jobs(), (nothing, out, err)
+        code = Process(_for_calls(), command, folder, given, files).wait()
         out.seek(0)
         err.seek(0)
-        code = os.waitstatus_to_exitcode(int(status))
         return subprocess.CompletedProcess(command, code, out.read(), err.read())
 
 

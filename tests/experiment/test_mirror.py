@@ -12,9 +12,12 @@ import pytest
 from mlflow import MlflowClient
 
 from pgstudy.experiment.store.runs import Store
+from pgstudy.experiment.study.study_file import Plan, write_plan
 from pgstudy.experiment.tracking import mirror
 from pgstudy.experiment.tracking import upload as tracking
 from pgstudy.experiment.tracking.owner import store_id
+from tests import warm
+from tests.conftest import SMALL
 from tests.experiment.servers import Server
 from tests.experiment.test_tracking import (  # noqa: F401
     entries,
@@ -24,28 +27,21 @@ from tests.experiment.test_tracking import (  # noqa: F401
     trained,
 )
 
-SYNC = """
+MAKE = """
 import json, sys
 from pathlib import Path
-from pgstudy.experiment.tracking import upload as tracking
-from pgstudy.experiment.config.loading import load_study
-from pgstudy.experiment.store.runs import Store
-from pgstudy.experiment.store.study_folder import StudyFolder
-store, study = Store(Path(sys.argv[1])), load_study(json.loads(sys.argv[2]))
-folder = StudyFolder(store, study, store.results / study.name)
-print(tracking.sync(folder, store.every_run(study)).uploaded)
-"""
-MAKE = """
-import sys, time
-from pathlib import Path
 from mlflow import MlflowClient
+from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.tracking import experiments
+study = load_study(json.loads(sys.argv[3]))
 client = MlflowClient(sys.argv[1])
 client.search_experiments()  # all that is slow is done
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(20):
-    print(experiments.experiment(client, Path(sys.argv[2]), f"study{number}"))
+    made = experiments.experiment(client, Path(sys.argv[2]), f"study{number}")
+    experiments.describe(client, made, study)
+    print(made)
 """
 
 
@@ -70,21 +66,23 @@ def test_four_clones_on_one_new_store_all_succeed(store, tmp_path, monkeypatch):
     (tmp_path / "shared").mkdir()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     clones = [tmp_path / f"clone{number}" for number in range(4)]
-    workers = []
+    calls = []
     for clone in clones:
         shutil.copytree(results, clone)
-        command = [sys.executable, "-c", SYNC, str(clone), json.dumps(study.config)]
-        workers.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
-    uploaded = [int(worker.communicate()[0]) for worker in workers]
-    assert [worker.returncode for worker in workers] == [0] * 4
-    assert uploaded == [4] * 4
+        file = clone / study.name / "study.json"
+        write_plan(file, Plan(study))
+        calls.append((file, warm.start("track", file)))
+    for file, call in calls:
+        assert call.wait() == 0, call.stderr.read()
+        receipt = json.loads(file.with_name(mirror.RECEIPT).read_text())
+        assert receipt["uploaded"] == 4
     found = entries(results, study, "tags.current = 'true'")[1]
     assert {entry.info.status for entry in found} == {"FINISHED"}
     stores = Counter(entry.data.tags["store"] for entry in found)
     assert stores == {store_id(clone): 4 for clone in clones}
 
 
-def test_clients_that_make_an_experiment_at_once_all_have_it(
+def test_clients_that_make_and_describe_an_experiment_at_once_all_have_it(
     migrated, tmp_path, monkeypatch
 ):
     """On a real server, which refuses all but the first of them."""
@@ -94,6 +92,7 @@ def test_clients_that_make_an_experiment_at_once_all_have_it(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
     try:
         command = [sys.executable, "-c", MAKE, server.uri, str(tmp_path)]
+        command += [json.dumps(SMALL)]
         options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         clients = [subprocess.Popen(command, **options) for _ in range(4)]
         for client in clients:

@@ -36,6 +36,7 @@ MODULES = {
     **{name: step.entry.partition(":")[0] for name, step in STEPS.items()},
     "compare": STEPS["comparison"].entry.partition(":")[0],
     "train": "experiment.training.block",
+    "track": "experiment.tracking.upload",
     "tracked": "experiment.tracking.study_entry",
     "check-tracking": "experiment.tracking.experiments",
     "capsule": "analysis.reproduce.capsule_check",
@@ -133,10 +134,8 @@ class Server:
 
 def _read(who: socket.socket) -> Request | None:
     """None if it is no request of this user and this package."""
-    credentials = who.getsockopt(
-        socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size
-    )
-    if CREDENTIALS.unpack(credentials)[1] != os.getuid():
+    given = who.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
+    if CREDENTIALS.unpack(given)[1] != os.getuid():
         return None
     size, files, _, _ = socket.recv_fds(who, 8, 3)
     with who.makefile("rb") as stream:

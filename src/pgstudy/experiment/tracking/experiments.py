@@ -124,7 +124,17 @@ def describe(client: MlflowClient, experiment_id: str, study: Study) -> None:
         wanted[NOTE] = note(study)
     for key, value in wanted.items():
         if tags.get(key) != value:
-            client.set_experiment_tag(experiment_id, key, value)
+            _set_tag(client, experiment_id, key, value)
+
+
+def _set_tag(client: MlflowClient, experiment_id: str, key: str, value: str) -> None:
+    """Of two clients that make one tag at once, a store refuses the second."""
+    try:
+        client.set_experiment_tag(experiment_id, key, value)
+    except (MlflowException, SQLAlchemyError):
+        if key not in client.get_experiment(experiment_id).tags:
+            raise
+        client.set_experiment_tag(experiment_id, key, value)
 
 
 def view(study: Study) -> dict[str, Any]:
