@@ -13,6 +13,7 @@ from pgstudy.experiment.store import checkpoints
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.training.block import train_block
 from pgstudy.learning.training import train
+from tests.experiment.test_checkpoints import start
 
 CONFIG = {
     "study": "lanes",
@@ -83,14 +84,11 @@ def test_a_run_that_another_process_trains_is_left_to_it(tmp_path, block, alone)
     store = Store(tmp_path)
     held = store.lock(store.runs(block)[1])
     held.acquire()
-    command = [sys.executable, "-m", "pgstudy", "train", block.to_json()]
-    with subprocess.Popen(
-        [*command, "--results", str(tmp_path)], stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert "waiting for the process that trains" in process.stderr.readline()
-        assert [run.seed for run in store.missing(block)] == [block.seeds[1]]
-        held.release()
-        process.communicate(timeout=120)
+    process = start(block, tmp_path)
+    assert "waiting for the process that trains" in process.stderr.readline()
+    assert [run.seed for run in store.missing(block)] == [block.seeds[1]]
+    held.release()
+    process.communicate()
     assert process.returncode == 0
     assert digests(store, block) == alone
 
@@ -102,8 +100,7 @@ def test_a_killed_block_goes_on_from_its_checkpoints(tmp_path, monkeypatch, how)
     block = block_of(CONFIG | {"environments": [longer], "seeds": 3})
     monkeypatch.setenv(checkpoints.SECONDS, "0")
     store = Store(tmp_path)
-    command = [sys.executable, "-m", "pgstudy", "train", block.to_json()]
-    process = subprocess.Popen([*command, "--results", str(tmp_path)])
+    process = start(block, tmp_path)
     files = [run.folder / checkpoints.CHECKPOINT for run in store.runs(block)]
     while not all(file.is_file() for file in files):
         assert process.poll() is None

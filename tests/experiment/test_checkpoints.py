@@ -3,8 +3,6 @@
 import json
 import re
 import signal
-import subprocess
-import sys
 import time
 
 import psutil
@@ -15,6 +13,7 @@ from pgstudy.experiment.progress.states import running
 from pgstudy.experiment.store import checkpoints
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.training import block as training
+from tests import warm
 
 STEPS = 120_000
 CONFIG = {
@@ -58,13 +57,7 @@ def interruptible():
 
 
 def start(block, results):
-    command = [sys.executable, "-m", "pgstudy", "train", block.to_json()]
-    return subprocess.Popen(
-        [*command, "--results", str(results)],
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=interruptible,
-    )
+    return warm.start("train", block.to_json(), "--results", results)
 
 
 def written(run):

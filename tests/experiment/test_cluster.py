@@ -4,8 +4,6 @@ import copy
 import errno
 import os
 import re
-import subprocess
-import sys
 import time
 
 import pytest
@@ -18,6 +16,7 @@ from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study import jobs
 from pgstudy.experiment.system import files, shared_disk
+from tests import warm
 from tests.commands import pgstudy
 from tests.conftest import ROOT, SMALL
 from tests.experiment.test_checkpoints import CONFIG, start
@@ -163,7 +162,7 @@ def test_a_killed_process_is_told_of_by_the_next_call(tmp_path):
     folder = StudyFolder(Store(tmp_path), some, tmp_path / some.name)
     (block,) = some.blocks()
     process = start(block, tmp_path)
-    while not (found := states.running(tmp_path)) or not found[0].spent:
+    while not (found := states.running(tmp_path)):
         assert process.poll() is None
         time.sleep(0.05)
     process.kill()
@@ -183,8 +182,7 @@ def test_a_killed_process_is_told_of_by_the_next_call(tmp_path):
 def test_logs_are_appended_to(tmp_path):
     """Each part begins with its time and host."""
     log = tmp_path / "check.log"
-    command = [sys.executable, "-m", "pgstudy", "--log", str(log), "check"]
     for _ in range(2):
-        subprocess.run([*command, str(ROOT / "config/smoke.yaml")], check=True)
+        warm.pgstudy("--log", log, "check", ROOT / "config/smoke.yaml", folder=tmp_path)
     assert log.read_text().count("smoke: 6 cells") == 2
     assert log.read_text().count("\n--- ") == 1

@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -18,6 +16,7 @@ from pgstudy.experiment.study.study_file import Plan, write_plan
 from pgstudy.experiment.tracking import experiments, upload
 from pgstudy.experiment.tracking.live_entries import Watcher
 from pgstudy.experiment.tracking.owner import owner, store_id
+from tests import warm
 from tests.commands import pgstudy
 from tests.experiment.servers import Server
 from tests.experiment.test_tracking import entries, folder, trained  # noqa: F401
@@ -87,13 +86,9 @@ def by_store(one: StudyFolder, query="", what=lambda entry: entry.info.status):
 def test_two_users_upload_a_study_at_once(group, server):
     """Each with a password of their own, into one experiment."""
     study, *both = group
-    command = [sys.executable, "-m", "pgstudy", "track"]
     calls = [
-        subprocess.Popen(
-            [*command, str(one.path / "study.json")],
-            env=os.environ | account(name),
-            stderr=subprocess.PIPE,
-            text=True,
+        warm.start(
+            "track", one.path / "study.json", environment=os.environ | account(name)
         )
         for name, one in zip(("ann", "ben"), both, strict=True)
     ]

@@ -3,8 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from pgstudy.experiment.study.study_file import Plan, write_plan
 from pgstudy.experiment.tracking import experiments
 from pgstudy.experiment.tracking.mirror import tracking_uri
 from pgstudy.experiment.training.block import train_block
+from tests import warm
 from tests.experiment.servers import Server
 
 CONFIG = {
@@ -58,15 +57,10 @@ def results(trained, tmp_path, monkeypatch):
 
 
 def track(results, uri=None):
-    command = [sys.executable, "-m", "pgstudy", "track"]
     environment = {k: v for k, v in KEPT.items() if k != "MLFLOW_TRACKING_URI"}
-    return subprocess.Popen(
-        [*command, str(results / "trouble" / "study.json")],
-        env=environment | ({"MLFLOW_TRACKING_URI": uri} if uri else {}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    given = {"MLFLOW_TRACKING_URI": uri} if uri else {}
+    file = results / "trouble" / "study.json"
+    return warm.start("track", file, environment=environment | given)
 
 
 def entries(uri):

@@ -13,6 +13,7 @@ import yaml
 from pgstudy.experiment.provenance import user_code
 from pgstudy.experiment.system.errors import ConfigError
 from pgstudy.learning.specification import EnvironmentSpecification
+from tests import warm
 from tests.learning.helpers import specification
 
 ENVIRONMENT = '''
@@ -115,7 +116,7 @@ def keys(folder, study=STUDY):
 
 
 def pgstudy(folder, *arguments):
-    return python(folder, "-m", "pgstudy", *arguments)
+    return warm.pgstudy(*arguments, folder=folder)
 
 
 def test_every_file_that_makes_the_numbers_is_in_the_key(project):
