@@ -86,6 +86,19 @@ def test_a_pilot_without_either_says_what_it_fitted():
     assert found.best.n == 32
 
 
+def test_where_updates_do_not_stop_falling_no_n_is_advised_that_was_not_tried():
+    """Nothing says what a larger one would cost; rates grow in proportion to N then."""
+    rates = {2: 0.001, 32: 0.016, 128: 0.064}
+    endless = pilot(rates=rates)
+    law = {"s_min": 0.0, "critical_n": math.inf, "critical_n_high": math.inf}
+    endless.laws[list(law)] = list(law.values())
+    (found,) = advise(endless)
+    assert found.best.n == 128
+    other = next(choice for choice in found.choices if choice.n == 64)
+    assert other.learning_rate == pytest.approx(0.032)
+    assert "Its critical N is above 19, fitted" in advice_text(endless, [])
+
+
 def test_the_price_of_the_pilot_is_said():
     runs = pd.DataFrame({"episodes": [100, 200, 1000]})
     text = advice_text(pilot(), [runs, runs])
@@ -121,4 +134,6 @@ def test_a_law_whose_updates_do_not_stop_falling_has_no_number_of_the_search():
     text = law_sentences("lake", stored)
     assert "the fewest updates are not resolved (S_min below 7.78 and 5.48 [" in text
     assert "0.00" not in text
+    report = (ROOT / "docs/reports/flagship-more.html").read_text("utf-8")
+    assert "<td>–</td><td>above 461.9</td>" in report
     assert "times (S_min" in law_sentences("pendulum", stored)

@@ -9,6 +9,7 @@ import pytest
 import scipy.stats
 
 from pgstudy.analysis.claims import claims
+from pgstudy.analysis.claims.law import law_claims
 from pgstudy.analysis.claims.verdicts import (
     AT_EDGE,
     CONSISTENT,
@@ -25,6 +26,7 @@ from pgstudy.analysis.claims.verdicts import (
 )
 from pgstudy.analysis.common.columns import CLAIMS, GRADIENTS, names
 from pgstudy.analysis.common.names import FigureKey, figure_names
+from pgstudy.analysis.common.tradeoffs import Tradeoffs
 from pgstudy.analysis.statistics import comparisons, improvement
 from pgstudy.analysis.statistics.intervals import Interval
 from pgstudy.analysis.tables.aggregates import Aggregates
@@ -420,3 +422,29 @@ def test_with_one_n_there_is_no_claim_of_n():
     found = said(study, runs=[(4, LOW, 0.5)], steps=[at(4, 9)], tuning=tuning)
     assert found.empty
     assert list(found.columns) == names(CLAIMS)
+
+
+def test_a_critical_n_without_end_is_compared_with_nothing():
+    """Its law still has the likelihood ratio, and its E_min both ends."""
+    closed = {"s_min": 5.0, "s_min_low": 4.0, "s_min_high": 6.0}
+    closed |= {"critical_n": 20.0, "critical_n_low": 15.0, "critical_n_high": 25.0}
+    endless = {"s_min": 0.0, "s_min_low": 0.0, "s_min_high": 7.0}
+    endless |= {"critical_n": math.inf, "critical_n_low": 9.0}
+    endless |= {"critical_n_high": math.inf}
+    both = {"environment": "lake", "fit_p": 0.5, "points": 3}
+    both |= {"e_min": 100.0, "e_min_low": 90.0, "e_min_high": 110.0}
+    both |= {"predicted_n": 30.0, "predicted_n_low": 20.0, "predicted_n_high": 40.0}
+    rows = [
+        both | closed | {"estimator": "plain"},
+        both | endless | {"estimator": "other"},
+    ]
+    points = pd.DataFrame({"environment": [], "edge": [], "estimator": []})
+    found = list(law_claims(Tradeoffs(points, pd.DataFrame(rows)), "lake"))
+    untested = [claim for claim in found if claim.tests == UNTESTED]
+    assert [claim.claim for claim in untested] == [
+        "The critical N of other is what the gradient's noise predicts",
+        "other needs as many updates as plain, S_min",
+    ]
+    assert all(math.isnan(claim.found.low) for claim in untested)
+    assert set(judge(untested)["verdict"]) == {OPEN}
+    assert len(found) == 6

@@ -92,6 +92,22 @@ def test_a_law_has_no_part_below_zero(updates, expected):
     assert fit(points).law == pytest.approx(expected, rel=0.05, abs=0.1)
 
 
+def test_updates_that_do_not_stop_falling_have_no_s_min_and_no_critical_n():
+    """0 and infinite, and not the least that a search tries; so are ends of intervals.
+
+    30 runs at each N whose mean is 160 / N; and fewer, which resolve no S_min above 0.
+    """
+    exact = [Point(n, np.full(5, 160 / n), 1e9, NOTHING) for n in (2, 4, 8)]
+    assert fit(exact).law == pytest.approx((0, 160))
+    generator = np.random.default_rng(1)
+    noisy = [
+        Point(n, generator.gamma(6, 160 / n / 6, 30), 1e9, NOTHING) for n in (2, 4)
+    ]
+    found = fit(noisy)
+    assert found.s_min.low == 0
+    assert 0 < found.critical_n.low < found.critical_n.high == math.inf
+
+
 def test_p_is_small_where_another_curve_is_true_and_not_where_the_law_is():
     generator = np.random.default_rng(11)
     assert fit(drawn(generator)).p > 0.01

@@ -18,7 +18,6 @@ from pgstudy.analysis.common.names import FigureKey
 from pgstudy.analysis.common.numbers import bounded, number, p_value, steps
 from pgstudy.analysis.common.tradeoffs import Tradeoffs
 from pgstudy.analysis.law.advice import POOR_FIT
-from pgstudy.analysis.law.censored import SMALLEST
 from pgstudy.analysis.law.fit import Law
 from pgstudy.experiment.study.study import Study
 
@@ -154,7 +153,7 @@ def with_interval(row: Row, name: str, digits: int | None = None) -> str:
     """A number of a law, or of a point, with its interval.
 
     Where no smallest number of updates is resolved, S_min has no lower bound, and the
-    critical N no upper one: the fit has numbers there that are its search's.
+    critical N no upper one.
     """
     if name == "s_min" and is_open(row):
         return f"below {number(row['s_min_high'], digits)}"
@@ -166,7 +165,7 @@ def with_interval(row: Row, name: str, digits: int | None = None) -> str:
 
 def is_open(row: Row) -> bool:
     """Whether a law's updates are not known to stop falling."""
-    return bool(row["s_min_low"] <= SMALLEST)
+    return bool(row["s_min_low"] == 0)
 
 
 def _of_claims(claims: pd.DataFrame) -> Iterator[str]:

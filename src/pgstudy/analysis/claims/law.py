@@ -146,7 +146,12 @@ def _logs(row: Row, name: str) -> Interval:
 
 
 def _difference(one: Interval, two: Interval) -> Interval:
-    """Of two independent quantities: half widths are added in quadrature."""
+    """Of two independent quantities: half widths are added in quadrature.
+
+    Nothing is known where one of them may be 0 or infinite.
+    """
+    if not (math.isfinite(one.estimate) and math.isfinite(two.estimate)):
+        return Interval(math.nan, math.nan, math.nan)
     estimate = one.estimate - two.estimate
     below = math.hypot(one.estimate - one.low, two.high - two.estimate)
     above_it = math.hypot(one.high - one.estimate, two.estimate - two.low)

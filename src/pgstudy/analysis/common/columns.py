@@ -237,9 +237,11 @@ LAWS = (
     Column("points", int, "values of N"),
     Column("runs", int, "in all of them"),
     Column("arrived", int, "of these, at the threshold"),
-    *_with_bounds("s_min", "S_min, updates at the largest N"),
+    *_with_bounds(
+        "s_min", "S_min, updates at the largest N; 0 where they do not stop falling"
+    ),
     *_with_bounds("e_min", "E_min, trajectories at the smallest N"),
-    *_with_bounds("critical_n", "E_min / S_min"),
+    *_with_bounds("critical_n", "E_min / S_min, infinite where S_min is 0"),
     Column("fit_p", float, "of the law against free means, by the likelihood ratio"),
     Column("noise_start", float, "gradient noise scale of the untrained policy"),
     Column("noise_end", float, "the same at the threshold"),

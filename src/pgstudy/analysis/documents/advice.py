@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
@@ -47,6 +48,8 @@ def _of(advice: Advice, every: Sequence[Advice]) -> Iterator[str]:
 
 def _why(advice: Advice) -> str:
     critical = bounded(*advice.critical_n, lambda value: number(value, 0))
+    if advice.critical_n.high == math.inf:
+        critical = f"above {number(advice.critical_n.low, 0)}"
     if advice.fitted:
         return f"Its critical N is {critical}, fitted to the pilot's updates."
     return (

@@ -119,6 +119,8 @@ def critical(study: Study, found: Tradeoffs | None) -> Drawn:
     laws = found.laws.reset_index(drop=True)
     height = 1.2 + LINE * max(1, len(laws))
     figure, axes = plt.subplots(figsize=(SIZE[0], height), layout="constrained")
+    axes.set(xscale="log", xlabel="critical N = E_min / S_min, trajectories per update")
+    axes.set_xlim(_limits(laws))
     for place, row in laws.iterrows():
         colour = style.estimator_look(study.estimators.index(row["estimator"]))["color"]
         for name, shift, look in (
@@ -126,18 +128,32 @@ def critical(study: Study, found: Tradeoffs | None) -> Drawn:
             ("predicted_n", -0.12, STAR | {"ms": 9, "mfc": colour}),
         ):
             at = -float(str(place)) + shift
-            axes.plot([row[f"{name}_low"], row[f"{name}_high"]], [at, at], color=colour)
+            _interval(axes, row[f"{name}_low"], row[f"{name}_high"], at, colour)
             axes.plot(row[name], at, color=colour, **look)
     labels = [f"{row['environment']}, {row['estimator']}" for _, row in laws.iterrows()]
     axes.set_yticks([-i for i in range(len(laws))], labels)
-    axes.set(xscale="log", xlabel="critical N = E_min / S_min, trajectories per update")
-    known = laws[["critical_n", "predicted_n"]].to_numpy(float)
-    known = known[np.isfinite(known)]
-    if len(known):  # an interval may reach down to nothing
-        axes.set_xlim(known.min() / WIDEST, known.max() * WIDEST)
     layout.title(figure, "Beyond this N, trajectories buy little but fewer updates")
     fitted = Line2D([], [], marker="o", ls="-", color="0.3", label="fitted")
     predicted = Line2D([], [], **STAR | {"ms": 9, "mfc": "white"}, label="predicted")
     layout.legend(figure, [fitted, predicted])
     sns.despine(figure)
     return figure, laws
+
+
+def _limits(laws: pd.DataFrame) -> tuple[float, float]:
+    """Around the estimates: an interval may reach down to nothing, or have no end."""
+    known = laws[["critical_n", "predicted_n"]].to_numpy(float).ravel()
+    known = known[np.isfinite(known)]
+    if not len(known):
+        known = np.append(laws["critical_n_low"].to_numpy(float), 1.0)
+    return known.min() / WIDEST, known.max() * WIDEST
+
+
+def _interval(
+    axes: Axes, low: float, high: float, at: float, colour: style.Colour
+) -> None:
+    """Where it has no upper end, an arrow at the edge."""
+    edge = axes.get_xlim()[1]
+    axes.plot([low, min(high, edge)], [at, at], color=colour)
+    if high == np.inf:
+        axes.plot(edge, at, color=colour, marker=">", clip_on=False)

@@ -74,12 +74,12 @@ def _points(found: Tradeoffs, row: dict[Any, Any]) -> pd.DataFrame:
 def _advice(row: dict[Any, Any], points: pd.DataFrame) -> Advice:
     critical, fitted = _critical_n(row)
     law = Law(row["s_min"], row["e_min"]) if fitted else _scaled(points, critical)
-    n = max(2 ** round(math.log2(critical.estimate)), int(points["n"].min()))
+    least, most = int(points["n"].min()), int(points["n"].max())
+    wanted = critical.estimate if math.isfinite(critical.estimate) else most
+    n = max(2 ** round(math.log2(wanted)), least)
     nearby = [n * 2.0**k for k in range(-AROUND, AROUND + 1)]
     every = [
-        _choice(int(k), law, points, critical.estimate)
-        for k in nearby
-        if k >= points["n"].min()
+        _choice(int(k), law, points, critical.estimate) for k in nearby if k >= least
     ]
     return Advice(
         environment=row["environment"],
@@ -128,5 +128,5 @@ def _by_rule(n: int, points: pd.DataFrame, critical: float) -> float:
     """From the pilot's N around it, so that the rule only bridges a gap."""
     counts, rates = (points[k].to_numpy(float) for k in ("n", "learning_rate"))
     near = np.argsort(np.abs(np.log(counts / n)), kind="stable")[:2]
-    largest = rates[near] * (1 + critical / counts[near])
-    return float(np.exp(np.log(largest).mean()) / (1 + critical / n))
+    scaled = rates[near] * (1 / critical + 1 / counts[near])
+    return float(np.exp(np.log(scaled).mean()) / (1 / critical + 1 / n))

@@ -39,7 +39,7 @@ BEYOND = 1.6  # a curve goes on beyond its points by this factor
 
 
 class Law(NamedTuple):
-    """S_min in updates, E_min in trajectories."""
+    """S_min in updates, 0 where they do not stop falling; E_min in trajectories."""
 
     s_min: float
     e_min: float
@@ -47,7 +47,7 @@ class Law(NamedTuple):
     @property
     def critical_n(self) -> float:
         """The N at which updates and trajectories are twice their least."""
-        return self.e_min / self.s_min
+        return self.e_min / self.s_min if self.s_min else math.inf
 
     def updates(self, n: Array) -> Array:
         """S(N)."""
@@ -89,22 +89,26 @@ def fit(points: Sequence[Point]) -> Fit:
     law, free = Law(float(s_min[0]), float(e_min[0])), free_means(seen)
     draws = _draws(points, shape)
     s, e = _law(draws)
+    with np.errstate(divide="ignore"):
+        critical = e / s
+    # no infinite draws can be interpolated
+    interval = percentile_interval if np.isfinite(critical).all() else _between
     every = free_means(draws).T
     means = zip(free[0], every, strict=True)
     return Fit(
         law,
         percentile_interval(law.s_min, s),
         percentile_interval(law.e_min, e),
-        percentile_interval(law.critical_n, e / s),
+        interval(law.critical_n, critical),
         [_between(float(mean), drawn) for mean, drawn in means],
         _p_value(seen, law, free[0]),
     )
 
 
-def _between(mean: float, drawn: Array) -> Interval:
+def _between(estimate: float, drawn: Array) -> Interval:
     """The percentile interval, whose ends may be infinite: it is two of the draws."""
     low, high = np.quantile(drawn, [TAIL, 1 - TAIL], method="inverted_cdf")
-    return Interval(mean, float(low), float(high))
+    return Interval(estimate, float(low), float(high))
 
 
 def _draws(points: Sequence[Point], shape: float) -> Runs:
@@ -160,7 +164,7 @@ def _law(runs: Runs) -> tuple[Array, Array]:
         before, means = means, s_min[:, None] + e_min[:, None] * x
         if (abs(means / before - 1) < CLOSE).all():
             break
-    return s_min, e_min
+    return np.where(s_min <= SMALLEST, 0.0, s_min), e_min
 
 
 def _p_value(runs: Runs, law: Law, free: Array) -> float:

@@ -145,7 +145,8 @@ def _law_row(
     found: list[tuple[Cell, Point]], fitted: Fit, noise: Prediction
 ) -> dict[str, Any]:
     cell, critical = found[0][0], fitted.critical_n
-    ratio = noise.critical_n.estimate / critical.estimate
+    known = math.isfinite(critical.estimate)
+    ratio = noise.critical_n.estimate / critical.estimate if known else math.nan
     return {
         "environment": cell.environment,
         "estimator": cell.estimator,

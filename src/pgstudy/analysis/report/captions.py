@@ -27,7 +27,7 @@ TEXTS = {
     "noise predicts",
     "critical_n": "Critical N = E_min / S_min of each environment and estimator, with "
     "95 % intervals: fitted to the runs (dots), and predicted from the noise of the "
-    "gradient (stars)",
+    "gradient (stars). An arrow: the interval has no upper end",
     "tuning": "{e}: above, {value} against the learning rate, mean over the tuning "
     "seeds, the chosen one ringed; below, the "
     "chosen learning rate against N, beside a linear and a square-root rule through "
