@@ -148,7 +148,7 @@ def start(*arguments, environment=None):
     server = for_jobs()[FORKSERVER]
     command = ["pgstudy", *map(str, arguments)]
     reading, writing = os.pipe()
-    with open(os.devnull, "r+") as nothing, open(writing) as said:
+    with open(os.devnull, "r+") as nothing, open(writing, "w") as said:
         files = (nothing, nothing, said)
         given = environment or os.environ
         process = Process(server, command, os.getcwd(), given, files)
