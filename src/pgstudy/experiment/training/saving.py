@@ -6,8 +6,7 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 
-# pyarrow would import it in each run's process, as that makes its first column
-import pandas  # noqa: F401
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import safetensors.numpy
@@ -36,6 +35,9 @@ from pgstudy.experiment.system.files import (
 from pgstudy.learning.environments.faults import fault
 from pgstudy.learning.results import Training
 from pgstudy.learning.rollouts.columns import Column
+
+# With its first column pyarrow imports pandas and more: not in each run's process.
+pa.array(np.zeros(1))
 
 
 def save(run: Run, training: Training, made: Provenance) -> None:
