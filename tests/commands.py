@@ -1,4 +1,4 @@
-"""`pgstudy` commands, called in the tests' own process."""
+"""`pgstudy` commands, called in the tests' own process; signals for others."""
 
 import contextlib
 import io
@@ -30,3 +30,8 @@ def pgstudy(*arguments, cwd=ROOT):
         main()
     signal.signal(signal.SIGTERM, handler)
     return end.value.code or 0, said.getvalue() + "".join(map(str, warned))
+
+
+def interruptible():
+    """A shell's background jobs are deaf to SIGINT, and their children too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -18,9 +18,8 @@ from pgstudy.cli.panels import ORDER, USERS, WORKFLOW, WORKFLOW_PANEL
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.study.tuning import Choice, tuning_study
 from tests import warm
-from tests.commands import pgstudy
+from tests.commands import interruptible, pgstudy
 from tests.conftest import ROOT, SMALL, SMOKE
-from tests.experiment.test_checkpoints import interruptible
 
 
 def called(*arguments, cwd=ROOT):

@@ -88,8 +88,7 @@ def test_a_run_that_another_process_trains_is_left_to_it(tmp_path, block, alone)
     assert "waiting for the process that trains" in process.stderr.readline()
     assert [run.seed for run in store.missing(block)] == [block.seeds[1]]
     held.release()
-    process.communicate()
-    assert process.returncode == 0
+    assert process.wait(120) == 0
     assert digests(store, block) == alone
 
 

@@ -51,11 +51,6 @@ def often(monkeypatch):
     monkeypatch.setenv(checkpoints.SECONDS, "0")
 
 
-def interruptible():
-    """A shell's background jobs are deaf to SIGINT, and their children too."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def start(block, results):
     return warm.start("train", block.to_json(), "--results", results)
 

@@ -12,6 +12,7 @@ from pgstudy.experiment.cluster_jobs import cluster_jobs, read_blocks, write_job
 from pgstudy.experiment.config.loading import load_study
 from pgstudy.experiment.planning import look
 from pgstudy.experiment.progress import lost, states
+from pgstudy.experiment.store import checkpoints
 from pgstudy.experiment.store.runs import Store
 from pgstudy.experiment.store.study_folder import StudyFolder
 from pgstudy.experiment.study import jobs
@@ -156,17 +157,22 @@ def test_what_another_host_is_writing_is_left_to_it(tmp_path):
     assert not elsewhere.exists()
 
 
-def test_a_killed_process_is_told_of_by_the_next_call(tmp_path):
-    """In one line, in run.json, once; and the run goes on."""
+def test_a_killed_process_is_told_of_by_the_next_call(tmp_path, monkeypatch):
+    """In one line, in run.json, once; and the run goes on.
+
+    It writes a checkpoint after every update, or it might be done too soon.
+    """
+    monkeypatch.setenv(checkpoints.SECONDS, "0")
     some = load_study(CONFIG)
     folder = StudyFolder(Store(tmp_path), some, tmp_path / some.name)
     (block,) = some.blocks()
     process = start(block, tmp_path)
-    while not (found := states.running(tmp_path)):
+    while not (found := states.running(tmp_path)) or not found[0].spent:
         assert process.poll() is None
         time.sleep(0.05)
     process.kill()
     process.wait()
+    monkeypatch.delenv(checkpoints.SECONDS)
     reason = f"its process ({found[0].pid} on {found[0].host}) was killed"
     deadline = time.monotonic() + 20
     while not (lines := lost.settle([folder])) and time.monotonic() < deadline:
@@ -183,6 +189,8 @@ def test_logs_are_appended_to(tmp_path):
     """Each part begins with its time and host."""
     log = tmp_path / "check.log"
     for _ in range(2):
-        warm.pgstudy("--log", log, "check", ROOT / "config/smoke.yaml", folder=tmp_path)
+        config = ROOT / "config/smoke.yaml"
+        done = warm.pgstudy("--log", log, "check", config, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
     assert log.read_text().count("smoke: 6 cells") == 2
     assert log.read_text().count("\n--- ") == 1

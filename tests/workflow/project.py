@@ -11,8 +11,8 @@ import yaml
 from filelock import FileLock
 
 from tests import warm
+from tests.commands import interruptible
 from tests.conftest import ROOT, SMOKE
-from tests.experiment.test_checkpoints import interruptible
 from tests.warm import variables
 
 NOTHING = "Nothing to be done"

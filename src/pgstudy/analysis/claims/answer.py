@@ -15,7 +15,7 @@ import pandas as pd
 from pgstudy.analysis.claims.law import Row, ratio
 from pgstudy.analysis.claims.verdicts import FAILS, HOLDS
 from pgstudy.analysis.common.names import FigureKey
-from pgstudy.analysis.common.numbers import bounded, number, p_value, steps
+from pgstudy.analysis.common.numbers import bounded, number, open_ended, p_value, steps
 from pgstudy.analysis.common.tradeoffs import Tradeoffs
 from pgstudy.analysis.law.advice import POOR_FIT
 from pgstudy.analysis.law.fit import Law
@@ -157,10 +157,9 @@ def with_interval(row: Row, name: str, digits: int | None = None) -> str:
     """
     if name == "s_min" and is_open(row):
         return f"below {number(row['s_min_high'], digits)}"
-    if name == "critical_n" and is_open(row):
-        return f"above {number(row['critical_n_low'], digits)}"
+    say = open_ended if name == "critical_n" else bounded
     value, low, high = (row[name + end] for end in ("", "_low", "_high"))
-    return bounded(value, low, high, lambda shown: number(shown, digits))
+    return say(value, low, high, lambda shown: number(shown, digits))
 
 
 def is_open(row: Row) -> bool:

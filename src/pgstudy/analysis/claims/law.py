@@ -148,7 +148,7 @@ def _logs(row: Row, name: str) -> Interval:
 def _difference(one: Interval, two: Interval) -> Interval:
     """Of two independent quantities: half widths are added in quadrature.
 
-    Nothing is known where one of them may be 0 or infinite.
+    Nothing is known where one of them is 0 or infinite.
     """
     if not (math.isfinite(one.estimate) and math.isfinite(two.estimate)):
         return Interval(math.nan, math.nan, math.nan)

@@ -27,6 +27,13 @@ def bounded(value: Any, low: Any, high: Any, show: Callable[[Any], str]) -> str:
     return f"{show(value)} [{show(low)}, {show(high)}]"
 
 
+def open_ended(value: Any, low: Any, high: Any, show: Callable[[Any], str]) -> str:
+    """The same; where its interval has no upper end, only the lower one is known."""
+    if high == math.inf:
+        return f"above {show(low)}"
+    return bounded(value, low, high, show)
+
+
 def p_value(value: Any) -> str:
     """A p-value for a table: 0.042, or < 0.001; a dash where there is none."""
     if value is None or pd.isna(value) or value >= 0.001:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from pgstudy.analysis.common.numbers import bounded, number, steps
+from pgstudy.analysis.common.numbers import number, open_ended, steps
 from pgstudy.analysis.common.tradeoffs import Tradeoffs
 from pgstudy.analysis.law.advice import Advice, Choice, advise
 from pgstudy.analysis.report.markdown import table
@@ -47,9 +46,7 @@ def _of(advice: Advice, every: Sequence[Advice]) -> Iterator[str]:
 
 
 def _why(advice: Advice) -> str:
-    critical = bounded(*advice.critical_n, lambda value: number(value, 0))
-    if advice.critical_n.high == math.inf:
-        critical = f"above {number(advice.critical_n.low, 0)}"
+    critical = open_ended(*advice.critical_n, lambda value: number(value, 0))
     if advice.fitted:
         return f"Its critical N is {critical}, fitted to the pilot's updates."
     return (

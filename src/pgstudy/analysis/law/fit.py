@@ -91,7 +91,7 @@ def fit(points: Sequence[Point]) -> Fit:
     s, e = _law(draws)
     with np.errstate(divide="ignore"):
         critical = e / s
-    # no infinite draws can be interpolated
+    # infinite draws can't be interpolated
     interval = percentile_interval if np.isfinite(critical).all() else _between
     every = free_means(draws).T
     means = zip(free[0], every, strict=True)

@@ -47,7 +47,7 @@ def in_child(function: Callable[[], Any], seconds: float | None = None) -> Any:
     try:
         kind, value = json.loads(text)
     except ValueError:  # it ended before it could say anything
-        how = f"it took over {seconds} s" if late else _ending(child.exitcode or 0)
+        how = f"it took over {seconds:g} s" if late else _ending(child.exitcode or 0)
         raise Died(how) from None
     if kind == RETURNED:
         return value
